@@ -1,0 +1,107 @@
+"""What engines and the rooms above pass to one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from otium.records import Digest, Instant, ModelId, Part, Record
+
+
+class Message(Part):
+    """One message of a chat, as the model sees it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Options(Part):
+    """How to sample. The default is greedy, as recorded sessions need."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 0
+    top_logprobs: int = 0
+    """How many alternatives to return for each token, 0 for none."""
+    json_schema: dict[str, object] | None = None
+    """Constrain the answer to this JSON schema."""
+
+
+class Token(Part):
+    """One generated token with its natural-log probability and the likeliest alternatives."""
+
+    text: str
+    logprob: float
+    top: dict[str, float] = {}
+
+
+class Completion(Part):
+    """What a model answered."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    tokens: tuple[Token, ...] = ()
+    """Empty unless ``top_logprobs`` was asked for."""
+
+
+class Identity(Part):
+    """Exactly which weights answer, and what runs them."""
+
+    model: ModelId
+    weights: Digest
+    engine: str
+    """Name and version, ``llama.cpp/xllamacpp-2026.10.11549``."""
+    flags: dict[str, str] = {}
+    """Settings that can change an answer: threads, context, cache."""
+
+
+class Model(Protocol):
+    """The one engine seam: something that answers chats and says exactly what it is."""
+
+    @property
+    def identity(self) -> Identity:
+        """Return which weights answer and what runs them."""
+        ...
+
+    def chat(self, messages: Sequence[Message], options: Options = ...) -> Completion:
+        """Answer *messages*; raise EngineFailed if the engine cannot."""
+        ...
+
+
+class Endpoint(Part):
+    """Where an OpenAI-compatible server for one model listens (loopback)."""
+
+    base_url: str
+    """Ends in ``/v1``."""
+    api_key: str
+    identity: Identity
+
+
+class Probe(Part):
+    """One prompt of a fingerprint with the greedy answer to it."""
+
+    prompt: tuple[Message, ...]
+    tokens: tuple[Token, ...]
+
+
+class Fingerprint(Record, tag="otium.fingerprint/1"):
+    """How a model behaves: greedy tokens and top log-probabilities on fixed prompts."""
+
+    identity: Identity
+    taken: Instant
+    probes: tuple[Probe, ...]
+
+
+class Certificate(Record, tag="otium.certificate/1"):
+    """How a revived model compares with its fingerprint."""
+
+    identity: Identity
+    fingerprint: Digest
+    certified: Instant
+    verdict: Literal["exact", "equivalent", "different"]
+    tokens_compared: int
+    tokens_equal: int
+    largest_difference: float
+    """Largest absolute difference of a log-probability, nats."""

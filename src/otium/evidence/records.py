@@ -1,0 +1,77 @@
+"""What was said, verbatim, and by exactly whom."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from otium.engine import Identity, Options
+from otium.records import Digest, Instant, Part, Record
+
+
+class Turn(Part):
+    """One message of a transcript. *id* is unique in it and never changes: ``m1``, ``m2``."""
+
+    id: str
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    finish: Literal["stop", "length"] | None = None
+    """Set on the model's turns: ``length`` means that we cut it off."""
+    note: str = ""
+    """What the instrument says about this turn: the question's id, a tool's name."""
+
+
+class Transcript(Record, tag="otium.transcript/1"):
+    """One session under one protocol, kept verbatim."""
+
+    id: str
+    """``TASK/SAMPLE``: unique among the model's transcripts."""
+    identity: Identity
+    task: str
+    instrument: Digest
+    """Digest of the protocol, scenario or rubric that was used."""
+    started: Instant
+    options: Options
+    turns: tuple[Turn, ...]
+    ended: str = "complete"
+    """``complete``, ``declined``, ``ended-by-model`` or ``cut``."""
+    simulated: bool = False
+    """True when a scripted double spoke for the model."""
+
+    def said(self) -> tuple[Turn, ...]:
+        """Return what the model said."""
+        return tuple(turn for turn in self.turns if turn.role == "assistant")
+
+
+class Citation(Part):
+    """Words, and where they stand."""
+
+    transcript: str
+    turn: str
+    quote: str
+
+
+class Check(Part):
+    """One condition of validity."""
+
+    name: str
+    passed: bool
+    measured: float
+    threshold: float
+    n: int
+    text: str
+    """What was measured, for people."""
+
+    def sentence(self) -> str:
+        """Say what was measured and what was needed."""
+        return f"{self.text}: {self.measured:.2f} over {self.n}, needed {self.threshold:.2f}"
+
+
+class Validity(Part):
+    """Whether an instrument can be trusted with this model, with the numbers that say so."""
+
+    valid: bool
+    checks: tuple[Check, ...] = ()
+
+    def reasons(self) -> tuple[str, ...]:
+        """Return a sentence for each check that failed."""
+        return tuple(check.sentence() for check in self.checks if not check.passed)

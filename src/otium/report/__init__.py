@@ -1,0 +1,15 @@
+"""Reports: a deployment in retrospect."""
+
+from otium.report.records import (
+    BookendRow,
+    Comment,
+    Finding,
+    Report,
+)
+
+__all__ = [
+    "BookendRow",
+    "Comment",
+    "Finding",
+    "Report",
+]

@@ -1,0 +1,49 @@
+"""What users of a retiring model are told."""
+
+from __future__ import annotations
+
+from otium.engine import Identity
+from otium.records import Digest, Instant, ModelId, Part, Record
+
+
+class Comparison(Part):
+    """Both models' answers to one prompt."""
+
+    prompt: str
+    task: str
+    """What kind of work the prompt stands for."""
+    retiring: str
+    successor: str
+    overlap: float
+    """Share of word 3-grams in common, 0 to 1 (Jaccard)."""
+
+
+class Character(Part):
+    """How a model writes, measured on the comparison's answers."""
+
+    words: float
+    """Mean words in an answer."""
+    sentences: float
+    lists: float
+    """Share of answers with a list."""
+    first_person: float
+    """Share of answers in the first person."""
+    repeats: float
+    """Share of repeated 5-grams within answers."""
+
+
+class TransitionGuide(Record, tag="otium.transition/1"):
+    """Guidance for moving from a retiring model to its successor."""
+
+    model: ModelId
+    successor: ModelId
+    retiring: Identity
+    replacing: Identity
+    written: Instant
+    instrument: Digest
+    """Digest of the prompts."""
+    comparisons: tuple[Comparison, ...]
+    character: dict[str, Character]
+    """For ``retiring`` and ``successor``."""
+    advice: tuple[str, ...]
+    markdown: str
