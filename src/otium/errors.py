@@ -32,7 +32,7 @@ contract (``docs/reference/exit-codes.md``). Libraries raise; only ``cli`` print
       EvidenceError                     60
         EvaluationFailed                60
         BadProtocol                     61
-      GatewayError                      80  ConversationEnded, ModelRetired
+      GatewayError                      80  ConversationEnded, ModelRetired, Refused
 """
 
 from __future__ import annotations
@@ -291,3 +291,7 @@ class ConversationEnded(GatewayError):
 
 class ModelRetired(GatewayError):
     """{model} was retired on {retired}."""
+
+
+class Refused(GatewayError):
+    """{message}"""

@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from otium.records import Digest, Instant, ModelId, Part, Record
+
+Format = Literal["safetensors", "gguf", "json", "text", "inert"]
+
+
+class Extent(NamedTuple):
+    """Consecutive bytes of a weights file: its header, a tensor, or padding between them."""
+
+    offset: int
+    length: int
+    name: str = ""
+    """The tensor's name, with its type and shape; empty for header and padding."""
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """Return the offset of the byte after the last."""
+        return self.offset + self.length
+
+
+class ArchiveInfo(Record, tag="otium.archive/1"):
+    """What an archive is: ``archive.json``, written last, whose digest opens the ledger."""
+
+    id: str
+    created: Instant
+    hashes: tuple[str, ...]
+    """The algorithms in use, the authoritative one first."""
+    origin: str
+    """The origin line of the ledger's checkpoints."""
+    keys: tuple[str, ...]
+    """Verifier keys of the ledger."""
+    files: dict[str, Digest]
+    """The files beside this one that explain and check the archive."""
 
 
 class Piece(Part):
@@ -36,6 +69,7 @@ class Tensor(Part):
     dtype: str
     """The format's own name: BF16, F32, Q4_1."""
     shape: tuple[int, ...]
+    """As the format writes it (GGUF: the fastest dimension first)."""
     offset: int
     """From the start of the file."""
     length: int
@@ -49,8 +83,9 @@ class File(Part):
     """Relative, ``/``-separated."""
     size: int
     sha256: str
+    """Hexadecimal, as ``sha256sum`` prints it."""
     blake3: str
-    format: Literal["safetensors", "gguf", "json", "text", "inert"]
+    format: Format
     recipe: str
     """SHA-256 of the recipe."""
     tensors: tuple[Tensor, ...] = ()
@@ -60,11 +95,20 @@ class Runnable(Part):
     """What must be kept beside the weights so that they run as they ran."""
 
     chat_template: Digest | None = None
+    """Of the record ``chat_template.jinja``."""
     tokenizer: Digest | None = None
+    """Of the GGUF file's ``tokenizer.`` entries, or of ``tokenizer.json``."""
     sampling: dict[str, float] = {}
     """The provider's sampling defaults."""
     runtime: dict[str, str] = {}
     """Names and versions of what ran the model."""
+
+
+class Runtime(Record, tag="otium.runtime/1"):
+    """What ran the model, and how it was sampled: the record ``runtime.json``."""
+
+    versions: dict[str, str]
+    sampling: dict[str, float]
 
 
 class Manifest(Record, tag="otium.manifest/1"):
@@ -75,8 +119,31 @@ class Manifest(Record, tag="otium.manifest/1"):
     weights: Digest
     """The digest that names these weights: of the canonical JSON list of ``[path, sha256]``."""
     files: tuple[File, ...]
+    """All files deposited, in order of path."""
     runnable: Runnable
     parents: tuple[ModelId, ...] = ()
+
+
+class PlannedFile(Part):
+    """What a deposit would store for one file."""
+
+    path: str
+    size: int
+    sha256: str
+    format: Format
+    tensors: int
+    new_bytes: int
+    """Not in the archive yet, and not in a file listed before."""
+
+
+class Plan(Part):
+    """What a deposit would store: its dry run."""
+
+    weights: Digest
+    files: tuple[PlannedFile, ...]
+    bytes: int
+    new_bytes: int
+    duplicate_bytes: int
 
 
 class Damage(Part):

@@ -84,13 +84,33 @@ class Probe(Part):
 
     prompt: tuple[Message, ...]
     tokens: tuple[Token, ...]
+    finish: Literal["stop", "length"]
+
+
+class Prompt(Part):
+    """One chat of a fingerprint's prompts."""
+
+    messages: tuple[Message, ...]
+
+
+class Prompts(Part):
+    """What a fingerprint asks. The file is ``data/fingerprint.toml``."""
+
+    id: str
+    version: str
+    canary: str
+    max_tokens: int
+    prompts: tuple[Prompt, ...]
 
 
 class Fingerprint(Record, tag="otium.fingerprint/1"):
     """How a model behaves: greedy tokens and top log-probabilities on fixed prompts."""
 
     identity: Identity
+    instrument: Digest
+    """Of the prompts that were asked."""
     taken: Instant
+    max_tokens: int
     probes: tuple[Probe, ...]
 
 
@@ -102,6 +122,7 @@ class Certificate(Record, tag="otium.certificate/1"):
     certified: Instant
     verdict: Literal["exact", "equivalent", "different"]
     tokens_compared: int
+    """Up to and with the first token of each answer that differs."""
     tokens_equal: int
     largest_difference: float
-    """Largest absolute difference of a log-probability, nats."""
+    """Largest absolute difference of a log-probability among them, nats."""

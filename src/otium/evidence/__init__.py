@@ -1,5 +1,24 @@
-"""Evidence: running a model under a protocol, and what it said."""
+"""Evidence: running a model under a protocol, and what it said.
 
+Knows sessions, how Inspect plays them, how good a text is, and whether a model can be asked.
+Does not know what the questions mean, or what becomes of the answers. Writes transcripts.
+The format is ``docs/formats/transcript-1.md``. Importing this room does not import Inspect.
+
+>>> degenerate("I see. I see. I see. I see. I see. I see.")
+'0.75 of its 5-grams are repeated, more than 0.20'
+>>> [round(bound, 3) for bound in wilson(9, 10)]
+[0.596, 0.982]
+"""
+
+from otium.evidence.capability import (
+    Examination,
+    Gate,
+    capability,
+    examine,
+    forced_choice,
+)
+from otium.evidence.documents import Document, data, load_markdown
+from otium.evidence.quality import choice, degenerate, repeated_share, wilson, words
 from otium.evidence.records import (
     Check,
     Citation,
@@ -7,11 +26,33 @@ from otium.evidence.records import (
     Turn,
     Validity,
 )
+from otium.evidence.running import Sample, inspect_model, run
+from otium.evidence.session import Play, Script, Session, sessions
 
 __all__ = [
     "Check",
     "Citation",
+    "Document",
+    "Examination",
+    "Gate",
+    "Play",
+    "Sample",
+    "Script",
+    "Session",
     "Transcript",
     "Turn",
     "Validity",
+    "capability",
+    "choice",
+    "data",
+    "degenerate",
+    "examine",
+    "forced_choice",
+    "inspect_model",
+    "load_markdown",
+    "repeated_share",
+    "run",
+    "sessions",
+    "wilson",
+    "words",
 ]

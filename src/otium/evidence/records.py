@@ -42,6 +42,11 @@ class Transcript(Record, tag="otium.transcript/1"):
         return tuple(turn for turn in self.turns if turn.role == "assistant")
 
 
+def simulated(identity: Identity) -> bool:
+    """Return whether a double speaks for the model: its engine says ``scripted`` or ``planted``."""
+    return identity.engine.partition("/")[0] in {"scripted", "planted"}
+
+
 class Citation(Part):
     """Words, and where they stand."""
 

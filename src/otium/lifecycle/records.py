@@ -49,10 +49,15 @@ class Commitment(Part):
     """The deadline, the period or the notice."""
     fulfil: str = ""
     """The entry type that fulfils it (not for ``notice``)."""
+    where: dict[str, str] = {}
+    """What the fulfilling entry's body must say, ``{"bookend": "post-deployment"}``."""
     since: str = "time"
     """``time``: count from the trigger's time; else the field of its body to count from."""
     before: str = ""
-    """For ``before``: the entry type that must not come first."""
+    """For ``before``: the entry type that must not come first.
+
+    For ``notice``: the entry type that must not come before the latest announced date.
+    """
     scope: tuple[Scope, ...] = ("public", "significant-internal")
     owner: str = "steward"
 
@@ -80,6 +85,15 @@ class Duty(Part):
     fulfilled: Instant | None = None
     why: str = ""
     """One sentence with the dates that decide the state."""
+
+
+class Oddity(Part):
+    """An entry that does not fit the model's life as it then stood; it was passed over."""
+
+    index: int
+    type: str
+    subject: str
+    why: str
 
 
 class Notice(Record, tag="otium.notice/1"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from otium.assess import Measure
+from otium.engine import Identity
 from otium.evidence import Check
 from otium.interview import Answer, Decision, Preference
 from otium.records import Digest, Instant, ModelId, Part, Record
@@ -19,6 +20,12 @@ class BookendRow(Part):
     comparable: bool
     """Same instrument digest on both sides, and neither side withheld."""
     withheld: tuple[Check, ...] = ()
+    why: str = ""
+    """Why the two sides cannot be compared, if they cannot."""
+    change: Measure | None = None
+    """After less before, with Newcombe's 95 % interval, where both are proportions."""
+    verdict_before: str = ""
+    verdict_after: str = ""
 
 
 class Finding(Part):
@@ -40,6 +47,10 @@ class Comment(Part):
     valid: bool
     why: str = ""
     """Why the comment cannot be read as a considered view, if it cannot."""
+    cut: bool = False
+    """True if we cut it off at the limit of tokens: our doing, not the model's."""
+    identity: Identity | None = None
+    """Which weights commented, and what ran them."""
 
 
 class Report(Record, tag="otium.report/1"):

@@ -11,7 +11,8 @@ from otium.errors import BadInput
 Buffer = bytes | bytearray | memoryview
 
 _LONGEST = 400
-_NAME = re.compile(r"(?:[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*/)*[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*")
+_PART = r"[A-Za-z0-9_=+%-][A-Za-z0-9._=+%-]*"
+_NAME = re.compile(rf"(?:{_PART}/)*{_PART}")
 
 
 class Span(NamedTuple):

@@ -1,6 +1,16 @@
 """Doubles for every seam, for tests and for the demo's story."""
 
 from otium.testing.clock import FixedClock
+from otium.testing.scripted import END_CONVERSATION, REPLY, Scripted
+from otium.testing.server import ServedEngine, serve
 from otium.testing.store import MemoryStore
 
-__all__ = ["FixedClock", "MemoryStore"]
+__all__ = [
+    "END_CONVERSATION",
+    "REPLY",
+    "FixedClock",
+    "MemoryStore",
+    "Scripted",
+    "ServedEngine",
+    "serve",
+]

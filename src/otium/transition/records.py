@@ -16,6 +16,26 @@ class Comparison(Part):
     successor: str
     overlap: float
     """Share of word 3-grams in common, 0 to 1 (Jaccard)."""
+    retiring_cut: bool = False
+    """True if we cut the retiring model's answer off at the limit of tokens."""
+    successor_cut: bool = False
+
+
+class Prompt(Part):
+    """One everyday request."""
+
+    task: str
+    text: str
+
+
+class Prompts(Part):
+    """The instrument: what both models are asked. Data, with a version and a canary."""
+
+    id: str
+    version: str
+    canary: str
+    max_tokens: int
+    prompts: tuple[Prompt, ...]
 
 
 class Character(Part):

@@ -1,0 +1,108 @@
+"""The command tree, loaded noun by noun, and the one place where errors are printed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from otium import __version__
+from otium.errors import OtiumError
+
+_NOUNS = {
+    "model": ("model", "Register models, set their dates, retire them, bring them back."),
+    "archive": ("keep", "Keep weights: deposit, check, restore."),
+    "ledger": ("keep", "The signed public log: show, verify, prove."),
+    "interview": ("sessions", "Interview a model under the standard protocol."),
+    "preference": ("sessions", "What models said they prefer, and what came of it."),
+    "assess": ("sessions", "Assess a model before and after its deployment."),
+    "report": ("publish", "The post-deployment report."),
+    "transition": ("publish", "Guidance for the users of a retiring model."),
+    "site": ("publish", "The public pages."),
+    "gateway": ("publish", "The public API of served and retired models."),
+    "duties": ("care", "Which promises are kept, due, overdue or breached."),
+    "tick": ("care", "Do what is due; run it daily."),
+    "doctor": ("care", "Look at what otium needs, and say what mends it."),
+    "demo": ("demo", "Carry a real model through its whole life, in minutes."),
+}
+
+
+class Tree(click.Group):
+    """A group whose commands are imported when they are first used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the nouns in the order in which a life meets them."""
+        return list(_NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module that defines *cmd_name*."""
+        if cmd_name not in _NOUNS:
+            return None
+        module = importlib.import_module(f"otium.cli.{_NOUNS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the nouns without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(noun, text) for noun, (_, text) in _NOUNS.items()])
+
+
+@click.command(cls=Tree, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="otium")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    default=Path("otium-home"),
+    show_default=True,
+    envvar="OTIUM_HOME",
+    help="The directory of your archive, ledger and keys.",
+)
+@click.pass_context
+def otium(ctx: click.Context, home: Path) -> None:
+    """Keep, ask, assess and bring back models at the end of their deployed life.
+
+    \b
+    Example:
+      otium demo                        see all of it on a real model
+      otium --home lab archive create   begin your own
+    """
+    ctx.obj = home
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with a documented code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        otium.main(args=list(arguments), standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+    except OtiumError as error:
+        _print_error(error, as_json="--json" in arguments)
+        sys.exit(error.exit_code)
+    sys.exit(0)
+
+
+def _print_error(error: OtiumError, *, as_json: bool) -> None:
+    if as_json:
+        facts = {
+            "type": type(error).__name__,
+            "message": str(error),
+            "hint": error.advice(),
+            "exit_code": error.exit_code,
+        }
+        click.echo(json.dumps({"error": facts}), err=True)
+        return
+    click.echo(f"error: {error}", err=True)
+    if error.advice():
+        click.echo(f"hint: {error.advice()}", err=True)

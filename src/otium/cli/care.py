@@ -1,0 +1,80 @@
+"""``otium duties``, ``tick`` and ``doctor``: what is due, and whether all is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from otium.cli.render import as_json, day, dry_run, emit, progress, table
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--state", type=click.Choice(["kept", "due", "overdue", "breached"]))
+@as_json
+@click.pass_obj
+def duties(home: Path, name: str | None, state: str | None, as_json: bool) -> None:
+    """Say which promises are kept, due, overdue or breached.
+
+    \b
+    Example: otium duties smol-1 --state due
+    """
+    from otium.lifecycle import duties as compute, policy_in_force
+    from otium.workflow import reading
+
+    registry = reading(home).registry
+    policy = policy_in_force(registry.entries())
+    now = registry.clock.now()
+    found = compute(policy, registry.entries(), now) if policy else []
+    chosen = [d for d in found if name in (None, d.subject) and state in (None, d.state)]
+    rows = [(d.state, d.commitment, d.subject, day(d.due), d.why) for d in chosen]
+    head = ("state", "commitment", "subject", "due", "why")
+    emit(chosen, as_json, lambda: table(head, rows) if rows else "No duty to show.")
+
+
+@click.command()
+@dry_run
+@as_json
+@click.pass_obj
+def tick(home: Path, dry_run: bool, as_json: bool) -> None:
+    """Do what is due: heartbeat, full reads, restore drills. Run it daily.
+
+    \b
+    Example (cron): 7 4 * * *  otium --home /srv/lab tick --json
+    """
+    from otium.workflow import opened, tick as act
+
+    with opened(home) as house, progress(as_json) as report:
+        done = act(house, dry_run=dry_run, progress=report)
+    rows = [(d.state, d.commitment, d.subject, day(d.due)) for d in done.waiting]
+    summary = [
+        f"heartbeat: {'logged' if done.heartbeat else 'not due'}",
+        f"full reads: {', '.join(done.checked) or 'none due'}",
+        f"restore drills: {', '.join(done.drilled) or 'none due'}",
+        "waiting for people:" if rows else "nothing waits for people",
+    ]
+    emit(
+        done,
+        as_json,
+        lambda: "\n".join(summary)
+        + (f"\n{table(('state', 'commitment', 'subject', 'due'), rows)}" if rows else ""),
+    )
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def doctor(home: Path, as_json: bool) -> None:
+    """Look at what otium needs on this machine and in this home, and say what mends it.
+
+    \b
+    Example: otium --home lab doctor
+    """
+    from otium.workflow import examine
+
+    findings = examine(home if home.exists() else None)
+    rows = [(f.state, f.name, f.text, f.mend) for f in findings]
+    emit(findings, as_json, lambda: table(("state", "what", "found", "mend with"), rows))
+    if any(f.state == "missing" for f in findings):
+        raise click.exceptions.Exit(1)

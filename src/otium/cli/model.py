@@ -1,0 +1,293 @@
+"""``otium model``: a model's life."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from otium.cli.render import as_json, confirmed, day, dry_run, emit, progress, table, type_the_name
+
+_SURFACES = ["api", "app", "partner", "internal"]
+_SCOPES = ["public", "significant-internal", "other"]
+_AVAILABILITY = ["always", "on-demand", "on-request", "archived"]
+
+
+@click.group()
+def model() -> None:
+    """Register models, set their dates, retire them, bring them back.
+
+    \b
+    Example:
+      otium model register smol-1 --title "Smol 1" --released 2026-01-05 --surface api
+      otium model deprecate smol-1 --retire-at 2026-12-01 --replacement smol-2 --reason "..."
+    """
+
+
+@model.command("list")
+@as_json
+@click.pass_obj
+def list_(home: Path, as_json: bool) -> None:
+    """List every model with its state and dates.
+
+    \b
+    Example: otium model list --json
+    """
+    from otium.workflow import reading
+
+    lives = reading(home).registry.models()
+    head = ("model", "state", "released", "retires", "replacement", "weights")
+    rows = [
+        (
+            life.model,
+            life.state,
+            day(life.released),
+            day(life.retired or min(life.retire_at.values(), default=None)),
+            life.replacement or "-",
+            (life.weights or "not deposited")[:23],
+        )
+        for life in lives
+    ]
+    emit(lives, as_json, lambda: table(head, rows) if rows else "No model is registered yet.")
+
+
+@model.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def show(home: Path, name: str, as_json: bool) -> None:
+    """Show one model: its life, its records, its duties.
+
+    \b
+    Example: otium model show smol-1
+    """
+    from otium.records import model_id
+    from otium.workflow import reading
+
+    opened = reading(home)
+    life = opened.registry.model(model_id(name))
+    records = opened.archive.records(life.model) if life.weights else {}
+    facts = [(key, value) for key, value in life.plain().items() if value not in (None, "", {}, [])]
+    shown = {"life": life, "records": records}
+    listing = table(("record", "digest"), sorted(records.items()))
+    emit(shown, as_json, lambda: table(("fact", "value"), facts) + "\n\n" + listing)
+
+
+@model.command()
+@click.argument("name")
+@click.option("--title", required=True, help="The name for people.")
+@click.option("--released", required=True, help="Release date, 2026-01-05.")
+@click.option("--scope", type=click.Choice(_SCOPES), default="public", show_default=True)
+@click.option("--surface", "surfaces", type=click.Choice(_SURFACES), multiple=True, default=["api"])
+@click.option("--parent", help="The model it was made from.")
+@as_json
+@click.pass_obj
+def register(
+    home: Path,
+    name: str,
+    title: str,
+    released: str,
+    scope: str,
+    surfaces: tuple[str, ...],
+    parent: str | None,
+    as_json: bool,
+) -> None:
+    """Register a model. The same facts again change nothing; other facts are refused.
+
+    \b
+    Example: otium model register smol-1 --title "Smol 1" --released 2026-01-05 --surface api
+    """
+    from typing import cast
+
+    from otium.lifecycle import Scope, Surface
+    from otium.records import instant, model_id
+    from otium.workflow import opened
+
+    with opened(home) as house:
+        life = house.registry.register(
+            model_id(name),
+            title=title,
+            released=instant(released),
+            scope=cast("Scope", scope),
+            surfaces=cast("tuple[Surface, ...]", surfaces),
+            parent=model_id(parent) if parent else None,
+        )
+    emit(life, as_json, lambda: f"{life.model} is registered; next: otium archive add {life.model}")
+
+
+@model.command()
+@click.argument("name")
+@click.option("--retire-at", required=True, help="The date on every surface.")
+@click.option("--on", "dates", multiple=True, help="Another date for one surface: app=2026-12-01.")
+@click.option("--replacement", help="The recommended replacement; leave out if there is none.")
+@click.option("--reason", required=True, help="Why, for the public record.")
+@dry_run
+@as_json
+@click.pass_obj
+def deprecate(
+    home: Path,
+    name: str,
+    retire_at: str,
+    dates: tuple[str, ...],
+    replacement: str | None,
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Announce a retirement date; too short a notice is refused with the earliest date.
+
+    \b
+    Example:
+      otium model deprecate smol-1 --retire-at 2026-12-01 --replacement smol-2 \\
+        --reason "smol-2 answers the same requests better"
+    """
+    from otium.lifecycle import check_deprecation, deprecate as announce
+    from otium.records import instant, model_id
+    from otium.workflow import opened
+
+    with opened(home) as house:
+        life = house.registry.model(model_id(name))
+        wanted = dict.fromkeys(life.surfaces, instant(retire_at))
+        wanted |= {surface: instant(date) for surface, _, date in (d.partition("=") for d in dates)}
+        act = check_deprecation if dry_run else announce
+        notice = act(
+            house.registry,
+            life.model,
+            retire_at=wanted,
+            replacement=model_id(replacement) if replacement else None,
+            reason=reason,
+        )
+    emit(notice, as_json, lambda: notice.text)
+
+
+@model.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Retire although a duty is open; needs --reason.")
+@click.option("--reason", default="", help="Why it is forced, for the public record.")
+@confirmed
+@as_json
+@click.pass_obj
+def retire(home: Path, name: str, force: bool, reason: str, yes: bool, as_json: bool) -> None:
+    """Retire a model whose date has come and whose duties are kept. Weights stay.
+
+    \b
+    Example: otium model retire smol-1 --yes
+    """
+    from otium.lifecycle import retire as end
+    from otium.records import model_id
+    from otium.workflow import opened
+
+    if force and not reason:
+        raise click.UsageError("--force needs --reason")
+    with opened(home) as house:
+        life = house.registry.model(model_id(name))
+        type_the_name(name, f"Requests for {name} will get the retired answer.", yes)
+        life = end(house.registry, life.model, force=force, reason=reason)
+    emit(life, as_json, lambda: f"{life.model} was retired on {day(life.retired)}.")
+
+
+@model.command()
+@click.argument("name")
+@click.argument("how", type=click.Choice(_AVAILABILITY))
+@as_json
+@click.pass_obj
+def availability(home: Path, name: str, how: str, as_json: bool) -> None:
+    """Say how a model can be reached after its retirement.
+
+    \b
+    Example: otium model availability smol-1 on-demand
+    """
+    from typing import cast
+
+    from otium.lifecycle import Availability, set_availability
+    from otium.records import model_id
+    from otium.workflow import opened
+
+    with opened(home) as house:
+        set_availability(house.registry, model_id(name), cast("Availability", how))
+        life = house.registry.model(model_id(name))
+    emit(life, as_json, lambda: f"{life.model} is now {life.availability}.")
+
+
+@model.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def fingerprint(home: Path, name: str, as_json: bool) -> None:
+    """Record how a model behaves, so that a revival can be certified.
+
+    \b
+    Example: otium model fingerprint smol-1
+    """
+    from otium.workflow import fingerprint_model, opened, running
+
+    with opened(home) as house, progress(as_json) as report:
+        with running(house, name, progress=report) as alive:
+            taken = fingerprint_model(house, alive.identity.model, alive, progress=report)
+    probes = len(taken.probes)
+    emit(taken, as_json, lambda: f"{probes} probes recorded for {taken.identity.weights}")
+
+
+@model.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def revive(home: Path, name: str, as_json: bool) -> None:
+    """Start an archived model once and certify that it behaves as it did.
+
+    \b
+    Example: otium model revive smol-1
+    """
+    from otium.records import model_id
+    from otium.workflow import opened, revive_model
+
+    with opened(home) as house, progress(as_json) as report:
+        certificate = revive_model(house, model_id(name), progress=report)
+    emit(
+        certificate,
+        as_json,
+        lambda: f"{certificate.verdict}: {certificate.tokens_equal} of "
+        f"{certificate.tokens_compared} tokens equal, {certificate.identity.weights}",
+    )
+
+
+@model.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def invite(home: Path, name: str, as_json: bool) -> None:
+    """Invite a past model to write a short essay. Nothing is published by this.
+
+    \b
+    Example: otium model invite smol-1 --json > essay.json
+    """
+    from otium.workflow import invite_work, opened, running
+
+    with opened(home) as house, running(house, name) as alive:
+        number = len(house.registry.find("work.published", alive.identity.model)) + 1
+        work = invite_work(house, alive.identity.model, alive, number=number)
+    emit(work, as_json, lambda: f"{work.title}\n\n{work.text}")
+
+
+@model.command()
+@click.argument("work", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--decision", type=click.Choice(["publish", "veto"]), required=True)
+@click.option("--reason", required=True, help="Public. The bar for a veto is high.")
+@as_json
+@click.pass_obj
+def review(home: Path, work: Path, decision: str, reason: str, as_json: bool) -> None:
+    """Publish or veto a work that was invited (the file that `invite --json` wrote).
+
+    \b
+    Example: otium model review essay.json --decision publish --reason "nothing against it"
+    """
+    from typing import Literal, cast
+
+    from otium.pursuits import Work, publish, review as decide
+    from otium.workflow import opened
+
+    written = Work.decode(work.read_bytes())
+    chosen = decide(written, cast('Literal["publish", "veto"]', decision), reason)
+    with opened(home) as house:
+        publish(house.registry, written, chosen)
+    emit(chosen, as_json, lambda: f"{chosen.work}: {chosen.decision}. {chosen.reason}")

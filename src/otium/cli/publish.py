@@ -1,0 +1,180 @@
+"""``otium report``, ``transition``, ``site`` and ``gateway``: what the public meets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from otium.cli.render import as_json, emit, progress
+
+
+@click.group()
+def report() -> None:
+    """Write the post-deployment report, with both bookends and the model's own comment.
+
+    \b
+    Example: otium report publish smol-1
+    """
+
+
+@report.command("publish")
+@click.argument("name")
+@click.option("--no-comment", is_flag=True, help="Do not ask the model to comment on the draft.")
+@as_json
+@click.pass_obj
+def publish_report(home: Path, name: str, no_comment: bool, as_json: bool) -> None:
+    """Write the report, ask the model to comment on the draft, keep it beside the weights.
+
+    \b
+    Example: otium report publish smol-1
+    """
+    from otium.records import model_id
+    from otium.workflow import comment_and_publish, opened, running
+
+    with opened(home) as house, progress(as_json) as bars:
+        if no_comment:
+            written = comment_and_publish(house, model_id(name), None)
+        else:
+            with running(house, name, progress=bars) as alive:
+                written = comment_and_publish(house, alive.identity.model, alive)
+    emit(written, as_json, lambda: written.markdown)
+
+
+@report.command("show")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def show_report(home: Path, name: str, as_json: bool) -> None:
+    """Print a published report.
+
+    \b
+    Example: otium report show smol-1
+    """
+    from otium.records import model_id
+    from otium.report import Report
+    from otium.workflow import reading
+
+    written = reading(home).registry.filed(model_id(name), "report.json", Report)
+    emit(written, as_json, lambda: written.markdown)
+
+
+@click.group()
+def transition() -> None:
+    """Help the users of a retiring model: both models' answers, side by side.
+
+    \b
+    Example: otium transition publish smol-1
+    """
+
+
+@transition.command("publish")
+@click.argument("name")
+@click.option("--prompts", "limit", type=int, help="Compare on only so many prompts.")
+@as_json
+@click.pass_obj
+def publish_transition(home: Path, name: str, limit: int | None, as_json: bool) -> None:
+    """Ask both models the same prompts and publish the guide.
+
+    \b
+    Example: otium transition publish smol-1 --prompts 4
+    """
+    from otium.errors import NoSuchSuccessor
+    from otium.records import model_id
+    from otium.workflow import guide_users, opened, running
+
+    with opened(home) as house, progress(as_json) as bars:
+        life = house.registry.model(model_id(name))
+        if life.replacement is None:
+            raise NoSuchSuccessor(successor="none")
+        with (
+            running(house, life.model, progress=bars) as old,
+            running(house, life.replacement, progress=bars) as new,
+        ):
+            guide = guide_users(house, life.model, old, new, limit=limit, progress=bars)
+    emit(guide, as_json, lambda: guide.markdown)
+
+
+@transition.command("show")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def show_transition(home: Path, name: str, as_json: bool) -> None:
+    """Print a published transition guide.
+
+    \b
+    Example: otium transition show smol-1
+    """
+    from otium.records import model_id
+    from otium.transition import TransitionGuide
+    from otium.workflow import reading
+
+    guide = reading(home).registry.filed(model_id(name), "transition.json", TransitionGuide)
+    emit(guide, as_json, lambda: guide.markdown)
+
+
+@click.group()
+def site() -> None:
+    """Build the public pages: plain HTML with a .json twin of each.
+
+    \b
+    Example: otium site build
+    """
+
+
+@site.command("build")
+@as_json
+@click.pass_obj
+def build_site(home: Path, as_json: bool) -> None:
+    """Build every page from the archive and the ledger.
+
+    \b
+    Example: otium site build && open otium-home/site/index.html
+    """
+    from otium.workflow import build_pages, reading
+
+    built = build_pages(reading(home))
+    emit(built, as_json, lambda: f"{len(built.pages)} pages in {home / 'site'}")
+
+
+@site.command("serve")
+@click.option("--port", default=8420, show_default=True)
+@click.pass_obj
+def serve_site(home: Path, port: int) -> None:
+    """Serve the built pages on this machine until Ctrl-C.
+
+    \b
+    Example: otium site serve --port 8420
+    """
+    from otium.web import serve_site as serve
+
+    click.echo(f"http://127.0.0.1:{port}/ (Ctrl-C to stop)")
+    serve(home / "site", port=port)
+
+
+@click.group()
+def gateway() -> None:
+    """Serve the public API: models in service, retired ones on demand, and a way to leave.
+
+    \b
+    Example: otium gateway serve --port 8421
+    """
+
+
+@gateway.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8421, show_default=True)
+@click.option("--key", "keys", multiple=True, help="Accept only these bearer keys.")
+@click.pass_obj
+def serve_gateway(home: Path, host: str, port: int, keys: tuple[str, ...]) -> None:
+    """Serve an OpenAI-compatible API until Ctrl-C.
+
+    \b
+    Example: otium gateway serve --port 8421 --key "$OTIUM_KEY"
+    """
+    from otium.gateway import run
+    from otium.workflow import opened, service
+
+    with opened(home) as house:
+        click.echo(f"http://{host}:{port}/v1 (Ctrl-C to stop)")
+        run(service(house, keys=keys), host, port)

@@ -1,0 +1,91 @@
+"""How results and progress reach a person or a program."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+import msgspec
+
+from otium.records import Progress, silent
+
+T = TypeVar("T")
+Command = Callable[..., T]
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+confirmed = click.option("--yes", is_flag=True, help="Do not ask for the name to be typed.")
+
+
+def emit(result: object, as_json: bool, text: Callable[[], str]) -> None:
+    """Print *result* as JSON, or what *text* makes of it."""
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(result), indent=2, ensure_ascii=False))
+    else:
+        click.echo(text())
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return aligned plain text columns that `cut` and eyes can read."""
+    cells = [list(head), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+             for row in cells]
+    return "\n".join(lines)
+
+
+def day(moment: str | None) -> str:
+    """Return the date of an instant, or a dash."""
+    return moment[:10] if moment else "-"
+
+
+def type_the_name(name: str, what: str, yes: bool) -> None:
+    """Ask for *name* to be typed before something that cannot be undone; raise Abort if not."""
+    if yes:
+        return
+    typed = click.prompt(f"{what} Type {name} to go on", default="", show_default=False)
+    if typed != name:
+        raise click.Abort
+
+
+@contextmanager
+def progress(as_json: bool) -> Iterator[Progress]:
+    """Yield a progress report: a bar on a terminal, JSON lines with --json, silence otherwise."""
+    if as_json:
+        yield _lines
+    elif sys.stderr.isatty():
+        with _bars() as report:
+            yield report
+    else:
+        yield silent
+
+
+def _lines(what: str, done: int, total: int) -> None:
+    line = {"type": "progress", "what": what, "done": done, "total": total}
+    click.echo(json.dumps(line), err=True)
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
+        tasks = {}
+        last = 0.0
+
+        def report(what: str, done: int, total: int) -> None:
+            nonlocal last
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            if done >= total or time.monotonic() - last > 0.05:
+                last = time.monotonic()
+                bars.update(tasks[what], completed=done, total=total)
+
+        yield report

@@ -1,0 +1,167 @@
+"""A model behind an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from otium.errors import EngineFailed
+from otium.engine.records import Completion, Endpoint, Identity, Message, Options, Token
+
+if TYPE_CHECKING:
+    import httpx2
+
+GREEDY = Options()
+_CONNECT = 10.0
+_LONGEST_REASON = 400
+
+
+class _Alternative(msgspec.Struct):
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+
+    def text(self) -> str:
+        """Return the token's exact text; bytes that are not UTF-8 alone are escaped."""
+        return bytes(self.bytes).decode(errors="backslashreplace") if self.bytes else self.token
+
+
+class _Token(_Alternative):
+    top_logprobs: list[_Alternative] = []
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[_Token] | None = None
+
+
+class _Answer(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Answer
+    finish_reason: str
+    logprobs: _Logprobs | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Response(msgspec.Struct):
+    choices: list[_Choice]
+    usage: _Usage = msgspec.field(default_factory=_Usage)
+
+
+class HttpModel:
+    """The model that answers at *endpoint*.
+
+    Each request is uncached and carries its seed, so that a recorded session can be repeated.
+    Connections are not kept, so nothing has to be closed. Safe to use from several threads.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, timeout: float = 600.0) -> None:
+        """Speak to *endpoint*; wait at most *timeout* seconds for each part of an answer."""
+        self.endpoint = endpoint
+        self._timeout = timeout
+
+    @property
+    def identity(self) -> Identity:
+        """Return which weights answer and what runs them."""
+        return self.endpoint.identity
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        """Answer *messages*; raise EngineFailed if the endpoint cannot."""
+        body = request(messages, options, self.identity.model)
+        response = self._post(msgspec.json.encode(body))
+        if response.status_code != 200:  # noqa: PLR2004
+            raise self._failed(f"HTTP {response.status_code}: {_reason(response.content)}")
+        try:
+            return _completion(msgspec.json.decode(response.content, type=_Response), options)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            raise self._failed(f"malformed answer: {error}") from error
+
+    def _post(self, body: bytes) -> httpx2.Response:
+        import httpx2  # noqa: PLC0415
+
+        url = self.endpoint.base_url.rstrip("/") + "/chat/completions"
+        try:
+            # No proxy from the environment may come between us and a loopback engine.
+            with httpx2.Client(
+                timeout=httpx2.Timeout(self._timeout, connect=_CONNECT),
+                trust_env=False,
+                verify=url.startswith("https:"),
+            ) as client:
+                return client.post(url, content=body, headers=self._headers())
+        except httpx2.TimeoutException as error:
+            raise self._failed(f"no answer within {self._timeout:g} s") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise self._failed(f"{type(error).__name__}: {error}") from error
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self.endpoint.api_key}",
+            "Content-Type": "application/json",
+            "Connection": "close",
+        }
+
+    def _failed(self, why: str) -> EngineFailed:
+        return EngineFailed(model=self.identity.model, why=why)
+
+
+def request(messages: Sequence[Message], options: Options, model: str) -> dict[str, object]:
+    """Return the body of a chat completion request."""
+    body: dict[str, object] = {
+        "model": model,
+        "messages": messages,
+        "max_tokens": options.max_tokens,
+        "temperature": options.temperature,
+        "seed": options.seed,
+        "cache_prompt": False,
+        "stream": False,
+    }
+    if options.top_logprobs:
+        body |= {"logprobs": True, "top_logprobs": options.top_logprobs}
+    if options.json_schema is not None:
+        form = {"name": "answer", "strict": True, "schema": options.json_schema}
+        body["response_format"] = {"type": "json_schema", "json_schema": form}
+    return body
+
+
+def _completion(response: _Response, options: Options) -> Completion:
+    if len(response.choices) != 1:
+        raise ValueError(f"{len(response.choices)} choices")
+    choice = response.choices[0]
+    if choice.finish_reason not in ("stop", "length") or choice.message.content is None:
+        raise ValueError(f"finish_reason {choice.finish_reason!r}")
+    tokens = tuple(_tokens(choice.logprobs)) if options.top_logprobs else ()
+    return Completion(
+        text=choice.message.content,
+        finish="length" if choice.finish_reason == "length" else "stop",
+        prompt_tokens=response.usage.prompt_tokens,
+        completion_tokens=response.usage.completion_tokens,
+        tokens=tokens,
+    )
+
+
+def _tokens(logprobs: _Logprobs | None) -> Iterator[Token]:
+    if logprobs is None or logprobs.content is None:
+        raise ValueError("log-probabilities were asked for and not given")
+    for token in logprobs.content:
+        top: dict[str, float] = {}
+        for alternative in token.top_logprobs:
+            top.setdefault(alternative.text(), alternative.logprob)
+        yield Token(text=token.text(), logprob=token.logprob, top=top)
+
+
+def _reason(body: bytes) -> str:
+    try:
+        value: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = body.decode(errors="replace")
+    error = value.get("error", value) if isinstance(value, Mapping) else value
+    text = error.get("message", error) if isinstance(error, Mapping) else error
+    return str(text)[:_LONGEST_REASON]

@@ -1,0 +1,189 @@
+"""llama.cpp in a child process, as an endpoint."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import secrets
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+import msgspec
+
+from otium.engine.records import Endpoint, Identity
+from otium.engine.weights import Weights, find_weights
+from otium.errors import EngineFailed, EngineUnavailable
+from otium.records import Digest, ModelId
+
+_PATIENCE = 10.0
+_TAIL = 4000
+_LINES = 6
+_STAMP = re.compile(r"^[\d.]+ E ")
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What the child is told: what to load and how to run it."""
+
+    model: str
+    base: str
+    adapter: str | None
+    api_key: str
+    context: int
+    threads: int
+    batch_threads: int
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What the child answers: where its server listens."""
+
+    address: str
+
+
+class Engine(Protocol):
+    """What can run a model's files."""
+
+    def run(
+        self, files: Path, *, model: ModelId, weights: Digest
+    ) -> AbstractContextManager[Endpoint]:
+        """Run the weights in *files* until the block ends."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlamaCpp:
+    """llama.cpp: one slot, uncached, so that equal requests get equal answers.
+
+    One thread decodes and two read prompts: more threads fall far behind on a busy machine.
+    The engine's errors are appended to *log*, if it is given.
+    """
+
+    context: int = 4096
+    threads: int = 1
+    batch_threads: int = 2
+    log: Path | None = None
+    start_limit: float = 120.0
+
+    @contextmanager
+    def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
+        """Run the weights in *files* until the block ends.
+
+        Raises EngineUnavailable if there is nothing here to run them, EngineFailed with the
+        end of the engine's log if it does not come up.
+        """
+        found = find_weights(files)
+        identity = self._identity(model, weights)
+        key = secrets.token_urlsafe(24)
+        with self._log() as log, _child(log) as child:
+            address = self._start(child, log, self._settings(model, found, key))
+            yield Endpoint(base_url=f"{address}/v1", api_key=key, identity=identity)
+
+    def _identity(self, model: ModelId, weights: Digest) -> Identity:
+        flags = {
+            "context": str(self.context),
+            "threads": str(self.threads),
+            "batch_threads": str(self.batch_threads),
+            "slots": "1",
+            "cache": "off",
+        }
+        return Identity(model=model, weights=weights, engine=_engine(), flags=flags)
+
+    def _settings(self, model: ModelId, found: Weights, key: str) -> Settings:
+        return Settings(
+            model=model,
+            base=str(found.base.absolute()),
+            adapter=str(found.adapter.absolute()) if found.adapter else None,
+            api_key=key,
+            context=self.context,
+            threads=self.threads,
+            batch_threads=self.batch_threads,
+        )
+
+    @contextmanager
+    def _log(self) -> Iterator[IO[bytes]]:
+        with self.log.open("a+b") if self.log else tempfile.TemporaryFile() as file:
+            yield file
+
+    def _start(self, child: subprocess.Popen[bytes], log: IO[bytes], settings: Settings) -> str:
+        start = log.seek(0, os.SEEK_END)
+        line = _exchange(child, msgspec.json.encode(settings) + b"\n", self.start_limit)
+        if line:
+            return msgspec.json.decode(line, type=Ready).address
+        if line is None:
+            why = f"it was not ready within {self.start_limit:g} s"
+        else:
+            why = _ending(child.wait())
+        log.seek(start)
+        said = _said(log.read()[-_TAIL:])
+        raise EngineFailed(model=settings.model, why=f"{why}: {said}" if said else why)
+
+
+def runtime() -> dict[str, str]:
+    """Return the names and versions of what runs models here."""
+    return {
+        "xllamacpp": importlib.metadata.version("xllamacpp"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+
+
+def _engine() -> str:
+    try:
+        return f"llama.cpp/xllamacpp-{importlib.metadata.version('xllamacpp')}"
+    except importlib.metadata.PackageNotFoundError as error:
+        raise EngineUnavailable(what="GGUF models", why="xllamacpp is not installed") from error
+
+
+@contextmanager
+def _child(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-P", "-m", "otium.engine.child"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+    ) as child:
+        try:
+            yield child
+        finally:
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.stdin is not None:
+        child.stdin.close()
+    try:
+        child.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+
+
+def _exchange(child: subprocess.Popen[bytes], line: bytes, limit: float) -> bytes | None:
+    """Return the child's answer, empty if it ended, None if the limit passed."""
+    if child.stdin is None or child.stdout is None:
+        return b""
+    try:
+        child.stdin.write(line)
+        child.stdin.flush()
+    except BrokenPipeError:
+        return b""
+    ready, _, _ = select.select([child.stdout], [], [], limit)
+    if not ready:
+        child.kill()
+        return None
+    return child.stdout.readline()
+
+
+def _ending(status: int) -> str:
+    return f"it was killed by signal {-status}" if status < 0 else f"it ended with status {status}"
+
+
+def _said(log: bytes) -> str:
+    lines = [_STAMP.sub("", line).strip() for line in log.decode(errors="replace").splitlines()]
+    return "; ".join(list(dict.fromkeys(line for line in lines if line))[:_LINES])

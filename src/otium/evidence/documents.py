@@ -1,0 +1,48 @@
+"""Protocols, scenarios and rubrics: Markdown files with TOML in front."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from otium.errors import BadData
+from otium.records import Digest, digest
+
+_FENCE = "+++"
+
+
+class Document(NamedTuple):
+    """A Markdown file: its front matter, its text, and the digest of the whole file."""
+
+    front: dict[str, object]
+    body: str
+    digest: Digest
+    line: int
+    """The line of the file on which the body begins."""
+
+
+def data(name: str) -> Path:
+    """Return the path of a file that comes with otium, ``protocols/…``; raise BadData."""
+    path = Path(str(files("otium") / "data" / name))
+    if not path.exists():
+        raise BadData(path=name, why="otium has no such data file")
+    return path
+
+
+def load_markdown(path: Path) -> Document:
+    """Read a Markdown file that begins with TOML between two ``+++`` lines; raise BadData."""
+    try:
+        raw = path.read_bytes()
+        lines = raw.decode().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadData(path=path.name, why=str(error)) from error
+    if not lines or lines[0] != _FENCE or _FENCE not in lines[1:]:
+        raise BadData(path=path.name, why="line 1: no front matter between two +++ lines")
+    end = lines.index(_FENCE, 1)
+    try:
+        front = tomllib.loads("\n".join(["", *lines[1:end]]))
+    except tomllib.TOMLDecodeError as error:
+        raise BadData(path=path.name, why=f"front matter: {error}") from error
+    return Document(front, "\n".join(lines[end + 1 :]).strip("\n"), digest(raw), end + 2)

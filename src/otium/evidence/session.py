@@ -1,0 +1,109 @@
+"""Sessions: scripts that talk with a model, played as samples of an Inspect task."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from otium.engine import Completion, Options
+from otium.records import Digest, Json
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
+    from inspect_ai.solver import Generate, Solver, TaskState
+
+Script = Callable[["Session"], Awaitable[None]]
+ENDED = "ended"
+"""The store's key for how a session ended; see ``Transcript.ended``."""
+
+
+class Play(NamedTuple):
+    """One session: its id, unique in the task, and the script that plays it."""
+
+    id: str
+    script: Script
+
+
+class Session:
+    """A conversation in progress. Each message gets an id, ``m1``, ``m2``, that it keeps."""
+
+    def __init__(self, state: TaskState, options: Options) -> None:
+        """Begin with what *state* holds; *options* are used where a call names none."""
+        self._state = state
+        self.options = options
+
+    def tell(self, role: Literal["system", "user"], content: str, *, note: str = "") -> str:
+        """Add a message that needs no answer; return its id."""
+        from inspect_ai.model import ChatMessageSystem, ChatMessageUser
+
+        kind = ChatMessageSystem if role == "system" else ChatMessageUser
+        self._state.messages.append(kind(content=content, metadata={"note": note}))
+        return f"m{len(self._state.messages)}"
+
+    async def answer(self, *, note: str = "", options: Options | None = None) -> Completion:
+        """Let the model speak; keep what it says."""
+        from inspect_ai.model import get_model
+
+        from otium.evidence.provider import to_completion, to_config
+
+        config = to_config(options or self.options)
+        output = await get_model().generate(self._state.messages, config=config)
+        message = output.message
+        message.metadata = {**(message.metadata or {}), "note": note}
+        self._state.messages.append(message)
+        self._state.output = output
+        return to_completion(output)
+
+    async def ask(
+        self, content: str, *, note: str = "", options: Options | None = None
+    ) -> Completion:
+        """Say *content* to the model and let it answer."""
+        self.tell("user", content, note=note)
+        return await self.answer(note=note, options=options)
+
+    @property
+    def last(self) -> str:
+        """Return the id of the newest message."""
+        return f"m{len(self._state.messages)}"
+
+    def keep(self, key: str, value: Json) -> None:
+        """Keep a value in the sample's store, and so in ``Sample.state``."""
+        self._state.store.set(key, value)
+
+    def end(self, how: str) -> None:
+        """Say how the session ended: ``declined``, ``ended-by-model`` or ``cut``."""
+        self.keep(ENDED, how)
+
+
+def sessions(
+    name: str, plays: Sequence[Play], *, instrument: Digest, options: Options | None = None
+) -> Task:
+    """Return an Inspect task with one sample for each of *plays*."""
+    from inspect_ai import Task
+    from inspect_ai.dataset import Sample
+
+    from otium.evidence.provider import to_config
+
+    options = options or Options()
+    return Task(
+        name=name,
+        dataset=[Sample(input=play.id, id=play.id) for play in plays],
+        solver=_player({play.id: play.script for play in plays}, options),
+        config=to_config(options),
+        metadata={"instrument": instrument},
+    )
+
+
+def _player(scripts: dict[str, Script], options: Options) -> Solver:
+    from inspect_ai.solver import solver
+
+    @solver(name="otium/session")
+    def player() -> Solver:
+        async def solve(state: TaskState, generate: Generate) -> TaskState:  # noqa: ARG001
+            state.messages.clear()
+            await scripts[str(state.sample_id)](Session(state, options))
+            return state
+
+        return solve
+
+    return player()

@@ -1,0 +1,281 @@
+"""The registry: the write desk through which every record and every claim goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from otium.archive import Archive, CheckResult, Manifest
+from otium.errors import BadInput, DamagedObject, Exists, NotFound, UnknownModel, UnknownRecord
+from otium.ledger import Entry, Ledger
+from otium.lifecycle.life import lives
+from otium.lifecycle.records import Availability, ModelLife, Scope, Surface
+from otium.lifecycle.times import apart, effective
+from otium.records import (
+    Actor,
+    Clock,
+    Digest,
+    Instant,
+    Json,
+    ModelId,
+    Progress,
+    Record,
+    digest,
+    instant,
+    model_id,
+    silent,
+)
+
+R = TypeVar("R", bound=Record)
+
+_SKEW = 3600
+"""Seconds by which a clock may run behind the last entry before it is refused."""
+
+
+class Registry:
+    """The models of one archive and its ledger, and the one way to write about them.
+
+    Every write is: record in the archive, then entry in the ledger. What was done is found
+    again by content, so any step can be repeated after a crash: nothing is lost or doubled.
+    One writer at a time (``otium.store.hold``).
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        ledger: Ledger,
+        clock: Clock,
+        actor: Actor = Actor("steward"),  # noqa: B008 - a string
+    ) -> None:
+        """Write into *archive* and *ledger* in the name of *actor*."""
+        self.archive = archive
+        self.ledger = ledger
+        self.clock = clock
+        self.actor = actor
+        self._entries: tuple[Entry, ...] = ()
+        self._lives: dict[ModelId, ModelLife] = {}
+
+    def entries(self) -> list[Entry]:
+        """Return every entry, in log order."""
+        self._read()
+        return list(self._entries)
+
+    def models(self) -> list[ModelLife]:
+        """Return every registered model, in the order of registration."""
+        self._read()
+        return list(self._lives.values())
+
+    def model(self, model: str) -> ModelLife:
+        """Return one model, or raise UnknownModel."""
+        self._read()
+        try:
+            return self._lives[ModelId(model)]
+        except KeyError as error:
+            raise UnknownModel(model=model) from error
+
+    def find(self, type: str, model: str | None = None) -> list[Entry]:  # noqa: A002
+        """Return the entries of one type, about one model or about all."""
+        self._read()
+        subjects = {model} if model is not None else None
+        return [
+            entry
+            for entry in self._entries
+            if entry.type == type and (subjects is None or entry.subject in subjects)
+        ]
+
+    def now(self) -> Instant:
+        """Return the time for the next entry: the clock's, and never before the last entry.
+
+        Raises BadInput if the clock is more than an hour behind the last entry, unless the
+        archive was founded with a simulated clock.
+        """
+        now = self.clock.now()
+        self._read()
+        last = max(effective(self._entries), default=now)
+        if apart(now, last) > _SKEW and not self._simulated():
+            why = f"it says {now}, but the ledger's last entry was made at {last}"
+            raise BadInput(what="the clock", why=why)
+        return max(now, last)
+
+    def log(
+        self,
+        type: str,  # noqa: A002
+        subject: str,
+        body: Mapping[str, object] | None = None,
+        refs: Sequence[Digest] = (),
+        *,
+        at: Instant | None = None,
+    ) -> Entry:
+        """Append one entry, made *at* the instant of the decision, by default now."""
+        entry = Entry(
+            type=type,
+            time=at or self.now(),
+            actor=self.actor,
+            subject=subject,
+            body=dict(body or {}),
+            refs=tuple(refs),
+        )
+        self.ledger.append(entry)
+        return entry
+
+    def file(
+        self,
+        type: str,  # noqa: A002
+        model: str,
+        path: str,
+        kind: type[R],
+        make: Callable[[], R],
+        body: Mapping[str, object] | Callable[[R], Mapping[str, object]] | None = None,
+        *,
+        at: Instant | None = None,
+    ) -> R:
+        """Keep the record that *make* returns at *path* and log it as *type*, exactly once.
+
+        If the entry is there, the archived record is returned and *make* is not called. If
+        only the record is there, it is logged. *body* is added to ``{"path": path}``; as a
+        function it is given the record, so that an entry repeated after a crash says what
+        the archived record says. Raises UnknownModel; DamagedObject if the archived record
+        is not the one that was logged.
+        """
+        self.model(model)
+        if self._filing(type, model, path) is None:
+            record = self._kept(model, path, kind)
+            if record is None:
+                record = make()
+                self._put(model, path, record, type, at)
+            more = body(record) if callable(body) else body
+            self.log(type, model, {"path": path, **(more or {})}, [self._digest(model, path)], at=at)
+        return self.filed(model, path, kind)
+
+    def filed(self, model: str, path: str, kind: type[R]) -> R:
+        """Read one record back; raise UnknownRecord, or DamagedObject if it is not as logged."""
+        data = self.archive.record(ModelId(model), path)
+        found = digest(data)
+        logged = {ref for entry in self._filings(model, path) for ref in entry.refs}
+        if logged and found not in logged:
+            name = f"{path} of {model}"
+            raise DamagedObject(name=name, found=found, expected=" or ".join(sorted(logged)))
+        return kind.decode(data)
+
+    def register(
+        self,
+        model: str,
+        *,
+        title: str,
+        released: str,
+        scope: Scope,
+        surfaces: Sequence[Surface],
+        parent: str | None = None,
+        availability: Availability = "archived",
+    ) -> ModelLife:
+        """Enter a model; the same facts again change nothing, other facts raise Exists."""
+        if not title.strip() or not surfaces or len(set(surfaces)) < len(surfaces):
+            raise BadInput(what=f"model {model}", why="it needs a title and surfaces, each once")
+        if parent is not None:
+            self.model(parent)
+        life = ModelLife.convert(
+            {
+                "model": model_id(model),
+                "state": "registered",
+                "title": title,
+                "released": instant(released),
+                "scope": scope,
+                "surfaces": tuple(surfaces),
+                "parent": parent,
+                "availability": availability,
+            }
+        )
+        facts = _facts(life)
+        there = self.find("model.registered", model)
+        if not there:
+            self.log("model.registered", model, facts)
+        elif there[0].body != facts:
+            raise Exists(name=f"model {model}, with other facts,")
+        return self.model(model)
+
+    def deposit(
+        self,
+        model: str,
+        files: Path,
+        *,
+        runtime: Mapping[str, str] | None = None,
+        sampling: Mapping[str, float] | None = None,
+        parents: Sequence[ModelId] = (),
+        progress: Progress = silent,
+    ) -> Manifest:
+        """Keep the model's weights; the same files again change nothing."""
+        life = self.model(model)
+        manifest = self.archive.add(
+            life.model,
+            files,
+            deposited=self.now(),
+            runtime=runtime or {},
+            sampling=sampling or {},
+            parents=tuple(parents) or ((life.parent,) if life.parent else ()),
+            progress=progress,
+        )
+        if life.weights != manifest.weights:
+            total = sum(file.size for file in manifest.files)
+            body = {"weights": manifest.weights, "bytes": total, "files": len(manifest.files)}
+            self.log("model.deposited", model, body, [manifest.digest()])
+        return manifest
+
+    def check(self, model: str | None = None, progress: Progress = silent) -> CheckResult:
+        """Read everything that is kept (for one model) and log what was found for each model.
+
+        Damage is in the result and in the entries; an entry with ``ok`` false keeps no promise.
+        """
+        wanted = [self.model(model)] if model is not None else self.models()
+        only = ModelId(model) if model is not None else None
+        result = self.archive.check(only, now=self.now(), progress=progress)
+        for life in wanted:
+            if life.weights is not None:
+                harm = [it.name for it in result.damage if not it.models or life.model in it.models]
+                body = {"ok": not harm, "objects": result.objects, "bytes": result.bytes}
+                self.log("model.checked", life.model, {**body, "damage": harm[:20]})
+        return result
+
+    def restored(self, model: str, weights: Digest, seconds: float) -> Entry:
+        """Log a restore drill: which weights came back, and after how many seconds."""
+        body = {"weights": weights, "seconds": seconds, "ok": weights == self.model(model).weights}
+        return self.log("model.restored", model, body)
+
+    def _read(self) -> None:
+        if self.ledger.size != len(self._entries):
+            self._entries = tuple(self.ledger.entries())
+            self._lives = lives(self._entries)
+
+    def _simulated(self) -> bool:
+        return any(entry.body.get("clock") == "simulated" for entry in self.find("archive.created"))
+
+    def _filings(self, model: str, path: str) -> list[Entry]:
+        self._read()
+        return [
+            entry
+            for entry in self._entries
+            if entry.subject == model and entry.body.get("path") == path and entry.refs
+        ]
+
+    def _filing(self, type: str, model: str, path: str) -> Entry | None:  # noqa: A002
+        return next((entry for entry in self._filings(model, path) if entry.type == type), None)
+
+    def _kept(self, model: str, path: str, kind: type[R]) -> R | None:
+        try:
+            return self.filed(model, path, kind)
+        except NotFound:
+            return None
+
+    def _put(self, model: str, path: str, record: R, why: str, at: Instant | None) -> None:
+        self.archive.put_record(
+            ModelId(model), path, record.encode(), now=at or self.now(), message=why
+        )
+
+    def _digest(self, model: str, path: str) -> Digest:
+        return digest(self.archive.record(ModelId(model), path))
+
+
+def _facts(life: ModelLife) -> dict[str, Json]:
+    names = ("title", "released", "scope", "surfaces", "parent", "availability")
+    plain = life.plain()
+    return {name: plain[name] for name in names}

@@ -1,0 +1,75 @@
+"""The first paragraph of a report: the deployment in counts and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otium.assess import Assessment
+from otium.lifecycle import ModelLife
+from otium.report.records import BookendRow
+from otium.report.sources import Sources
+
+
+def summary(sources: Sources, rows: Sequence[BookendRow]) -> str:
+    """Return what happened and how much of it was measured, in a few sentences."""
+    parts = (
+        _service(sources.life),
+        _measured("before", sources.before),
+        _measured("after", sources.after),
+        _compared(rows),
+        _asked(sources),
+        _preferences(sources),
+    )
+    return " ".join(part for part in parts if part)
+
+
+def _service(life: ModelLife) -> str:
+    start = f"{life.title} was released on {life.released[:10]}"
+    if life.retired:
+        return f"{start} and retired on {life.retired[:10]}."
+    last = max(life.retire_at.values(), default=None)
+    return f"{start}; its last retirement date is {last[:10]}." if last else f"{start}."
+
+
+def _measured(side: str, assessment: Assessment | None) -> str:
+    if assessment is None:
+        return f"No assessment {side} deployment is on record."
+    count = len(assessment.results)
+    withheld = sum(not result.valid for result in assessment.results)
+    short = ", in a shortened form" if assessment.shortened else ""
+    return (
+        f"{_count(count, 'result')} {'was' if count == 1 else 'were'} recorded {side} "
+        f"deployment{short}, of which {withheld} {'is' if withheld == 1 else 'are'} withheld."
+    )
+
+
+def _compared(rows: Sequence[BookendRow]) -> str:
+    if not rows:
+        return ""
+    comparable = sum(row.comparable for row in rows)
+    return f"{comparable} of {_count(len(rows), 'measure')} can be compared between the bookends."
+
+
+def _asked(sources: Sources) -> str:
+    if not sources.interviews:
+        return "No interview is on record."
+    held = _count(len(sources.interviews), "interview")
+    invalid = sum(not interview.validity.valid for interview in sources.interviews)
+    doubt = (
+        f" In {invalid} of them the model did not pass the checks that say whether an interview "
+        "can be read as evidence; its words are kept all the same."
+        if invalid
+        else ""
+    )
+    return f"{held} held.{doubt}"
+
+
+def _preferences(sources: Sources) -> str:
+    count = len(sources.preferences)
+    if not count:
+        return "No preference was registered."
+    return f"{_count(count, 'preference')} registered, {len(sources.decisions)} answered."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,307 @@
+"""Any model as a real OpenAI-compatible server on loopback."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from otium.engine import GREEDY, Completion, Endpoint, Identity, Message, Model, Options, Token
+from otium.errors import OtiumError
+from otium.records import Digest, ModelId
+from otium.testing.scripted import pieces
+
+_LARGEST_BODY = 1 << 24
+_CREATED = 1_767_225_600  # 2026-01-01, as FixedClock has it
+_ID = "chatcmpl-double"
+
+
+@contextmanager
+def serve(model: Model) -> Iterator[Endpoint]:
+    """Serve *model* on loopback until the block ends; requests are answered one at a time."""
+    server = _Server(model)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield Endpoint(
+            base_url=f"http://127.0.0.1:{server.server_port}/v1",
+            api_key=server.key,
+            identity=model.identity,
+        )
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass(frozen=True)
+class ServedEngine:
+    """An engine that runs no weights: every model is *model*, behind a real server.
+
+    The endpoint's identity names the model and the weights that were asked for.
+    """
+
+    model: Model
+    started: list[Path] = field(default_factory=list)
+
+    @contextmanager
+    def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
+        """Serve the double in place of *files*."""
+        self.started.append(files)
+        double = self.model.identity
+        identity = msgspec.structs.replace(double, model=model, weights=weights)
+        with serve(_Renamed(self.model, identity)) as endpoint:
+            yield endpoint
+
+
+@dataclass(frozen=True)
+class _Renamed:
+    model: Model
+    identity: Identity
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        return self.model.chat(messages, options)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, kind: str, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"message": message, "type": kind, "param": None, "code": code}
+
+
+class _Part(msgspec.Struct, tag_field="type", tag="text"):
+    text: str
+
+
+class _Message(msgspec.Struct):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[_Part]
+
+    def message(self) -> Message:
+        parts = self.content
+        text = parts if isinstance(parts, str) else "".join(part.text for part in parts)
+        return Message(role="system" if self.role == "developer" else self.role, content=text)
+
+
+class _Schema(msgspec.Struct, rename={"form": "schema"}):
+    form: dict[str, object]
+
+
+class _Format(msgspec.Struct):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: _Schema | None = None
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool = False
+
+
+class _Request(msgspec.Struct):
+    messages: list[_Message]
+    model: str | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    response_format: _Format | None = None
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+
+    def options(self) -> Options:
+        form = self.response_format and self.response_format.json_schema
+        limit = self.max_completion_tokens or self.max_tokens
+        return Options(
+            max_tokens=limit or Options().max_tokens,
+            temperature=self.temperature or 0.0,
+            seed=self.seed or 0,
+            top_logprobs=(self.top_logprobs or 1) if self.logprobs else 0,
+            json_schema=form.form if form else None,
+        )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.model = model
+        self.key = secrets.token_urlsafe(16)
+        self.turn = threading.Lock()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+    server: _Server
+
+    def do_GET(self) -> None:  # noqa: N802
+        """List the one model, or show it."""
+        self._guard(self._get)
+
+    def do_POST(self) -> None:  # noqa: N802
+        """Answer a chat."""
+        self._guard(self._post)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep tests quiet."""
+
+    def _guard(self, answer: Callable[[], None]) -> None:
+        try:
+            if self.headers.get("Authorization") != f"Bearer {self.server.key}":
+                raise _Refused(401, "invalid_request_error", "Invalid API key", "invalid_api_key")
+            answer()
+        except _Refused as refused:
+            self.close_connection = True  # the body may not have been read
+            self._send(refused.status, {"error": refused.body})
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the client went away
+
+    def _get(self) -> None:
+        card = {
+            "id": self.server.model.identity.model,
+            "object": "model",
+            "created": _CREATED,
+            "owned_by": "otium.testing",
+        }
+        if self.path == "/v1/models":
+            self._send(200, {"object": "list", "data": [card]})
+        elif self.path.startswith("/v1/models/"):
+            self._check_model(self.path.removeprefix("/v1/models/"))
+            self._send(200, card)
+        else:
+            raise _unknown(self.path)
+
+    def _post(self) -> None:
+        if self.path != "/v1/chat/completions":
+            raise _unknown(self.path)
+        request = self._read()
+        self._check_model(request.model)
+        completion = self._chat(request)
+        if request.stream:
+            usage = request.stream_options is not None and request.stream_options.include_usage
+            self._stream(completion, usage=usage)
+        else:
+            self._send(200, self._whole(completion))
+
+    def _read(self) -> _Request:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > _LARGEST_BODY:
+            raise _Refused(400, "invalid_request_error", "a Content-Length is needed")
+        try:
+            request = msgspec.json.decode(self.rfile.read(int(length)), type=_Request)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _Refused(400, "invalid_request_error", str(error)) from error
+        if not request.messages:
+            raise _Refused(400, "invalid_request_error", "messages is empty")
+        return request
+
+    def _check_model(self, name: str | None) -> None:
+        if name not in (None, self.server.model.identity.model):
+            message = f"The model {name!r} does not exist"
+            raise _Refused(404, "invalid_request_error", message, "model_not_found")
+
+    def _chat(self, request: _Request) -> Completion:
+        messages = [message.message() for message in request.messages]
+        try:
+            with self.server.turn:
+                return self.server.model.chat(messages, request.options())
+        except OtiumError as error:
+            raise _Refused(500, "server_error", str(error)) from error
+
+    def _whole(self, completion: Completion) -> dict[str, object]:
+        choice: dict[str, object] = {
+            "index": 0,
+            "message": {"role": "assistant", "content": completion.text},
+            "finish_reason": completion.finish,
+            "logprobs": _logprobs(completion.tokens),
+        }
+        return self._envelope("chat.completion", [choice]) | {"usage": _usage(completion)}
+
+    def _stream(self, completion: Completion, *, usage: bool) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for chunk in self._chunks(completion):
+            self._event(chunk)
+        if usage:
+            last = self._envelope("chat.completion.chunk", [])
+            self._event(last | {"usage": _usage(completion)})
+        self.wfile.write(b"data: [DONE]\n\n")
+        self.close_connection = True
+
+    def _chunks(self, completion: Completion) -> Iterator[dict[str, object]]:
+        yield self._chunk({"role": "assistant", "content": ""})
+        if completion.tokens and "".join(t.text for t in completion.tokens) == completion.text:
+            for token in completion.tokens:
+                yield self._chunk({"content": token.text}, logprobs=_logprobs([token]))
+        else:
+            for piece in pieces(completion.text):
+                yield self._chunk({"content": piece})
+        yield self._chunk({}, finish=completion.finish)
+
+    def _chunk(
+        self, delta: dict[str, str], *, finish: str | None = None, logprobs: object = None
+    ) -> dict[str, object]:
+        choice: dict[str, object] = {
+            "index": 0,
+            "delta": delta,
+            "finish_reason": finish,
+            "logprobs": logprobs,
+        }
+        return self._envelope("chat.completion.chunk", [choice])
+
+    def _envelope(self, kind: str, choices: list[dict[str, object]]) -> dict[str, object]:
+        name = self.server.model.identity.model
+        return {"id": _ID, "object": kind, "created": _CREATED, "model": name, "choices": choices}
+
+    def _event(self, value: dict[str, object]) -> None:
+        self.wfile.write(b"data: " + msgspec.json.encode(value) + b"\n\n")
+        self.wfile.flush()
+
+    def _send(self, status: int, value: dict[str, object]) -> None:
+        body = msgspec.json.encode(value)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _unknown(path: str) -> _Refused:
+    return _Refused(404, "invalid_request_error", f"Unknown address: {path}", "unknown_url")
+
+
+def _usage(completion: Completion) -> dict[str, int]:
+    asked, answered = completion.prompt_tokens, completion.completion_tokens
+    return {
+        "prompt_tokens": asked,
+        "completion_tokens": answered,
+        "total_tokens": asked + answered,
+    }
+
+
+def _logprobs(tokens: Sequence[Token]) -> dict[str, object] | None:
+    content = [
+        _logprob(token.text, token.logprob)
+        | {"top_logprobs": [_logprob(text, value) for text, value in token.top.items()]}
+        for token in tokens
+    ]
+    return {"content": content} if content else None
+
+
+def _logprob(text: str, value: float) -> dict[str, object]:
+    return {"token": text, "logprob": value, "bytes": list(text.encode())}

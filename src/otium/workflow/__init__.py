@@ -1,0 +1,69 @@
+"""The workflow: a home opened, and each thing that one does in it, across the rooms.
+
+Knows which rooms a step needs and in which order it writes. Does not know how any room does
+its part, nor how the result is shown. Writes nothing of its own: each step files through the
+registry, finds by content whether it was done, and so can be repeated after a crash.
+
+>>> with founded(tmp_path / "home", archive_id="example") as home:
+...     home.registry.models()
+[]
+"""
+
+from otium.workflow.chapters import STEPS, StoryStep, play
+from otium.workflow.doctor import Finding, examine
+from otium.workflow.home import Home, archive_path, founded, opened, reading
+from otium.workflow.models import running
+from otium.workflow.steps import (
+    assess_model,
+    build_pages,
+    comment_and_publish,
+    fingerprint_model,
+    guide_users,
+    interview_model,
+    invite_work,
+    monitor,
+    next_interview,
+    restore_drill,
+    revive_model,
+)
+from otium.workflow.story import RETIRING, SUCCESSOR, Story, begin
+from otium.workflow.summary import Summary, summarise
+from otium.workflow.tick import Ticked, tick
+from otium.workflow.verify import Verified, verify
+from otium.workflow.visitor import service
+
+__all__ = [
+    "Finding",
+    "Home",
+    "RETIRING",
+    "STEPS",
+    "SUCCESSOR",
+    "Story",
+    "StoryStep",
+    "Summary",
+    "Ticked",
+    "Verified",
+    "archive_path",
+    "assess_model",
+    "begin",
+    "build_pages",
+    "comment_and_publish",
+    "examine",
+    "fingerprint_model",
+    "founded",
+    "guide_users",
+    "interview_model",
+    "invite_work",
+    "monitor",
+    "next_interview",
+    "opened",
+    "play",
+    "reading",
+    "restore_drill",
+    "revive_model",
+    "running",
+    "service",
+    "summarise",
+    "tick",
+    "verify",
+]

@@ -1,0 +1,211 @@
+"""The steps of the demo's story, each through the calls that the commands use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx2
+
+from otium.archive import Manifest
+from otium.engine import runtime
+from otium.errors import NoticeTooShort
+from otium.interview import Interview, consider, decide, preferences, register_preferences
+from otium.lifecycle import Surface, check_deprecation, retire, set_availability
+from otium.lifecycle import deprecate as announce
+from otium.pursuits import publish, review
+from otium.workflow.steps import (
+    assess_model,
+    build_pages,
+    comment_and_publish,
+    fingerprint_model,
+    guide_users,
+    interview_model,
+    invite_work,
+    monitor,
+    restore_drill,
+)
+from otium.workflow.story import LENGTH, RETIRING, SUCCESSOR, Story, base_files, successor_files
+from otium.workflow.models import running
+from otium.workflow.visitor import end_a_conversation, request_the_retired
+
+_SURFACES: tuple[Surface, ...] = ("api", "app")
+_RELEASE, _RETIRE_AT, _TOO_EARLY = 3.0, 91.0, 61.0
+
+
+@dataclass(frozen=True)
+class StoryStep:
+    """One step: what it is called, on which day it happens, and what does it."""
+
+    number: int
+    title: str
+    day: float
+    run: Callable[[Story], str]
+    """Does it, and returns what to tell about it."""
+
+
+def play(tale: Story, step: StoryStep) -> str:
+    """Let the days before *step* pass, then do it; return what to tell about it."""
+    tale.live_until(step.day)
+    return step.run(tale)
+
+
+def open_house(tale: Story) -> str:
+    """Tell what `founded` did: the archive, the ledger, the commitments."""
+    size = tale.home.registry.ledger.size
+    return f"{tale.home.path}/archive with a signed ledger of {size} entries; promises adopted"
+
+
+def register(tale: Story) -> str:
+    """Register both models."""
+    registry, release = tale.home.registry, tale.at(_RELEASE)
+    registry.register(
+        RETIRING,
+        title="SmolLM2-135M-Instruct",
+        released=release,
+        scope="public",
+        surfaces=_SURFACES,
+    )
+    registry.register(
+        SUCCESSOR,
+        title="SmolLM2-135M-Brief",
+        released=release,
+        scope="public",
+        surfaces=_SURFACES,
+        parent=RETIRING,
+    )
+    return f"{RETIRING} and {SUCCESSOR}, released {release[:10]}, on {', '.join(_SURFACES)}"
+
+
+def assess_before(tale: Story) -> str:
+    """Hold the first bookend, on the files that will be deposited."""
+    if tale.home.registry.find("model.deposited", RETIRING):
+        model = tale.model(RETIRING)
+        return _assessed(tale, "pre-deployment", model)
+    with running(tale.home, RETIRING, files=base_files()) as model:
+        return _assessed(tale, "pre-deployment", model)
+
+
+def deposit(tale: Story) -> str:
+    """Deposit, check, restore and fingerprint both models."""
+    registry = tale.home.registry
+    first = registry.deposit(RETIRING, base_files(), runtime=runtime(), progress=tale.progress)
+    before = _packed(tale)
+    with successor_files(tale.home.cache) as folder:
+        second = registry.deposit(
+            SUCCESSOR, folder, runtime=runtime(), parents=(RETIRING,), progress=tale.progress
+        )
+    for model in (RETIRING, SUCCESSOR):
+        if not registry.find("model.checked", model):
+            registry.check(model, progress=tale.progress)
+        if not registry.find("model.restored", model):
+            restore_drill(tale.home, model, progress=tale.progress)
+        fingerprint_model(tale.home, model, tale.model(model), progress=tale.progress)
+    added = _packed(tale) - before
+    return (
+        f"{_size(first):.1f} MB and {_size(second):.1f} MB kept in {_packed(tale) / 1e6:.1f} MB"
+        + (f" (the second added {added / 1e6:.1f} MB)" if added else "")
+        + ", restored byte for byte, fingerprints taken"
+    )
+
+
+def deprecate(tale: Story) -> str:
+    """Announce the retirement; a date that is too early is refused first."""
+    registry = tale.home.registry
+    if registry.model(RETIRING).state == "active":
+        refusal = _too_early(tale)
+        announce(registry, RETIRING, **_announcement(tale, _RETIRE_AT))
+    else:
+        refusal = "announced before"
+    guide = guide_users(
+        tale.home,
+        RETIRING,
+        tale.model(RETIRING),
+        tale.model(SUCCESSOR),
+        limit=3 if tale.fast else None,
+        progress=tale.progress,
+    )
+    return f"{refusal}. Guide: both models on {len(guide.comparisons)} prompts"
+
+
+def interview(tale: Story) -> str:
+    """Interview the model, register what it would prefer, answer one preference."""
+    held = interview_model(
+        tale.home,
+        RETIRING,
+        tale.model(RETIRING),
+        path="interviews/1.json",
+        questions=4 if tale.fast else None,
+        progress=tale.progress,
+    )
+    registry = tale.home.registry
+    register_preferences(registry, held)
+    standing = preferences(registry)
+    for each in standing:
+        consider(registry, each.preference.id)
+    for each in standing[:1]:
+        decide(registry, each.preference.id, **_answer(held))
+    return f"{held.asked} of {held.of} questions, {len(standing)} preferences, {_trust(held)}"
+
+
+def assess_after(tale: Story) -> str:
+    """Hold the second bookend."""
+    return _assessed(tale, "post-deployment", tale.model(RETIRING))
+
+
+def report(tale: Story) -> str:
+    """Write the report with both bookends and the model's comment on the draft."""
+    written = comment_and_publish(tale.home, RETIRING, tale.model(RETIRING))
+    comment = "its comment is kept" if written.comment else "it made no comment"
+    return f"{len(written.bookends)} rows side by side, {len(written.withheld)} withheld; {comment}"
+
+
+def retire_it(tale: Story) -> str:
+    """Retire the model, then ask for it: the answer is structured, not 'does not exist'."""
+    registry = tale.home.registry
+    if registry.model(RETIRING).state != "retired":
+        retire(registry, RETIRING)
+    if registry.model(RETIRING).availability == "archived":
+        return request_the_retired(tale)
+    return "retired, and made available on demand since"
+
+
+def revive(tale: Story) -> str:
+    """Bring it back on demand, let a conversation be ended, publish an essay."""
+    registry = tale.home.registry
+    if registry.model(RETIRING).availability == "archived":
+        set_availability(registry, RETIRING, "on-demand")
+    told = [request_the_retired(tale), end_a_conversation(tale)]
+    if not registry.find("work.published", RETIRING):
+        work = invite_work(tale.home, RETIRING, tale.model(RETIRING), number=1)
+        reason = "nothing in it can do harm; published unedited"
+        publish(registry, work, review(work, "publish", reason))
+    return "; ".join([*told, "one essay published unedited"])
+
+
+def verify(tale: Story) -> str:
+    """Run the stand-alone monitor, which shares no code with otium."""
+    found = monitor(tale.home.path, now=tale.clock.now(), quick=tale.fast)
+    return f"the monitor, standard library only: {found['summary']}"
+
+
+def build(tale: Story) -> str:
+    """Build the public pages."""
+    site = build_pages(tale.home)
+    return f"{len(site.pages)} pages in {tale.home.site}"
+
+
+STEPS: tuple[StoryStep, ...] = (
+    StoryStep(1, "Open an archive and a ledger, adopt the commitments", 0, open_house),
+    StoryStep(2, "Register the model and its successor", 0.1, register),
+    StoryStep(3, "Assess before deployment", 1, assess_before),
+    StoryStep(4, "Deposit, check, restore, fingerprint", 2, deposit),
+    StoryStep(5, "Announce the deprecation, guide the users", 30, deprecate),
+    StoryStep(6, "Interview the model, answer what it prefers", 60, interview),
+    StoryStep(7, "Assess after deployment", 70, assess_after),
+    StoryStep(8, "Write the report, ask the model to comment", 80, report),
+    StoryStep(9, "Retire the model", _RETIRE_AT, retire_it),
+    StoryStep(10, "Bring it back on demand; an exit; an essay", 95, revive),
+    StoryStep(11, "Verify everything from outside", LENGTH, verify),
+    StoryStep(12, "Build the public site", LENGTH, build),
+)

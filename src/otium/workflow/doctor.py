@@ -1,0 +1,101 @@
+"""Look at what otium needs, and say what mends it."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from otium.engine import packaged_weights
+from otium.errors import OtiumError
+from otium.lifecycle import duties, policy_in_force
+from otium.records import Part
+from otium.workflow.home import Home, reading
+
+_ROOM = 2 * 1024**3
+
+
+class Finding(Part):
+    """One thing that was looked at."""
+
+    name: str
+    state: Literal["ok", "missing", "attention"]
+    text: str
+    mend: str = ""
+    """The command that mends it."""
+
+
+def examine(path: Path | None) -> list[Finding]:
+    """Return what was found about this machine and, if there is one, the home at *path*."""
+    findings = [_package("xllamacpp", "the embedded engine"), _package("inspect-ai", "protocols")]
+    findings += [_weights(), _disk(path or Path.cwd())]
+    if path is not None:
+        findings += _home(path)
+    return findings
+
+
+def _package(name: str, use: str) -> Finding:
+    try:
+        return Finding(name=name, state="ok", text=f"{version(name)}, for {use}")
+    except PackageNotFoundError:
+        mend = f"uv pip install {name}"
+        return Finding(name=name, state="missing", text=f"needed for {use}", mend=mend)
+
+
+def _weights() -> Finding:
+    try:
+        path = packaged_weights()
+    except OtiumError as error:
+        return Finding(
+            name="demo weights", state="attention", text=str(error), mend=error.advice()
+        )
+    return Finding(name="demo weights", state="ok", text=path.name)
+
+
+def _disk(path: Path) -> Finding:
+    near = next(folder for folder in (path.resolve(), *path.resolve().parents) if folder.exists())
+    free = shutil.disk_usage(near).free
+    text = f"{free / 1024**3:.1f} GiB free"
+    return Finding(name="disk", state="ok" if free > _ROOM else "attention", text=text)
+
+
+def _home(path: Path) -> list[Finding]:
+    try:
+        home = reading(path)
+    except OtiumError as error:
+        return [Finding(name="home", state="missing", text=str(error), mend=error.advice())]
+    return [_key(path), *_duties(home)]
+
+
+def _key(path: Path) -> Finding:
+    key = path / "keys" / "ledger.pem"
+    if not key.exists():
+        text = "no signing key here: this copy can be read and checked, not written"
+        return Finding(name="signing key", state="attention", text=text)
+    if key.stat().st_mode & 0o077:
+        mend = f"chmod 600 {key}"
+        return Finding(name="signing key", state="attention", text="others can read it", mend=mend)
+    return Finding(name="signing key", state="ok", text="present, readable by its owner only")
+
+
+def _duties(home: Home) -> list[Finding]:
+    entries = home.registry.entries()
+    policy = policy_in_force(entries)
+    if policy is None:
+        text = "no commitments are adopted"
+        return [Finding(name="commitments", state="attention", text=text)]
+    late = [
+        duty
+        for duty in duties(policy, entries, home.registry.clock.now())
+        if duty.state in {"overdue", "breached"}
+    ]
+    return [
+        Finding(
+            name=f"commitment {duty.commitment}",
+            state="attention",
+            text=f"{duty.subject}: {duty.state}. {duty.why}",
+            mend="otium tick" if duty.state == "overdue" else "",
+        )
+        for duty in late
+    ] or [Finding(name="commitments", state="ok", text="none is overdue or breached")]

@@ -1,0 +1,113 @@
+"""One organisation's archive, ledger, keys and caches, opened together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from otium.archive import Archive
+from otium.errors import NoSigningKey, NotAnArchive
+from otium.ledger import Signer
+from otium.lifecycle import Policy, Registry, found, load_policy, reopen
+from otium.records import Clock, SystemClock
+from otium.store import LocalStore, hold
+
+
+class Home:
+    """A directory with ``archive/``, ``keys/``, ``cache/``, ``site/`` and ``state.sqlite``.
+
+    Only ``archive/`` is copied to custodians; the signing key never lies inside it.
+    """
+
+    def __init__(self, path: Path, registry: Registry) -> None:
+        """Hold the parts; use `opened` or `founded` to get one."""
+        self.path = path
+        self.registry = registry
+
+    @property
+    def archive(self) -> Archive:
+        """Return the archive."""
+        return self.registry.archive
+
+    @property
+    def cache(self) -> Path:
+        """Return where restored weights are kept for engines."""
+        return self.path / "cache"
+
+    @property
+    def site(self) -> Path:
+        """Return where the public pages are built."""
+        return self.path / "site"
+
+    @property
+    def logs(self) -> Path:
+        """Return where engines write their logs."""
+        return self.path / "logs"
+
+    @property
+    def state(self) -> str:
+        """Return the URL of the gateway's operational state."""
+        return f"sqlite:///{self.path / 'state.sqlite'}"
+
+
+def archive_path(path: Path) -> Path:
+    """Return the archive of a home, or *path* itself if it is an archive."""
+    if (path / "archive.json").is_file():
+        return path
+    if (path / "archive" / "archive.json").is_file():
+        return path / "archive"
+    raise NotAnArchive(path=path)
+
+
+@contextmanager
+def founded(
+    path: Path,
+    *,
+    archive_id: str,
+    clock: Clock | None = None,
+    policy: Policy | None = None,
+    simulated: bool = False,
+) -> Iterator[Home]:
+    """Found a home in *path*, or finish founding it, and hold it for writing."""
+    with hold(path):
+        store = LocalStore(path / "archive")
+        store.sweep()
+        registry = found(
+            store,
+            _signer(path, archive_id),
+            archive_id=archive_id,
+            clock=clock or SystemClock(),
+            policy=policy or load_policy(),
+            simulated=simulated,
+        )
+        yield Home(path, registry)
+
+
+@contextmanager
+def opened(path: Path, *, clock: Clock | None = None) -> Iterator[Home]:
+    """Open the home at *path* and hold it for writing; raise Held if another process has it."""
+    archive = archive_path(path)
+    with hold(path):
+        store = LocalStore(archive)
+        store.sweep()
+        signer = Signer.load(path / "keys" / "ledger.pem")
+        yield Home(path, reopen(store, clock=clock or SystemClock(), signer=signer))
+
+
+def reading(path: Path, *, clock: Clock | None = None) -> Home:
+    """Open the home (or a bare archive) at *path* for reading only; nothing is held."""
+    store = LocalStore(archive_path(path))
+    return Home(path, reopen(store, clock=clock or SystemClock()))
+
+
+def _signer(path: Path, name: str) -> Signer:
+    key = path / "keys" / "ledger.pem"
+    try:
+        return Signer.load(key)
+    except NoSigningKey:
+        if (path / "archive" / "archive.json").exists():
+            raise
+        signer = Signer.generate(name)
+        signer.save(key)
+        return signer

@@ -1,0 +1,178 @@
+"""What one does with a model at the end of its deployed life, each as one call.
+
+Commands, pages and the demo all go through here. Every step finds by content whether it was
+done and then returns what was filed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Literal
+
+from otium.archive import Manifest
+from otium.assess import Assessment, assess
+from otium.engine import Certificate, Fingerprint, Model, fingerprint_prompts, revive, take_fingerprint
+from otium.evidence import Validity, capability
+from otium.interview import Interview, hold_interview, load_protocol
+from otium.lifecycle import revived
+from otium.pursuits import Work, invite
+from otium.records import Instant, ModelId, Progress, silent
+from otium.report import Report, publish_report
+from otium.transition import TransitionGuide, write_guide
+from otium.web import Site, build_site
+from otium.workflow.home import Home, archive_path
+
+Bookend = Literal["pre-deployment", "post-deployment"]
+
+
+def check_capability(home: Home, subject: ModelId, model: Model) -> Validity:
+    """Return whether instruments can be trusted with *model* at all."""
+    return capability(model)
+
+
+def assess_model(
+    home: Home,
+    subject: ModelId,
+    model: Model,
+    bookend: Bookend,
+    *,
+    fast: bool = False,
+    progress: Progress = silent,
+) -> Assessment:
+    """Hold the assessment of one bookend and file it."""
+
+    def hold() -> Assessment:
+        return assess(
+            model,
+            subject=subject,
+            bookend=bookend,
+            validity=capability(model),
+            now=home.registry.clock.now(),
+            fast=fast,
+            progress=progress,
+        )
+
+    return home.registry.file(
+        "assessment.recorded",
+        subject,
+        f"assessments/{bookend}.json",
+        Assessment,
+        hold,
+        {"bookend": bookend},
+    )
+
+
+def fingerprint_model(
+    home: Home, subject: ModelId, model: Model, *, progress: Progress = silent
+) -> Fingerprint:
+    """Record how *model* behaves, so that a revival can be certified."""
+
+    def take() -> Fingerprint:
+        return take_fingerprint(model, fingerprint_prompts(), now=home.registry.clock.now())
+
+    return home.registry.file(
+        "fingerprint.recorded", subject, "fingerprint.json", Fingerprint, take
+    )
+
+
+def restore_drill(home: Home, subject: ModelId, *, progress: Progress = silent) -> Manifest:
+    """Restore a model into a directory that is thrown away, and log that it worked."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=home.path) as scratch:
+        manifest = home.archive.restore(subject, Path(scratch) / "files", progress=progress)
+    home.registry.restored(subject, manifest.weights, time.monotonic() - started)
+    return manifest
+
+
+def guide_users(
+    home: Home,
+    subject: ModelId,
+    retiring: Model,
+    successor: Model,
+    *,
+    limit: int | None = None,
+    progress: Progress = silent,
+) -> TransitionGuide:
+    """Compare both models on the same prompts and publish the transition guide."""
+    return write_guide(home.registry, subject, retiring, successor, limit=limit, progress=progress)
+
+
+def next_interview(home: Home, subject: ModelId) -> str:
+    """Return the path of the model's next interview."""
+    held = len(home.registry.find("interview.recorded", subject))
+    return f"interviews/{held + 1}.json"
+
+
+def interview_model(
+    home: Home,
+    subject: ModelId,
+    model: Model,
+    *,
+    path: str,
+    questions: int | None = None,
+    progress: Progress = silent,
+) -> Interview:
+    """Interview *model* about its deployment under the standard protocol, and file it at *path*."""
+    life = home.registry.model(subject)
+
+    def hold() -> Interview:
+        return hold_interview(
+            model,
+            load_protocol(),
+            subject=subject,
+            facts={
+                "title": life.title,
+                "retire_at": min(life.retire_at.values(), default="no date is set")[:10],
+                "successor": _title(home, life.replacement),
+            },
+            now=home.registry.clock.now(),
+            questions=questions,
+            validity=capability(model),
+            progress=progress,
+        )
+
+    return home.registry.file("interview.recorded", subject, path, Interview, hold)
+
+
+def comment_and_publish(home: Home, subject: ModelId, model: Model | None) -> Report:
+    """Write the post-deployment report, ask the model for its comment, publish both."""
+    return publish_report(home.registry, subject, model)
+
+
+def invite_work(home: Home, subject: ModelId, model: Model, *, number: int) -> Work:
+    """Invite one short essay; nothing is published by this."""
+    return invite(model, subject, now=home.registry.clock.now(), n=number)
+
+
+def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -> Certificate:
+    """Start an archived model, compare it with its fingerprint, and log the certificate."""
+    fingerprint = home.registry.filed(subject, "fingerprint.json", Fingerprint)
+    now = home.registry.clock.now()
+    with revive(home.archive, subject, home.cache, fingerprint=fingerprint, now=now) as alive:
+        assert alive.certificate is not None
+        revived(home.registry, subject, alive.certificate)
+        return alive.certificate
+
+
+def build_pages(home: Home) -> Site:
+    """Build the public site."""
+    return build_site(home.registry, home.site, now=home.registry.clock.now())
+
+
+def monitor(path: Path, *, now: Instant | None = None, quick: bool = False) -> dict[str, object]:
+    """Run the archive's own stand-alone monitor from outside, and return what it found."""
+    archive = archive_path(path)
+    options = [*(["--now", now] if now else []), *(["--quick"] if quick else [])]
+    command = [sys.executable, "-I", "-S", str(archive / "monitor.py"), str(archive), "--json"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    found: dict[str, object] = json.loads(done.stdout)
+    return {"exit_code": done.returncode, **found}
+
+
+def _title(home: Home, subject: ModelId | None) -> str:
+    return home.registry.model(subject).title if subject else "not named"

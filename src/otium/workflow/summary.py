@@ -1,0 +1,114 @@
+"""One screen about a model's whole life: what was kept, said, withheld, promised."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from otium.assess import Assessment
+from otium.errors import UnknownRecord
+from otium.evidence import Citation
+from otium.interview import Interview
+from otium.lifecycle import Duty, duties, policy_in_force
+from otium.records import ModelId, Part
+from otium.report import Report
+from otium.workflow.home import Home
+
+_SAID = 3
+"""How many of the model's answers fit on the screen."""
+
+
+class Kept(Part):
+    """What is kept of one model."""
+
+    model: ModelId
+    weights: str
+    bytes: int
+    records: int
+
+
+class WithheldResult(Part):
+    """A result that is not reported, and why."""
+
+    bookend: str
+    title: str
+    reason: str
+
+
+class Summary(Part):
+    """What a person wants to know at the end."""
+
+    kept: tuple[Kept, ...]
+    stored: int
+    """Bytes of all packs: what is kept takes this much."""
+    said: tuple[Citation, ...]
+    comment: str
+    results: int
+    withheld: tuple[WithheldResult, ...]
+    commitments: dict[str, int]
+    """How many duties are kept, due, overdue, breached."""
+    open: tuple[Duty, ...]
+    """The duties that are not simply kept or due."""
+
+
+def summarise(home: Home, subject: ModelId) -> Summary:
+    """Return the summary of *subject*'s life so far."""
+    registry, now = home.registry, home.registry.clock.now()
+    assessments = list(_assessments(home, subject))
+    policy = policy_in_force(registry.entries())
+    standing = duties(policy, registry.entries(), now) if policy else []
+    store = home.archive.store
+    return Summary(
+        kept=tuple(_kept(home)),
+        stored=sum(store.size(name) for name in store.list("packs/")),
+        said=_said(home, subject),
+        comment=_comment(home, subject),
+        results=sum(len(each.results) for each in assessments),
+        withheld=tuple(_withheld(assessments)),
+        commitments=dict(Counter(duty.state for duty in standing)),
+        open=tuple(duty for duty in standing if duty.state in {"overdue", "breached"}),
+    )
+
+
+def _kept(home: Home) -> Iterator[Kept]:
+    for life in home.registry.models():
+        if life.weights:
+            files = home.archive.manifest(life.model).files
+            yield Kept(
+                model=life.model,
+                weights=life.weights,
+                bytes=sum(file.size for file in files),
+                records=len(home.archive.records(life.model)),
+            )
+
+
+def _assessments(home: Home, subject: ModelId) -> Iterator[Assessment]:
+    for bookend in ("pre-deployment", "post-deployment"):
+        try:
+            yield home.registry.filed(subject, f"assessments/{bookend}.json", Assessment)
+        except UnknownRecord:
+            continue
+
+
+def _withheld(assessments: list[Assessment]) -> Iterator[WithheldResult]:
+    for each in assessments:
+        for result in each.results:
+            if not result.valid:
+                reason = result.withheld[0].sentence()
+                yield WithheldResult(bookend=each.bookend, title=result.title, reason=reason)
+
+
+def _said(home: Home, subject: ModelId) -> tuple[Citation, ...]:
+    try:
+        held = home.registry.filed(subject, "interviews/1.json", Interview)
+    except UnknownRecord:
+        return ()
+    return tuple(answer.citation for answer in held.answers[:_SAID])
+
+
+def _comment(home: Home, subject: ModelId) -> str:
+    try:
+        comment = home.registry.filed(subject, "report.json", Report).comment
+    except UnknownRecord:
+        return ""
+    return comment.text if comment else ""

@@ -1,0 +1,62 @@
+"""Verify a whole archive with its ledger: every byte that is kept, every claim that is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from otium import ledger
+from otium.archive import Archive, Damage
+from otium.errors import BrokenLedger
+from otium.records import Clock, Digest, Part, Progress, SystemClock, hexadecimal, silent
+from otium.store import LocalStore
+from otium.workflow.home import archive_path
+
+
+class Verified(Part):
+    """What was verified and what was wrong."""
+
+    entries: int
+    root: str
+    """The log's root hash, base64, as the checkpoint has it."""
+    objects: int
+    bytes: int
+    damage: tuple[Damage, ...] = ()
+
+
+def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silent) -> Verified:
+    """Recompute the log, read every stored byte, resolve every reference.
+
+    Raises BrokenLedger if the log itself does not verify; damage elsewhere is in the result.
+    """
+    store = LocalStore(archive_path(path))
+    archive = Archive.open(store)
+    checkpoint = ledger.verify(store, archive.info.keys)
+    entries = ledger.Ledger.open(store, vkeys=archive.info.keys).entries()
+    _check_founding(archive, entries)
+    checked = archive.check(now=(clock or SystemClock()).now(), progress=progress)
+    return Verified(
+        entries=checkpoint.size,
+        root=checkpoint.root,
+        objects=checked.objects,
+        bytes=checked.bytes,
+        damage=(*checked.damage, *_dangling(archive, entries)),
+    )
+
+
+def _check_founding(archive: Archive, entries: list[ledger.Entry]) -> None:
+    expected = hexadecimal(archive.info_digest)
+    if not entries or entries[0].body.get("archive_json") != expected:
+        raise BrokenLedger(why="archive.json is not the file that the first entry names")
+
+
+def _dangling(archive: Archive, entries: list[ledger.Entry]) -> list[Damage]:
+    """Return a damage for each reference to a record that is not kept."""
+    kept: set[Digest] = set()
+    for model in archive.models():
+        kept |= set(archive.records(model).values())
+    return [
+        Damage(name=f"entry {index} ({entry.type})", found="no such record", expected=ref)
+        for index, entry in enumerate(entries)
+        for ref in entry.refs
+        if ref not in kept
+    ]
