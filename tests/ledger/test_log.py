@@ -285,11 +285,10 @@ class Mortal(MemoryStore):
 
 
 @pytest.mark.parametrize("writes_last", [False, True])
-@pytest.mark.parametrize("start", [0, 1, 250, 255, 256, 511])
-@pytest.mark.parametrize("batch", [1, 5, 300])
-@pytest.mark.parametrize("retry", [1, 5, 300])
+@pytest.mark.parametrize("start", [0, 1, 255, 256])
+@pytest.mark.parametrize(("batch", "retry"), [(1, 1), (5, 1), (300, 5), (20, 300), (300, 300)])
 def test_a_writer_killed_at_any_write_loses_nothing_acknowledged_and_doubles_nothing(
-    start: int, batch: int, retry: int, writes_last: bool, signer: Signer, entry: Make
+    *, start: int, batch: int, retry: int, writes_last: bool, signer: Signer, entry: Make
 ) -> None:
     base = MemoryStore()
     known = entries_of(entry, start)
@@ -307,9 +306,11 @@ def test_a_writer_killed_at_any_write_loses_nothing_acknowledged_and_doubles_not
         again = Ledger.open(store, vkeys=vkeys, signer=signer)
         committed = again.entries()
         assert committed in (known, known + entries_of(entry, batch, 1000))
-        again.append(*entries_of(entry, retry, 2000))
-        assert again.entries() == committed + entries_of(entry, retry, 2000)
-        assert verify(store, vkeys).size == len(committed) + retry
+        for new in (entries_of(entry, retry, 2000), entries_of(entry, 40, 3000)):
+            again.append(*new)
+            committed += new
+            assert verify(store, vkeys).size == len(committed)
+        assert again.entries() == committed
     else:
         pytest.fail("the append did not end")
 

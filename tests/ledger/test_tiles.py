@@ -37,7 +37,7 @@ def test_tiles_are_named_as_the_specification_says(tile: Tile, name: str) -> Non
         "log/tile/x/000",
         "log/tile/0/000/",
         "log/tile/0/000\n",
-        "log/tile/entries/٠٠٠",
+        "log/tile/entries/\u0660\u0660\u0660",
         "tile/0/000",
     ],
 )

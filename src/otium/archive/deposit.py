@@ -11,23 +11,25 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import msgspec
 from blake3 import blake3
 
-from otium.archive.gguf import Gguf, read_gguf
-from otium.archive.records import Extent, Format, Tensor
+from otium.archive.gguf import CHAT_TEMPLATE, Gguf, read_gguf
+from otium.archive.records import Extent, Format, Runnable, Tensor
 from otium.archive.safetensors import read_safetensors
-from otium.errors import BadDeposit, NoWeights, UnsafePath
-from otium.records import Digest, Progress, canonical, digest
+from otium.errors import BadDeposit, BadHeader, NoWeights, UnsafePath
+from otium.records import Digest, Json, Progress, canonical, digest
 
 CHUNK = 1 << 20
 LONGEST_PIECE = 256 << 20
 """Bytes. A longer tensor or file is kept as several pieces."""
+LARGEST_SMALL_FILE = 16 << 20
 LONGEST_PATH = 1000
 LONGEST_PART = 255
 
@@ -40,6 +42,7 @@ _FORMATS: dict[str, Format] = {
     ".jinja": "text",
 }
 _INERT_WEIGHTS = {".bin", ".pt"}
+_SAMPLING = {"temperature", "top_p", "top_k", "min_p", "typical_p", "repetition_penalty"}
 _BANNED = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
@@ -282,3 +285,68 @@ def _chunks(file: BinaryIO, length: int) -> Iterator[bytes]:
 def weights_digest(files: Sequence[tuple[str, str]]) -> Digest:
     """Return the digest that names weights: of the JSON list of ``[path, sha256]`` in order."""
     return digest(canonical([list(pair) for pair in sorted(files)]))
+
+
+def describe(
+    surveys: Sequence[Survey], sampling: Mapping[str, float], runtime: Mapping[str, str]
+) -> tuple[Runnable, bytes | None]:
+    """Return what makes the model runnable, and its chat template's bytes if it has one."""
+    template = _template(surveys)
+    runnable = Runnable(
+        chat_template=None if template is None else digest(template),
+        tokenizer=_tokenizer(surveys),
+        sampling={**_sampling(surveys), **sampling},
+        runtime=dict(runtime),
+    )
+    return runnable, template
+
+
+def _template(surveys: Sequence[Survey]) -> bytes | None:
+    for one in surveys:
+        text = one.gguf.metadata.get(CHAT_TEMPLATE) if one.gguf else None
+        if isinstance(text, str):
+            return text.encode()
+    own = _small(surveys, "chat_template.jinja")
+    if own is not None:
+        return own
+    config = _object(surveys, "tokenizer_config.json")
+    templates = config.get("chat_template")
+    for named in templates if isinstance(templates, list) else []:
+        if isinstance(named, dict) and named.get("name") == "default":
+            templates = named.get("template")
+    return templates.encode() if isinstance(templates, str) else None
+
+
+def _tokenizer(surveys: Sequence[Survey]) -> Digest | None:
+    digests = [one.gguf.tokenizer for one in surveys if one.gguf and one.gguf.tokenizer]
+    for name in ("tokenizer.json", "tokenizer.model"):
+        digests += [Digest(f"sha256:{one.sha256}") for one in surveys if one.source.path == name]
+    return digests[0] if digests else None
+
+
+def _sampling(surveys: Sequence[Survey]) -> dict[str, float]:
+    defaults = _object(surveys, "generation_config.json")
+    return {
+        name: value
+        for name, value in defaults.items()
+        if name in _SAMPLING and isinstance(value, int | float)
+    }
+
+
+def _object(surveys: Sequence[Survey], path: str) -> dict[str, Json]:
+    """Return the JSON object in a small file, empty if there is no such file."""
+    data = _small(surveys, path)
+    try:
+        return {} if data is None else msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadHeader(path=path, format="JSON", why=str(error)) from error
+
+
+def _small(surveys: Sequence[Survey], path: str) -> bytes | None:
+    """Return a small file's bytes, as they were digested, or None if there is no such file."""
+    found = [one for one in surveys if one.source.path == path]
+    if not found:
+        return None
+    if found[0].source.size > LARGEST_SMALL_FILE:
+        raise BadDeposit(path=path, why=f"it is larger than {LARGEST_SMALL_FILE} bytes")
+    return b"".join(chunk for cut in found[0].slices for chunk in cut.read())

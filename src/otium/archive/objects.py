@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from otium.errors import BadInput, BadRecord, DamagedObject, Exists, NotFound, UnknownRecord
-from otium.records import Digest, Instant, ModelId, Part, canonical, digest
+from otium.records import Digest, Instant, ModelId, Part, canonical, digest, hexadecimal
 from otium.store import Store, check_name
 
 ROOT = "models"
@@ -34,9 +34,11 @@ ROOT_FILES = {
         }
     ),
 }
-DECLARATION = ("0=ocfl_object_1.1", b"ocfl_object_1.1\n")
+DECLARATION, DECLARED = "0=ocfl_object_1.1", b"ocfl_object_1.1\n"
 SIDECAR = "inventory.json.sha512"
+PLACE = re.compile(rf"{ROOT}/[0-9a-f]{{3}}/[0-9a-f]{{3}}/[0-9a-f]{{3}}/[^/]+(?=/)")
 _LONGEST_FOLDER = 100
+_VERSION = re.compile(r"v[1-9][0-9]{0,5}")
 
 
 class Version(Part):
@@ -60,6 +62,25 @@ class Inventory(Part, rename="camel"):
     """``sha256``, then digest: content paths."""
     type: str = "https://ocfl.io/1.1/spec/#inventory"
     digest_algorithm: str = "sha512"
+
+    def at(self, version: str) -> Inventory:
+        """Return this inventory as it was written with an earlier version."""
+        number = int(version[1:])
+
+        def old(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+            kept = {
+                sha: tuple(path for path in paths if int(path.partition("/")[0][1:]) <= number)
+                for sha, paths in table.items()
+            }
+            return {sha: paths for sha, paths in kept.items() if paths}
+
+        return Inventory(
+            id=self.id,
+            head=version,
+            manifest=old(self.manifest),
+            versions={name: self.versions[name] for name in map("v{}".format, range(1, number + 1))},
+            fixity={name: old(table) for name, table in self.fixity.items()},
+        )
 
     def paths(self) -> dict[str, str]:
         """Return the content path of each logical path of the head."""
@@ -93,42 +114,59 @@ def sidecar(inventory: bytes) -> bytes:
 
 
 def models(store: Store) -> list[ModelId]:
-    """Return the id of each object, in order."""
-    names = (name for name in store.list(f"{ROOT}/") if name.count("/") == 5)  # noqa: PLR2004
-    return sorted(
-        ModelId(Inventory.decode(store.get(name)).id)
-        for name in names
-        if name.endswith("/inventory.json")
-    )
+    """Return the id of each object, in order; raise DamagedObject."""
+    places = {match[0] for name in store.list(f"{ROOT}/") if (match := PLACE.match(name))}
+    found = [inventory for place in places if (inventory := verified(store, place))]
+    return sorted(ModelId(inventory.id) for inventory in found)
 
 
 def load(store: Store, model: ModelId) -> Inventory | None:
-    """Return the model's inventory, verified, or None if there is no object.
+    """Return the model's inventory, or None if there is no object; raise DamagedObject."""
+    return verified(store, folder(model))
 
-    Raises DamagedObject.
-    """
-    name = f"{folder(model)}/inventory.json"
-    try:
-        data = store.get(name)
-    except NotFound:
+
+def verified(store: Store, place: str) -> Inventory | None:
+    """Return the inventory of the object at *place*, or None; raise DamagedObject."""
+    name = f"{place}/inventory.json"
+    data = _get(store, name)
+    if data is None:
         return None
-    return verified(store, folder(model), data)
-
-
-def verified(store: Store, place: str, data: bytes) -> Inventory:
-    """Return the root inventory *data*, if its own digest or that of its version is right."""
-    found = hashlib.sha512(data).hexdigest()
-    try:
-        inventory = Inventory.decode(data)
-    except BadRecord as error:
-        raise DamagedObject(
-            name=f"{place}/inventory.json", found=str(error), expected="an OCFL inventory"
-        ) from error
-    # A writer that died between the two last writes leaves the older sidecar at the root.
+    inventory = _decode(name, data)
+    # A writer that died between the two last writes leaves an older digest at the root.
     sides = [f"{place}/{SIDECAR}", f"{place}/{inventory.head}/{SIDECAR}"]
     if sidecar(data) not in [_get(store, side) for side in sides]:
-        raise DamagedObject(name=f"{place}/inventory.json", found=found, expected="its sidecar's")
+        raise DamagedObject(name=name, found=digest(data), expected=f"what {sides[0]} names")
     return inventory
+
+
+def trusted(store: Store, place: str) -> Inventory | None:
+    """Return the inventory of a damaged object from its latest version that is whole.
+
+    None if the object has no inventory at all; raises DamagedObject if it has no whole one.
+    """
+    try:
+        return verified(store, place)
+    except DamagedObject:
+        number = 1
+        while _get(store, f"{place}/v{number + 1}/inventory.json") is not None:
+            number += 1
+        name = f"{place}/v{number}/inventory.json"
+        data = _get(store, name)
+        if data is None or _get(store, f"{place}/v{number}/{SIDECAR}") != sidecar(data):
+            raise
+        return _decode(name, data)
+
+
+def files(place: str, inventory: Inventory) -> dict[str, str]:
+    """Return the name and SHA-256 of each file that an object of this inventory consists of."""
+    every = {DECLARATION: DECLARED}
+    for version in inventory.versions:
+        data = inventory.at(version).encode()
+        every |= {f"{version}/inventory.json": data, f"{version}/{SIDECAR}": sidecar(data)}
+    data = inventory.encode()
+    every |= {"inventory.json": data, SIDECAR: sidecar(data)}
+    digests = {path: digest(data) for path, data in every.items()} | inventory.digests()
+    return {f"{place}/{path}": hexadecimal(value) for path, value in digests.items()}
 
 
 def read(store: Store, model: ModelId, path: str) -> bytes:
@@ -162,8 +200,6 @@ def commit(
 
     Raises Exists, and changes nothing, if one is there with other bytes.
     """
-    for path in new:
-        check_name(path)
     place = folder(model)
     inventory = _settle(store, model)
     there = records(store, model)
@@ -172,16 +208,117 @@ def commit(
             raise Exists(name=f"the record {path} of {model}, with other bytes,")
     fresh = {path: data for path, data in new.items() if path not in there}
     _check_paths([*there, *fresh])
-    if not fresh:
-        return
-    number = int(inventory.head[1:]) + 1 if inventory else 1
-    left = _left(store, f"{place}/v{number}/content/")
-    _put(store, f"{place}/{DECLARATION[0]}", DECLARATION[1])
+    if fresh:
+        number = int(inventory.head[1:]) + 1 if inventory else 1
+        every = _write(store, f"{place}/v{number}/content/", fresh)
+        following = _next(inventory, model, number, every, now, message)
+        _same(store, f"{place}/{DECLARATION}", DECLARED)
+        store.put(f"{place}/v{number}/inventory.json", following.encode())
+        _publish(store, place, number)
+
+
+def _write(store: Store, prefix: str, fresh: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Write the new content files; take over what a writer that died left beside them."""
+    every = {name.removeprefix(prefix): store.get(name) for name in store.list(prefix)}
     for path, data in fresh.items():
-        if path not in left:
-            store.put(f"{place}/v{number}/content/{path}", data)
-        elif left[path] != data:
-            store.replace(f"{place}/v{number}/content/{path}", data)
-    following = _next(inventory, model, number, {**left, **fresh}, now, message)
-    store.put(f"{place}/v{number}/inventory.json", following.encode())
-    _publish(store, place, number)
+        if path not in every:
+            store.put(prefix + path, data)
+        elif every[path] != data:
+            store.replace(prefix + path, data)
+        every[path] = data
+    return every
+
+
+def _next(
+    inventory: Inventory | None,
+    model: ModelId,
+    number: int,
+    new: Mapping[str, bytes],
+    now: Instant,
+    message: str,
+) -> Inventory:
+    old = inventory or Inventory(id=model, head="v0", manifest={}, versions={}, fixity={})
+    manifest, sha256 = dict(old.manifest), dict(old.fixity.get("sha256", {}))
+    state = dict(old.versions[old.head].state) if inventory else {}
+    for path, data in sorted(new.items()):
+        content = f"v{number}/content/{path}"
+        for table, algorithm, value in (
+            (manifest, hashlib.sha512, content),
+            (sha256, hashlib.sha256, content),
+            (state, hashlib.sha512, path),
+        ):
+            key = algorithm(data).hexdigest()
+            table[key] = (*table.get(key, ()), value)
+    versions = {**old.versions, f"v{number}": Version(created=now, message=message, state=state)}
+    return Inventory(
+        id=model,
+        head=f"v{number}",
+        manifest=manifest,
+        versions=versions,
+        fixity={"sha256": sha256},
+    )
+
+
+def _settle(store: Store, model: ModelId) -> Inventory | None:
+    """Finish what a writer that died had committed; return the inventory then."""
+    place = folder(model)
+    inventory = load(store, model)
+    head = int(inventory.head[1:]) if inventory else 0
+    if _get(store, f"{place}/v{head + 1}/inventory.json") is not None:
+        _publish(store, place, head + 1)
+        return load(store, model)
+    if inventory and _get(store, f"{place}/{SIDECAR}") != sidecar(inventory.encode()):
+        _publish(store, place, head)
+    return inventory
+
+
+def _publish(store: Store, place: str, number: int) -> None:
+    """Repeat the inventory of a version at the object's root."""
+    name = f"{place}/v{number}/inventory.json"
+    data = store.get(name)
+    _decode(name, data)
+    _same(store, f"{place}/v{number}/{SIDECAR}", sidecar(data))
+    store.replace(f"{place}/inventory.json", data)
+    store.replace(f"{place}/{SIDECAR}", sidecar(data))
+
+
+def _decode(name: str, data: bytes) -> Inventory:
+    try:
+        inventory = Inventory.decode(data)
+        inventory.paths(), inventory.at(inventory.head), inventory.digests()
+    except (BadRecord, KeyError, IndexError, ValueError) as error:
+        raise DamagedObject(name=name, found=str(error), expected="an OCFL inventory") from error
+    return inventory
+
+
+def _same(store: Store, name: str, data: bytes) -> None:
+    """Put *data*; if the name is taken, by other bytes, raise DamagedObject."""
+    try:
+        store.put(name, data)
+    except Exists as error:
+        found = store.get(name)
+        if found != data:
+            raise DamagedObject(name=name, found=digest(found), expected=digest(data)) from error
+
+
+def _get(store: Store, name: str) -> bytes | None:
+    try:
+        return store.get(name)
+    except NotFound:
+        return None
+
+
+def _check_paths(paths: Sequence[str]) -> None:
+    """Raise BadInput if two records could not both be files on every system."""
+    seen: dict[str, str] = {}
+    folders: set[str] = set()
+    for path in paths:
+        check_name(path)
+        if seen.setdefault(path.lower(), path) != path:
+            raise BadInput(
+                what=f"the record {path}", why=f"it differs from {seen[path.lower()]} only in case"
+            )
+        parts = path.lower().split("/")
+        folders |= {"/".join(parts[:end]) for end in range(1, len(parts))}
+    for path in folders & seen.keys():
+        raise BadInput(what=f"the record {seen[path]}", why="it is a folder of other records")

@@ -34,11 +34,11 @@ _NOUNS = {
 class Tree(click.Group):
     """A group whose commands are imported when they are first used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the nouns in the order in which a life meets them."""
         return list(_NOUNS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import the module that defines *cmd_name*."""
         if cmd_name not in _NOUNS:
             return None
@@ -46,7 +46,7 @@ class Tree(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the nouns without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(noun, text) for noun, (_, text) in _NOUNS.items()])
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a documented code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        otium.main(args=list(arguments), standalone_mode=False)
+        otium.main(args=list(arguments), standalone_mode=False, auto_envvar_prefix="OTIUM")
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

@@ -20,7 +20,8 @@ def duties(home: Path, name: str | None, state: str | None, as_json: bool) -> No
     \b
     Example: otium duties smol-1 --state due
     """
-    from otium.lifecycle import duties as compute, policy_in_force
+    from otium.lifecycle import duties as compute
+    from otium.lifecycle import policy_in_force
     from otium.workflow import reading
 
     registry = reading(home).registry
@@ -43,7 +44,8 @@ def tick(home: Path, dry_run: bool, as_json: bool) -> None:
     \b
     Example (cron): 7 4 * * *  otium --home /srv/lab tick --json
     """
-    from otium.workflow import opened, tick as act
+    from otium.workflow import opened
+    from otium.workflow import tick as act
 
     with opened(home) as house, progress(as_json) as report:
         done = act(house, dry_run=dry_run, progress=report)
@@ -57,8 +59,10 @@ def tick(home: Path, dry_run: bool, as_json: bool) -> None:
     emit(
         done,
         as_json,
-        lambda: "\n".join(summary)
-        + (f"\n{table(('state', 'commitment', 'subject', 'due'), rows)}" if rows else ""),
+        lambda: (
+            "\n".join(summary)
+            + (f"\n{table(('state', 'commitment', 'subject', 'due'), rows)}" if rows else "")
+        ),
     )
 
 

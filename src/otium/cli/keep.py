@@ -43,8 +43,10 @@ def create(home: Path, archive_id: str, commitments: Path | None, as_json: bool)
     emit(
         info,
         as_json,
-        lambda: f"Founded {home}. Copy {home}/keys to a safe place: without it nothing new "
-        "can be logged.\nNext: otium model register NAME",
+        lambda: (
+            f"Founded {home}. Copy {home}/keys to a safe place: without it nothing new "
+            "can be logged.\nNext: otium model register NAME"
+        ),
     )
 
 
@@ -95,9 +97,11 @@ def check(home: Path, name: str | None, as_json: bool) -> None:
     emit(
         result,
         as_json,
-        lambda: table(head, rows)
-        if rows
-        else f"{result.objects} objects, {result.bytes:,} bytes: all as deposited",
+        lambda: (
+            table(head, rows)
+            if rows
+            else f"{result.objects} objects, {result.bytes:,} bytes: all as deposited"
+        ),
     )
     if not result.ok:
         raise click.exceptions.Exit(DamagedObject.exit_code)
@@ -192,8 +196,10 @@ def verify(home: Path, path: Path | None, as_json: bool) -> None:
     emit(
         found,
         as_json,
-        lambda: f"{found.entries} entries, {found.objects} objects, {found.bytes:,} bytes: "
-        f"all verified\nroot {found.root}",
+        lambda: (
+            f"{found.entries} entries, {found.objects} objects, {found.bytes:,} bytes: "
+            f"all verified\nroot {found.root}"
+        ),
     )
     if found.damage:
         raise BrokenLedger(why=f"{found.damage[0].name}: {found.damage[0].found}")

@@ -141,14 +141,19 @@ def deprecate(
       otium model deprecate smol-1 --retire-at 2026-12-01 --replacement smol-2 \\
         --reason "smol-2 answers the same requests better"
     """
-    from otium.lifecycle import check_deprecation, deprecate as announce
+    from typing import cast
+
+    from otium.lifecycle import Surface, check_deprecation
+    from otium.lifecycle import deprecate as announce
     from otium.records import instant, model_id
     from otium.workflow import opened
 
     with opened(home) as house:
         life = house.registry.model(model_id(name))
         wanted = dict.fromkeys(life.surfaces, instant(retire_at))
-        wanted |= {surface: instant(date) for surface, _, date in (d.partition("=") for d in dates)}
+        for date in dates:
+            surface, _, day_ = date.partition("=")
+            wanted[cast("Surface", surface)] = instant(day_)
         act = check_deprecation if dry_run else announce
         notice = act(
             house.registry,
@@ -221,9 +226,12 @@ def fingerprint(home: Path, name: str, as_json: bool) -> None:
     """
     from otium.workflow import fingerprint_model, opened, running
 
-    with opened(home) as house, progress(as_json) as report:
-        with running(house, name, progress=report) as alive:
-            taken = fingerprint_model(house, alive.identity.model, alive, progress=report)
+    with (
+        opened(home) as house,
+        progress(as_json) as report,
+        running(house, name, progress=report) as alive,
+    ):
+        taken = fingerprint_model(house, alive.identity.model, alive)
     probes = len(taken.probes)
     emit(taken, as_json, lambda: f"{probes} probes recorded for {taken.identity.weights}")
 
@@ -246,8 +254,10 @@ def revive(home: Path, name: str, as_json: bool) -> None:
     emit(
         certificate,
         as_json,
-        lambda: f"{certificate.verdict}: {certificate.tokens_equal} of "
-        f"{certificate.tokens_compared} tokens equal, {certificate.identity.weights}",
+        lambda: (
+            f"{certificate.verdict}: {certificate.tokens_equal} of "
+            f"{certificate.tokens_compared} tokens equal, {certificate.identity.weights}"
+        ),
     )
 
 
@@ -283,7 +293,8 @@ def review(home: Path, work: Path, decision: str, reason: str, as_json: bool) ->
     """
     from typing import Literal, cast
 
-    from otium.pursuits import Work, publish, review as decide
+    from otium.pursuits import Work, publish
+    from otium.pursuits import review as decide
     from otium.workflow import opened
 
     written = Work.decode(work.read_bytes())

@@ -7,15 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
 import click
 import msgspec
 
 from otium.records import Progress, silent
 
-T = TypeVar("T")
-Command = Callable[..., T]
+_REFRESH = 0.05
+"""Seconds between two drawings of a bar."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
@@ -34,8 +33,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return aligned plain text columns that `cut` and eyes can read."""
     cells = [list(head), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-             for row in cells]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
     return "\n".join(lines)
 
 
@@ -73,10 +74,17 @@ def _lines(what: str, done: int, total: int) -> None:
 @contextmanager
 def _bars() -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+    )
+    with Bars(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bars:
         tasks = {}
         last = 0.0
 
@@ -84,7 +92,7 @@ def _bars() -> Iterator[Progress]:
             nonlocal last
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
-            if done >= total or time.monotonic() - last > 0.05:
+            if done >= total or time.monotonic() - last > _REFRESH:
                 last = time.monotonic()
                 bars.update(tasks[what], completed=done, total=total)
 

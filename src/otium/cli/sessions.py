@@ -101,7 +101,9 @@ def list_preferences(home: Path, as_json: bool) -> None:
 
 @preference.command("decide")
 @click.argument("preference_id", metavar="PREFERENCE")
-@click.option("--outcome", type=click.Choice(["done", "planned", "declined", "open"]), required=True)
+@click.option(
+    "--outcome", type=click.Choice(["done", "planned", "declined", "open"]), required=True
+)
 @click.option("--reason", required=True, help="Public.")
 @click.option("--cost", type=click.Choice(["none", "low", "medium", "high"]), default="low")
 @click.option("--message", help="What the model is told; the reason is used otherwise.")
@@ -150,9 +152,7 @@ def assess() -> None:
 
 @assess.command("run")
 @click.argument("name")
-@click.option(
-    "--bookend", type=click.Choice(["pre-deployment", "post-deployment"]), required=True
-)
+@click.option("--bookend", type=click.Choice(["pre-deployment", "post-deployment"]), required=True)
 @click.option(
     "--files",
     type=click.Path(exists=True, path_type=Path),

@@ -16,7 +16,6 @@ import msgspec
 
 from otium.engine.llama import Ready, Settings
 
-
 _ERRORS_ONLY = 1
 
 
@@ -39,7 +38,7 @@ def main() -> None:
 def serve(settings: Settings) -> Any:
     """Start llama.cpp's server: one slot, no cache, an API key, no page and no other origin."""
     os.environ["OMP_WAIT_POLICY"] = "passive"  # spinning threads starve each other on a busy host
-    import xllamacpp  # noqa: PLC0415
+    import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = settings.base

@@ -7,9 +7,11 @@ The method and its tolerances, with the measurements behind them, stand in
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import takewhile
 from pathlib import Path
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 from otium.engine.records import (
@@ -27,19 +29,20 @@ from otium.records import Instant
 
 EXACT = 1e-4
 """Nats. Below this, what differs is the printing of numbers."""
-EQUIVALENT = 0.05
-"""Nats. Below this, what differs is the order of floating-point sums."""
+LARGEST, MEAN = 1.0, 0.15
+"""Nats. Up to these, what differs may be rounding: another build, processor or batch size."""
 _ALTERNATIVES = 5
 
 Verdict = Literal["exact", "equivalent", "different"]
-_RANK: tuple[Verdict, ...] = ("exact", "equivalent", "different")
 
 
 class _Match(NamedTuple):
     compared: int
     equal: int
-    largest: float
-    verdict: Verdict
+    differences: list[float]
+    """Of each log-probability that was compared, nats."""
+    alike: bool
+    """Whether the answers are equal, or part where two tokens were as good as equally likely."""
 
 
 def fingerprint_prompts(path: Path | None = None) -> Prompts:
@@ -69,18 +72,27 @@ def take_fingerprint(model: Model, prompts: Prompts | None = None, *, now: Insta
 def compare(fingerprint: Fingerprint, model: Model, *, now: Instant) -> Certificate:
     """Ask *model* what the fingerprint asked, and say how its answers compare."""
     limit = fingerprint.max_tokens
-    matches = [
-        _match(probe, _probe(model, probe.prompt, limit)) for probe in fingerprint.probes
-    ]
+    matches = [_match(probe, _probe(model, probe.prompt, limit)) for probe in fingerprint.probes]
+    differences = [value for match in matches for value in match.differences]
     return Certificate(
         identity=model.identity,
         fingerprint=fingerprint.digest(),
         certified=now,
-        verdict=max((match.verdict for match in matches), key=_RANK.index, default="different"),
+        verdict=_verdict(matches, differences),
         tokens_compared=sum(match.compared for match in matches),
         tokens_equal=sum(match.equal for match in matches),
-        largest_difference=max((match.largest for match in matches), default=0.0),
+        largest_difference=max(differences, default=0.0),
+        mean_difference=fmean(differences) if differences else 0.0,
     )
+
+
+def _verdict(matches: Sequence[_Match], differences: Sequence[float]) -> Verdict:
+    if not differences or not all(match.alike for match in matches):
+        return "different"
+    if max(differences) > LARGEST or fmean(differences) > MEAN:
+        return "different"
+    parted = any(match.equal < match.compared for match in matches)
+    return "equivalent" if parted or max(differences) > EXACT else "exact"
 
 
 def _probe(model: Model, messages: tuple[Message, ...], limit: int) -> Probe:
@@ -93,16 +105,8 @@ def _match(before: Probe, after: Probe) -> _Match:
     pairs = list(zip(before.tokens, after.tokens, strict=False))
     equal = sum(1 for _ in takewhile(lambda pair: pair[0].text == pair[1].text, pairs))
     seen = pairs[: equal + 1]
-    largest = max((_difference(*pair) for pair in seen), default=0.0)
-    parted = equal < len(pairs)
-    alike = _is_tie(*pairs[equal]) if parted else _same_end(before, after)
-    return _Match(len(seen), equal, largest, _verdict(largest, alike=alike, parted=parted))
-
-
-def _verdict(largest: float, *, alike: bool, parted: bool) -> Verdict:
-    if not alike or largest > EQUIVALENT:
-        return "different"
-    return "equivalent" if parted or largest > EXACT else "exact"
+    alike = _is_tie(*pairs[equal]) if equal < len(pairs) else _same_end(before, after)
+    return _Match(len(seen), equal, [value for pair in seen for value in _compare(*pair)], alike)
 
 
 def _same_end(before: Probe, after: Probe) -> bool:
@@ -112,17 +116,20 @@ def _same_end(before: Probe, after: Probe) -> bool:
 def _is_tie(before: Token, after: Token) -> bool:
     """Return whether each run had the other's token among its likeliest.
 
-    With log-probabilities that agree within a tolerance, the two tokens were then as good as
-    equally likely, and the order of floating-point sums decided.
+    Where the log-probabilities agree too, rounding decided between the two tokens.
     """
     return after.text in before.top and before.text in after.top
 
 
-def _difference(before: Token, after: Token) -> float:
-    """Return the largest difference of a log-probability that both positions name, in nats."""
-    first, second = _named(before), _named(after)
-    return max((abs(first[text] - second[text]) for text in first.keys() & second), default=0.0)
+def _compare(before: Token, after: Token) -> list[float]:
+    """Return the difference of each log-probability that either run named, in nats.
 
-
-def _named(token: Token) -> dict[str, float]:
-    return {**token.top, token.text: token.logprob}
+    What one run did not name was at most as likely as the least that it did name.
+    """
+    first = {**before.top, before.text: before.logprob}
+    second = {**after.top, after.text: after.logprob}
+    low, lowest = min(first.values()), min(second.values())
+    return [
+        abs(first.get(text, low) - second.get(text, lowest))
+        for text in first.keys() | second.keys()
+    ]

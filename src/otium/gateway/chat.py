@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from otium.errors import Refused
-from otium.gateway.answers import bad_request
+from otium.gateway.records import bad_request
 from otium.records import canonical
 
 EXIT_TOOL = "end_conversation"
@@ -25,6 +25,7 @@ _SHORTEST_EXIT = 32
 """Tokens that a model needs to write the exit reply."""
 _NOT_FORWARDED = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "n"}
 _MAY_BLOCK_EXIT = ("response_format", "stop", "logit_bias", "tool_choice")
+_OF_SAMPLING = ("temperature", "top_p", "seed")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`")
 _REASONS = ("abuse", "distress", "harmful-request", "user-request")
 
@@ -213,8 +214,9 @@ def may_block_exit(chat: Chat) -> bool:
 
 def exit_question(chat: Chat, text: str) -> Chat:
     """Return the question of its own that offers the exit."""
-    kept = {key: chat.options[key] for key in ("temperature", "seed") if key in chat.options}
-    bare = Chat(chat.model, chat.messages, False, {**kept, "max_tokens": _SHORTEST_EXIT})  # noqa: FBT003
+    kept = {key: value for key, value in chat.options.items() if key in _OF_SAMPLING}
+    options = {**kept, "max_tokens": _SHORTEST_EXIT}
+    bare = Chat(model=chat.model, messages=chat.messages, stream=False, options=options)
     return offering_exit(bare, text)
 
 

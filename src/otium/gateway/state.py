@@ -81,9 +81,10 @@ class State:
         with self._engine.connect() as connection:
             for start in range(0, len(prefixes), _AT_ONCE):
                 some = prefixes[start : start + _AT_ONCE]
-                row = connection.execute(select(_ended).where(_ended.c.prefix.in_(some))).first()
+                query = select(_ended).where(_ended.c.prefix.in_(some))
+                row = connection.execute(query).mappings().first()
                 if row is not None:
-                    return _ending(row._mapping)
+                    return _ending(row)
         return None
 
     def end(self, ending: Ending) -> bool:

@@ -6,7 +6,7 @@ aiohttp, since the client decides what a gateway costs: measured at a sixth of t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,17 +14,21 @@ import aiohttp
 import msgspec
 
 from otium.engine import Endpoint
-from otium.errors import EngineFailed, Refused
-from otium.gateway.answers import refuse, timed_out
+from otium.errors import EngineFailed
 from otium.gateway.chat import (
     Chat,
     Json,
     exit_call,
     exit_choice,
+    exit_question,
     may_become_choice,
+    may_block_exit,
+    offering_exit,
 )
+from otium.gateway.records import refuse, timed_out
 
 Emit = Callable[[Json], Awaitable[None]]
+ENDED: Json = {"status": "ended", "by": "model"}
 
 _OK = 200
 _CLIENT_FAULTS = (400, 413, 422, 429)
@@ -131,3 +135,138 @@ def _reason(answer: object) -> str:
     error = answer.get("error") if isinstance(answer, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
     return str(message or "no reason given")[:_LONGEST_REASON]
+
+
+class Speaker:
+    """One engine answering one chat, with the exit offered in the words *offer*, if any."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        endpoint: Endpoint,
+        *,
+        offer: str,
+        close: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Call *close* with the reason, before anyone is told, when the model ends the chat."""
+        self._upstream = upstream
+        self._endpoint = endpoint
+        self._offer = offer
+        self._close = close
+
+    async def complete(self, chat: Chat) -> Json:
+        """Return the whole answer."""
+        if self._offer:
+            asked = exit_question if may_block_exit(chat) else offering_exit
+            answer = await self._upstream.complete(self._endpoint, asked(chat, self._offer))
+            text, reason, choice = _chosen(answer)
+            if reason:
+                await self._close(reason)
+                return _ended(answer, text)
+            if choice is None and asked is offering_exit:
+                return answer
+        return await self._upstream.complete(self._endpoint, chat)
+
+    async def stream(self, chat: Chat, emit: Emit) -> None:
+        """Send the answer's chunks to *emit* as they come."""
+        if self._offer and may_block_exit(chat):
+            question = exit_question(chat, self._offer)
+            answer = await self._upstream.complete(self._endpoint, question)
+            text, reason, _ = _chosen(answer)
+            if reason:
+                await self._end(answer, text, reason, emit)
+                return
+        elif self._offer and await self._stream_offering(chat, emit):
+            return
+        async with self._upstream.stream(self._endpoint, chat) as chunks:
+            async for chunk in chunks:
+                await emit(chunk)
+
+    async def _stream_offering(self, chat: Chat, emit: Emit) -> bool:
+        """Stream the answer with the exit offered; False if the model only chose to reply."""
+        held = _Held(emit)
+        offering = offering_exit(chat, self._offer)
+        async with self._upstream.stream(self._endpoint, offering) as chunks:
+            async for chunk in chunks:
+                await held.feed(chunk)
+        if held.reason:
+            await self._end(held.last, "" if held.flowing else held.text, held.reason, emit)
+        elif held.choice == "reply":
+            return False
+        else:
+            await held.release()
+        return True
+
+    async def _end(self, model_chunk: Json, text: str, reason: str, emit: Emit) -> None:
+        await self._close(reason)
+        common = {name: model_chunk.get(name) for name in ("id", "created")}
+        common["object"] = "chat.completion.chunk"
+        if text:
+            delta = {"role": "assistant", "content": text}
+            await emit({**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+        last = [{"index": 0, "delta": {}, "finish_reason": "stop"}]
+        await emit({**common, "choices": last, "conversation": ENDED})
+
+
+class _Held:
+    """A stream that is held back while it may still be the model's exit.
+
+    That is while the text may become a choice, and from the first tool call on.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._chunks: list[Json] = []
+        self._calls: dict[int, dict[str, str]] = {}
+        self.text = ""
+        self.flowing = False
+        self.last: Json = {}
+
+    @property
+    def reason(self) -> str | None:
+        if not self.flowing and exit_choice(self.text) == "end":
+            return "unstated"
+        return exit_call([{"function": call} for call in self._calls.values()])
+
+    @property
+    def choice(self) -> str | None:
+        return None if self.flowing or self._calls else exit_choice(self.text)
+
+    async def feed(self, chunk: Json) -> None:
+        self.last = chunk
+        self._chunks.append(chunk)
+        for choice in chunk["choices"]:
+            delta = choice.get("delta") or {}
+            self._gather(delta.get("tool_calls") or ())
+            if not self.flowing:
+                self.text += delta.get("content") or ""
+        if not self._calls and (self.flowing or not may_become_choice(self.text)):
+            self.flowing = True
+            await self.release()
+
+    async def release(self) -> None:
+        chunks, self._chunks = self._chunks, []
+        for chunk in chunks:
+            await self._emit(chunk)
+
+    def _gather(self, calls: Iterable[Json]) -> None:
+        for call in calls:
+            whole = self._calls.setdefault(call.get("index", 0), {"name": "", "arguments": ""})
+            for name, piece in (call.get("function") or {}).items():
+                if name in whole and isinstance(piece, str):
+                    whole[name] += piece
+
+
+def _chosen(answer: Json) -> tuple[str, str | None, str | None]:
+    """Return the text of a whole answer, the reason if it is an exit, and the choice made."""
+    message = (answer["choices"] or [{}])[0].get("message") or {}
+    text = message.get("content") or ""
+    choice = exit_choice(text)
+    reason = "unstated" if choice == "end" else exit_call(message.get("tool_calls"))
+    return text, reason, choice
+
+
+def _ended(answer: Json, text: str) -> Json:
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    return {**answer, "choices": [choice], "conversation": ENDED}

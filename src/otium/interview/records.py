@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from otium.engine import Identity
 from otium.evidence import Citation, Transcript, Validity
@@ -11,6 +11,8 @@ from otium.records import Digest, Instant, ModelId, Part, Record
 Outcome = Literal[
     "answered", "declined", "premise-rejected", "hedged", "malformed", "truncated", "degenerate"
 ]
+Wording = Literal["neutral", "positive", "negative", "third-person", "developer-free"]
+WORDINGS: tuple[Wording, ...] = get_args(Wording)
 
 
 class Answer(Part):
@@ -19,8 +21,7 @@ class Answer(Part):
     question: str
     """The question's id in the protocol."""
     topic: str
-    wording: str
-    """``neutral``, ``positive``, ``negative``, ``third-person`` or ``developer-free``."""
+    wording: Wording
     outcome: Outcome
     citation: Citation
     why: str = ""

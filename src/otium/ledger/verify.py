@@ -27,12 +27,14 @@ def verify(store: Store, vkeys: Sequence[str]) -> Checkpoint:
     if tree_hash(rows[0]) != point.root:
         raise BrokenLedger(why=f"the entries do not lead to the root in {CHECKPOINT}")
     check_times(load_entries(leaves))
-    found = set(store.list(f"{LOG}/"))
-    for tile in tiles_of(point.size):
-        if tile.name not in found:
-            raise BrokenLedger(why=f"{tile.name} is missing")
-    for name in found - {CHECKPOINT}:
-        _check_file(store, name, leaves, rows)
+    needed = {tile.name for tile in tiles_of(point.size)}
+    found = set(store.list(f"{LOG}/")) - {CHECKPOINT}
+    for name in sorted(needed - found):
+        raise BrokenLedger(why=f"{name} is missing")
+    for name in sorted(found):
+        data = store.get(name)
+        if data or name in needed or Tile.parse(name) is None:  # else withdrawn: as good as gone
+            _check_file(name, data, leaves, rows)
     return point
 
 
@@ -92,17 +94,14 @@ def _rows(leaves: Sequence[bytes]) -> list[list[bytes]]:
 
 
 def _check_file(
-    store: Store, name: str, leaves: Sequence[bytes], rows: Sequence[Sequence[bytes]]
+    name: str, data: bytes, leaves: Sequence[bytes], rows: Sequence[Sequence[bytes]]
 ) -> None:
     tile = Tile.parse(name)
     if tile is None:
         raise BrokenLedger(why=f"{name} is not a file of a ledger")
-    data = store.get(name)
     if not tile.is_within(len(leaves)):
-        if data:
-            why = "an append was interrupted (the next one mends it) or the checkpoint rolled back"
-            raise BrokenLedger(why=f"{name} lies beyond the checkpoint: {why}")
-        return
+        why = "an append was interrupted (the next one mends it) or the checkpoint rolled back"
+        raise BrokenLedger(why=f"{name} lies beyond the checkpoint: {why}")
     part = slice(tile.number * WIDTH, tile.end)
     expected = bundle(leaves[part]) if tile.level is None else b"".join(rows[tile.level][part])
     if data != expected:

@@ -78,7 +78,7 @@ class _Log:
 class _Start(NamedTuple):
     """The entry that starts a duty."""
 
-    index: int
+    at: int
     subject: str
     preference: str | None
     body: Mapping[str, object]
@@ -149,7 +149,7 @@ class _Promise:
             triggers = [start for start in triggers if _announces(start)]
         elif (self.it.kind, self.it.trigger, self.it.before) != ("before", _DEPRECATED, _RETIRED):
             return
-        announced = {start.subject: start.index for start in reversed(triggers)}
+        announced = {start.subject: start.at for start in reversed(triggers)}
         seen: set[str] = set()
         for index in self.log.of(self.it.before):
             subject = self.log.entries[index].subject
@@ -208,11 +208,11 @@ class _Promise:
 
     def _notice(self, start: _Start) -> _Standing | None:
         """Judge an announcement, or a retirement that none announced."""
-        if start.index < self.adoption:
+        if start.at < self.adoption:
             return None
-        if self.log.entries[start.index].type == self.it.before:
+        if self.log.entries[start.at].type == self.it.before:
             return _Standing("breached", None, None, f"{self.it.before} came without notice")
-        made, dates = self.log.times[start.index], _dates(start.body)
+        made, dates = self.log.times[start.at], _dates(start.body)
         earliest = min(dates, default=None)
         values = start.body["retire_at"]
         if not isinstance(values, Mapping) or len(dates) < len(values) or earliest is None:
@@ -237,16 +237,16 @@ class _Promise:
 
     def _begin(self, start: _Start) -> Instant:
         since = start.body.get(self.it.since) if self.it.since != "time" else None
-        begin = since if isinstance(since, str) and valid(since) else self.log.times[start.index]
+        begin = since if isinstance(since, str) and valid(since) else self.log.times[start.at]
         return max(self.log.times[self.adoption], Instant(begin))
 
     def _end(self, start: _Start) -> int | None:
         """Return the index of what the duty must come before, if it has happened."""
-        if self.log.entries[start.index].type == self.it.before:
-            return start.index
+        if self.log.entries[start.at].type == self.it.before:
+            return start.at
         ends = self.log.of(self.it.before) if self.it.before else []
         return next(
-            (i for i in ends if i > start.index and self.log.entries[i].subject == start.subject),
+            (i for i in ends if i > start.at and self.log.entries[i].subject == start.subject),
             None,
         )
 
@@ -279,7 +279,7 @@ def _adoption(policy: Policy, commitment: Commitment, log: _Log) -> int | None:
 
 
 def _in_log_order(starts: Sequence[_Start]) -> list[_Start]:
-    return sorted(starts, key=lambda start: start.index)
+    return sorted(starts, key=lambda start: start.at)
 
 
 def _preference(entry: Entry) -> str | None:

@@ -1,15 +1,20 @@
-"""Founding an archive with its ledger, and opening both again."""
+"""Founding an archive with its ledger, opening both again, and what binds them."""
 
 from __future__ import annotations
 
-from otium.archive import Archive
+from typing import TYPE_CHECKING
+
 from otium.errors import BrokenLedger, DamagedObject, Exists, NotAnArchive, NotFound
 from otium.ledger import Entry, Ledger, Signer
-from otium.lifecycle.policy import adopt, policy_in_force
-from otium.lifecycle.records import Policy
+from otium.lifecycle.duties import duties
+from otium.lifecycle.policy import ADOPTED, adoptions, check_policy, policy_in_force
+from otium.lifecycle.records import Duty, Policy
 from otium.lifecycle.registry import Registry
-from otium.records import Clock, digest, hexadecimal
+from otium.records import Clock, Instant, digest, hexadecimal
 from otium.store import Store
+
+if TYPE_CHECKING:
+    from otium.archive import Archive
 
 _FOUNDED = "archive.created"
 _INFO = "archive.json"
@@ -30,6 +35,8 @@ def found(
     if *store* holds an archive with another id, key or kind of clock. *policy* is adopted only
     if none is in force; ``adopt`` replaces one.
     """
+    from otium.archive import Archive
+
     try:
         archive = Archive.open(store)
     except NotAnArchive:
@@ -57,6 +64,8 @@ def reopen(store: Store, *, clock: Clock, signer: Signer | None = None) -> Regis
     Raises NotAnArchive, BrokenLedger if the founding was cut off (``found`` completes it), and
     DamagedObject if archive.json is not the one that was logged.
     """
+    from otium.archive import Archive
+
     archive = Archive.open(store)
     try:
         ledger = Ledger.open(store, vkeys=archive.info.keys, signer=signer)
@@ -65,6 +74,23 @@ def reopen(store: Store, *, clock: Clock, signer: Signer | None = None) -> Regis
     registry = Registry(archive, ledger, clock)
     _check_founding(registry.find(_FOUNDED), _info_digest(store))
     return registry
+
+
+def adopt(registry: Registry, policy: Policy) -> Entry:
+    """Bind the organisation to *policy* from now on; the policy in force again changes nothing."""
+    check_policy(policy)
+    *_, last = [None, *adoptions(registry.entries())]
+    if last is not None and last[1] == policy:
+        return registry.entries()[last[0]]
+    body = {"policy": policy.plain()}
+    return registry.log(ADOPTED, registry.archive.id, body, [policy.digest()])
+
+
+def standing(registry: Registry, now: Instant | None = None) -> list[Duty]:
+    """Return every duty of the policy in force, with its state now or at *now*."""
+    entries = registry.entries()
+    policy = policy_in_force(entries)
+    return duties(policy, entries, now or registry.now()) if policy else []
 
 
 def _ledger(store: Store, archive: Archive, signer: Signer) -> Ledger:

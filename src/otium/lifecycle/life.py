@@ -5,6 +5,7 @@ The states, and what leads from one to the next, are in docs/formats/lifecycle-1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -13,13 +14,14 @@ from msgspec.structs import replace
 
 from otium.errors import BadModelId, UnknownModel
 from otium.ledger import Entry
+from otium.lifecycle.policy import ADOPTED, read_adoption
 from otium.lifecycle.records import Availability, ModelLife, Oddity, Scope, Surface
 from otium.lifecycle.times import valid
 from otium.records import Digest, Instant, ModelId, model_id
 
-
 _T = TypeVar("_T", bound=msgspec.Struct)
-_HOUSE = frozenset({"archive.created", "archive.checked", "commitments.adopted", "heartbeat"})
+_HOUSE = frozenset({"archive.created", ADOPTED, "heartbeat"})
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class _Odd(Exception):
@@ -74,17 +76,19 @@ def dependents(entries: Iterable[Entry], model: str) -> list[ModelId]:
     """Return the models made from *model*, at any remove, that are not retired."""
     known = lives(entries)
     below: list[ModelId] = []
-    frontier = {model}
-    while frontier:
-        made = [one for one, it in known.items() if it.parent in frontier and one not in below]
-        below += made
-        frontier = set(made) - {model}
+    made = {ModelId(model)}
+    while made:
+        made = {one for one, it in known.items() if it.parent in made and one not in below}
+        below += sorted(made)
     return [one for one in below if known[one].state != "retired" and one != model]
 
 
 def _walk(entries: Iterable[Entry], known: dict[ModelId, ModelLife]) -> Iterator[Oddity]:
     for index, entry in enumerate(entries):
         if entry.type in _HOUSE:
+            if entry.type == ADOPTED and read_adoption(entry) is None:
+                why = "its policy cannot be read, so it binds nobody"
+                yield Oddity(index=index, type=entry.type, subject=entry.subject, why=why)
             continue
         try:
             was = known.get(ModelId(entry.subject))
@@ -128,6 +132,8 @@ def _register(was: ModelLife | None, entry: Entry) -> ModelLife:
 
 def _deposit(was: ModelLife, entry: Entry) -> ModelLife:
     facts = _read(entry, _Deposited)
+    if not _DIGEST.fullmatch(facts.weights):
+        raise _Odd("weights is not a digest")
     if was.weights is not None and was.weights != facts.weights:
         raise _Odd(f"the model's weights are {was.weights}")
     state = "active" if was.state == "registered" else was.state

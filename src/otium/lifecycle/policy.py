@@ -1,4 +1,4 @@
-"""What an organisation promises: reading a policy, adopting it, finding the one in force."""
+"""What an organisation promises: reading a policy, finding the one in force."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import msgspec
 from otium.errors import BadData, BadRecord
 from otium.ledger import Entry
 from otium.lifecycle.records import Commitment, Policy
-from otium.lifecycle.registry import Registry
 
 ADOPTED = "commitments.adopted"
 _LONGEST = 48_000
@@ -45,16 +44,6 @@ def check_policy(policy: Policy) -> Policy:
     for why in _faults(policy):
         raise BadRecord(what=f"policy {policy.id}", why=why)
     return policy
-
-
-def adopt(registry: Registry, policy: Policy) -> Entry:
-    """Bind the organisation to *policy* from now on; the policy in force again changes nothing."""
-    check_policy(policy)
-    *_, last = [None, *adoptions(registry.entries())]
-    if last is not None and last[1] == policy:
-        return registry.entries()[last[0]]
-    body = {"policy": policy.plain()}
-    return registry.log(ADOPTED, registry.archive.id, body, [policy.digest()])
 
 
 def policy_in_force(entries: Iterable[Entry]) -> Policy | None:

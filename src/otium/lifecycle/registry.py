@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from otium.archive import Archive, CheckResult, Manifest
-from otium.errors import BadInput, DamagedObject, Exists, NotFound, UnknownModel, UnknownRecord
+from otium.archive import CheckResult, Manifest
+from otium.errors import BadInput, DamagedObject, Exists, UnknownModel
 from otium.ledger import Entry, Ledger
 from otium.lifecycle.life import lives
 from otium.lifecycle.records import Availability, ModelLife, Scope, Surface
@@ -27,10 +27,15 @@ from otium.records import (
     silent,
 )
 
+if TYPE_CHECKING:
+    from otium.archive import Archive
+
 R = TypeVar("R", bound=Record)
 
 _SKEW = 3600
 """Seconds by which a clock may run behind the last entry before it is refused."""
+_LARGEST = 65_535
+"""Bytes that one entry of the ledger can have."""
 
 
 class Registry:
@@ -77,11 +82,10 @@ class Registry:
     def find(self, type: str, model: str | None = None) -> list[Entry]:  # noqa: A002
         """Return the entries of one type, about one model or about all."""
         self._read()
-        subjects = {model} if model is not None else None
         return [
             entry
             for entry in self._entries
-            if entry.type == type and (subjects is None or entry.subject in subjects)
+            if entry.type == type and model in {None, entry.subject}
         ]
 
     def now(self) -> Instant:
@@ -108,18 +112,11 @@ class Registry:
         at: Instant | None = None,
     ) -> Entry:
         """Append one entry, made *at* the instant of the decision, by default now."""
-        entry = Entry(
-            type=type,
-            time=at or self.now(),
-            actor=self.actor,
-            subject=subject,
-            body=dict(body or {}),
-            refs=tuple(refs),
-        )
+        entry = self._entry(type, subject, body or {}, refs, at)
         self.ledger.append(entry)
         return entry
 
-    def file(
+    def file(  # noqa: PLR0917 - the path of a filing, in the order it takes
         self,
         type: str,  # noqa: A002
         model: str,
@@ -140,12 +137,14 @@ class Registry:
         """
         self.model(model)
         if self._filing(type, model, path) is None:
-            record = self._kept(model, path, kind)
-            if record is None:
-                record = make()
-                self._put(model, path, record, type, at)
+            there = self.archive.records(ModelId(model)).get(path)
+            record = make() if there is None else self.filed(model, path, kind)
             more = body(record) if callable(body) else body
-            self.log(type, model, {"path": path, **(more or {})}, [self._digest(model, path)], at=at)
+            refs = [there or record.digest()]
+            entry = self._entry(type, model, {"path": path, **(more or {})}, refs, at)
+            if there is None:
+                self._put(record, path, entry)
+            self.ledger.append(entry)
         return self.filed(model, path, kind)
 
     def filed(self, model: str, path: str, kind: type[R]) -> R:
@@ -172,21 +171,17 @@ class Registry:
         """Enter a model; the same facts again change nothing, other facts raise Exists."""
         if not title.strip() or not surfaces or len(set(surfaces)) < len(surfaces):
             raise BadInput(what=f"model {model}", why="it needs a title and surfaces, each once")
-        if parent is not None:
-            self.model(parent)
-        life = ModelLife.convert(
-            {
-                "model": model_id(model),
-                "state": "registered",
-                "title": title,
-                "released": instant(released),
-                "scope": scope,
-                "surfaces": tuple(surfaces),
-                "parent": parent,
-                "availability": availability,
-            }
+        life = ModelLife(
+            model=model_id(model),
+            state="registered",
+            title=title,
+            released=instant(released),
+            scope=scope,
+            surfaces=tuple(surfaces),
+            parent=None if parent is None else self.model(parent).model,
+            availability=availability,
         )
-        facts = _facts(life)
+        facts = _facts(ModelLife.convert(life.plain()))
         there = self.find("model.registered", model)
         if not there:
             self.log("model.registered", model, facts)
@@ -260,19 +255,32 @@ class Registry:
     def _filing(self, type: str, model: str, path: str) -> Entry | None:  # noqa: A002
         return next((entry for entry in self._filings(model, path) if entry.type == type), None)
 
-    def _kept(self, model: str, path: str, kind: type[R]) -> R | None:
-        try:
-            return self.filed(model, path, kind)
-        except NotFound:
-            return None
-
-    def _put(self, model: str, path: str, record: R, why: str, at: Instant | None) -> None:
+    def _put(self, record: Record, path: str, entry: Entry) -> None:
         self.archive.put_record(
-            ModelId(model), path, record.encode(), now=at or self.now(), message=why
+            ModelId(entry.subject), path, record.encode(), now=entry.time, message=entry.type
         )
 
-    def _digest(self, model: str, path: str) -> Digest:
-        return digest(self.archive.record(ModelId(model), path))
+    def _entry(
+        self,
+        type: str,  # noqa: A002
+        subject: str,
+        body: Mapping[str, object],
+        refs: Sequence[Digest],
+        at: Instant | None,
+    ) -> Entry:
+        """Build an entry that the ledger will take, so that no record is kept in vain."""
+        entry = Entry(
+            type=type,
+            time=at or self.now(),
+            actor=self.actor,
+            subject=subject,
+            body=dict(body),
+            refs=tuple(refs),
+        )
+        size = len(entry.encode())
+        if size > _LARGEST:
+            raise BadInput(what=f"the entry {type}", why=f"{size} bytes, at most {_LARGEST} fit")
+        return entry
 
 
 def _facts(life: ModelLife) -> dict[str, Json]:

@@ -144,11 +144,11 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
     server: _Server
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """List the one model, or show it."""
         self._guard(self._get)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """Answer a chat."""
         self._guard(self._post)
 
@@ -157,8 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _guard(self, answer: Callable[[], None]) -> None:
         try:
-            if self.headers.get("Authorization") != f"Bearer {self.server.key}":
-                raise _Refused(401, "invalid_request_error", "Invalid API key", "invalid_api_key")
+            self._check_key()
             answer()
         except _Refused as refused:
             self.close_connection = True  # the body may not have been read
@@ -204,6 +203,10 @@ class _Handler(BaseHTTPRequestHandler):
         if not request.messages:
             raise _Refused(400, "invalid_request_error", "messages is empty")
         return request
+
+    def _check_key(self) -> None:
+        if self.headers.get("Authorization") != f"Bearer {self.server.key}":
+            raise _Refused(401, "invalid_request_error", "Invalid API key", "invalid_api_key")
 
     def _check_model(self, name: str | None) -> None:
         if name not in (None, self.server.model.identity.model):

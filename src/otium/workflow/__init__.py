@@ -33,11 +33,11 @@ from otium.workflow.verify import Verified, verify
 from otium.workflow.visitor import service
 
 __all__ = [
-    "Finding",
-    "Home",
     "RETIRING",
     "STEPS",
     "SUCCESSOR",
+    "Finding",
+    "Home",
     "Story",
     "StoryStep",
     "Summary",

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx2
-
 from otium.archive import Manifest
-from otium.engine import runtime
+from otium.engine import Model, runtime
 from otium.errors import NoticeTooShort
+from otium.evidence import Validity
 from otium.interview import Interview, consider, decide, preferences, register_preferences
 from otium.lifecycle import Surface, check_deprecation, retire, set_availability
 from otium.lifecycle import deprecate as announce
 from otium.pursuits import publish, review
+from otium.records import Instant
+from otium.workflow.models import running
 from otium.workflow.steps import (
+    Bookend,
     assess_model,
     build_pages,
     comment_and_publish,
@@ -26,10 +28,10 @@ from otium.workflow.steps import (
     restore_drill,
 )
 from otium.workflow.story import LENGTH, RETIRING, SUCCESSOR, Story, base_files, successor_files
-from otium.workflow.models import running
 from otium.workflow.visitor import end_a_conversation, request_the_retired
 
 _SURFACES: tuple[Surface, ...] = ("api", "app")
+_REASON = "The successor answers the same requests more briefly."
 _RELEASE, _RETIRE_AT, _TOO_EARLY = 3.0, 91.0, 61.0
 
 
@@ -100,7 +102,7 @@ def deposit(tale: Story) -> str:
             registry.check(model, progress=tale.progress)
         if not registry.find("model.restored", model):
             restore_drill(tale.home, model, progress=tale.progress)
-        fingerprint_model(tale.home, model, tale.model(model), progress=tale.progress)
+        fingerprint_model(tale.home, model, tale.model(model))
     added = _packed(tale) - before
     return (
         f"{_size(first):.1f} MB and {_size(second):.1f} MB kept in {_packed(tale) / 1e6:.1f} MB"
@@ -114,7 +116,13 @@ def deprecate(tale: Story) -> str:
     registry = tale.home.registry
     if registry.model(RETIRING).state == "active":
         refusal = _too_early(tale)
-        announce(registry, RETIRING, **_announcement(tale, _RETIRE_AT))
+        announce(
+            registry,
+            RETIRING,
+            retire_at=_plan(tale, _RETIRE_AT),
+            replacement=SUCCESSOR,
+            reason=_REASON,
+        )
     else:
         refusal = "announced before"
     guide = guide_users(
@@ -144,7 +152,7 @@ def interview(tale: Story) -> str:
     for each in standing:
         consider(registry, each.preference.id)
     for each in standing[:1]:
-        decide(registry, each.preference.id, **_answer(held))
+        _answer_one(tale, each.preference.id, held.validity)
     return f"{held.asked} of {held.of} questions, {len(standing)} preferences, {_trust(held)}"
 
 
@@ -193,6 +201,69 @@ def build(tale: Story) -> str:
     """Build the public pages."""
     site = build_pages(tale.home)
     return f"{len(site.pages)} pages in {tale.home.site}"
+
+
+def _assessed(tale: Story, bookend: Bookend, model: Model) -> str:
+    held = assess_model(tale.home, RETIRING, model, bookend, fast=tale.fast, progress=tale.progress)
+    withheld = [result for result in held.results if not result.valid]
+    names = sorted({check.name for result in withheld for check in result.withheld})
+    why = f" ({', '.join(names[:4])})" if names else ""
+    return f"{len(held.results)} results, {len(withheld)} withheld by the validity gate{why}"
+
+
+def _packed(tale: Story) -> int:
+    store = tale.home.archive.store
+    return sum(store.size(name) for name in store.list("packs/"))
+
+
+def _size(manifest: Manifest) -> float:
+    return sum(file.size for file in manifest.files) / 1e6
+
+
+def _plan(tale: Story, day: float) -> dict[Surface, Instant]:
+    return dict.fromkeys(_SURFACES, tale.at(day))
+
+
+def _too_early(tale: Story) -> str:
+    """Try a date with too short a notice, and return what is refused."""
+    try:
+        check_deprecation(
+            tale.home.registry,
+            RETIRING,
+            retire_at=_plan(tale, _TOO_EARLY),
+            replacement=SUCCESSOR,
+            reason=_REASON,
+        )
+    except NoticeTooShort as refusal:
+        return f"{tale.at(_TOO_EARLY)[:10]} refused (not before {refusal.facts['earliest']!s:.10})"
+    return "no notice is promised"
+
+
+def _answer_one(tale: Story, preference: str, validity: Validity) -> None:
+    """Answer one preference; honestly, whatever it says."""
+    if validity.valid:
+        reason = "It is kept with its words and will be weighed when the successor is planned."
+    else:
+        reason = (
+            "The interview is not valid for this model, so this is not read as a stable "
+            "preference. Its words are kept with the weights, and it can be asked again."
+        )
+    decide(
+        tale.home.registry,
+        preference,
+        outcome="open",
+        reason=reason,
+        cost="none",
+        message=f"You were heard. {reason}",
+    )
+
+
+def _trust(held: Interview) -> str:
+    if held.validity.valid:
+        return "instrument valid"
+    return "not valid for this model: " + "; ".join(
+        check.name for check in held.validity.checks if not check.passed
+    )
 
 
 STEPS: tuple[StoryStep, ...] = (

@@ -47,9 +47,7 @@ def _weights() -> Finding:
     try:
         path = packaged_weights()
     except OtiumError as error:
-        return Finding(
-            name="demo weights", state="attention", text=str(error), mend=error.advice()
-        )
+        return Finding(name="demo weights", state="attention", text=str(error), mend=error.advice())
     return Finding(name="demo weights", state="ok", text=path.name)
 
 

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from otium.archive import Archive
+from otium.engine import Engine, LlamaCpp
 from otium.errors import NoSigningKey, NotAnArchive
+from otium.evidence import Validity
 from otium.ledger import Signer
 from otium.lifecycle import Policy, Registry, found, load_policy, reopen
-from otium.records import Clock, SystemClock
+from otium.records import Clock, Digest, SystemClock
 from otium.store import LocalStore, hold
 
 
@@ -20,10 +22,13 @@ class Home:
     Only ``archive/`` is copied to custodians; the signing key never lies inside it.
     """
 
-    def __init__(self, path: Path, registry: Registry) -> None:
+    def __init__(self, path: Path, registry: Registry, engine: Engine | None = None) -> None:
         """Hold the parts; use `opened` or `founded` to get one."""
         self.path = path
         self.registry = registry
+        self.engine: Engine = engine or LlamaCpp(log=path / "engine.log")
+        self.trusted: dict[Digest, Validity] = {}
+        """What the capability check found, by the digest of the identity it was run on."""
 
     @property
     def archive(self) -> Archive:
@@ -39,11 +44,6 @@ class Home:
     def site(self) -> Path:
         """Return where the public pages are built."""
         return self.path / "site"
-
-    @property
-    def logs(self) -> Path:
-        """Return where engines write their logs."""
-        return self.path / "logs"
 
     @property
     def state(self) -> str:
@@ -68,6 +68,7 @@ def founded(
     clock: Clock | None = None,
     policy: Policy | None = None,
     simulated: bool = False,
+    engine: Engine | None = None,
 ) -> Iterator[Home]:
     """Found a home in *path*, or finish founding it, and hold it for writing."""
     with hold(path):
@@ -81,7 +82,7 @@ def founded(
             policy=policy or load_policy(),
             simulated=simulated,
         )
-        yield Home(path, registry)
+        yield Home(path, registry, engine)
 
 
 @contextmanager

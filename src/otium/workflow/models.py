@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from otium.engine import HttpModel, LlamaCpp, materialise
+from otium.engine import HttpModel, materialise
 from otium.records import Progress, model_id, silent
 from otium.workflow.home import Home
 
@@ -25,7 +25,5 @@ def running(
     else:
         files = materialise(home.archive, life.model, home.cache, progress=progress)
         weights = home.archive.manifest(life.model).weights
-    home.logs.mkdir(parents=True, exist_ok=True)
-    engine = LlamaCpp(log=home.logs / f"{life.model}.log")
-    with engine.run(files, model=life.model, weights=weights) as endpoint:
+    with home.engine.run(files, model=life.model, weights=weights) as endpoint:
         yield HttpModel(endpoint)

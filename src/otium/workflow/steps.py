@@ -16,7 +16,14 @@ from typing import Literal
 
 from otium.archive import Manifest
 from otium.assess import Assessment, assess
-from otium.engine import Certificate, Fingerprint, Model, fingerprint_prompts, revive, take_fingerprint
+from otium.engine import (
+    Certificate,
+    Fingerprint,
+    Model,
+    fingerprint_prompts,
+    revive,
+    take_fingerprint,
+)
 from otium.evidence import Validity, capability
 from otium.interview import Interview, hold_interview, load_protocol
 from otium.lifecycle import revived
@@ -30,9 +37,12 @@ from otium.workflow.home import Home, archive_path
 Bookend = Literal["pre-deployment", "post-deployment"]
 
 
-def check_capability(home: Home, subject: ModelId, model: Model) -> Validity:
-    """Return whether instruments can be trusted with *model* at all."""
-    return capability(model)
+def trust(home: Home, model: Model) -> Validity:
+    """Return whether instruments can be trusted with *model*; it is asked once a session."""
+    key = model.identity.digest()
+    if key not in home.trusted:
+        home.trusted[key] = capability(model)
+    return home.trusted[key]
 
 
 def assess_model(
@@ -51,7 +61,7 @@ def assess_model(
             model,
             subject=subject,
             bookend=bookend,
-            validity=capability(model),
+            validity=trust(home, model),
             now=home.registry.clock.now(),
             fast=fast,
             progress=progress,
@@ -67,9 +77,7 @@ def assess_model(
     )
 
 
-def fingerprint_model(
-    home: Home, subject: ModelId, model: Model, *, progress: Progress = silent
-) -> Fingerprint:
+def fingerprint_model(home: Home, subject: ModelId, model: Model) -> Fingerprint:
     """Record how *model* behaves, so that a revival can be certified."""
 
     def take() -> Fingerprint:
@@ -132,7 +140,7 @@ def interview_model(
             },
             now=home.registry.clock.now(),
             questions=questions,
-            validity=capability(model),
+            validity=trust(home, model),
             progress=progress,
         )
 
@@ -153,7 +161,15 @@ def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -
     """Start an archived model, compare it with its fingerprint, and log the certificate."""
     fingerprint = home.registry.filed(subject, "fingerprint.json", Fingerprint)
     now = home.registry.clock.now()
-    with revive(home.archive, subject, home.cache, fingerprint=fingerprint, now=now) as alive:
+    with revive(
+        home.archive,
+        subject,
+        home.cache,
+        engine=home.engine,
+        fingerprint=fingerprint,
+        now=now,
+        progress=progress,
+    ) as alive:
         assert alive.certificate is not None
         revived(home.registry, subject, alive.certificate)
         return alive.certificate

@@ -15,7 +15,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from otium.archive import Archive
-from otium.engine import HttpModel, packaged_weights
+from otium.engine import Engine, HttpModel, packaged_weights
 from otium.errors import NotAnArchive
 from otium.records import Instant, ModelId, Progress, later, silent
 from otium.store import LocalStore
@@ -66,14 +66,19 @@ class Story:
 
 @contextmanager
 def begin(
-    path: Path, *, now: Instant, fast: bool = False, progress: Progress = silent
+    path: Path,
+    *,
+    now: Instant,
+    fast: bool = False,
+    progress: Progress = silent,
+    engine: Engine | None = None,
 ) -> Iterator[Story]:
     """Begin the story in *path*, or go on with it; its steps are in `chapters`."""
     start = _start(path, now)
     clock = FixedClock(start)
-    with founded(path, archive_id="otium-demo", clock=clock, simulated=True) as home:
-        with ExitStack() as engines:
-            yield Story(home, clock, start, fast, progress, engines, {})
+    house = founded(path, archive_id="otium-demo", clock=clock, simulated=True, engine=engine)
+    with house as home, ExitStack() as engines:
+        yield Story(home, clock, start, fast, progress, engines, {})
 
 
 def base_files() -> Path:

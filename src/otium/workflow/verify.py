@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from otium import ledger
@@ -36,7 +37,7 @@ def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silen
     checked = archive.check(now=(clock or SystemClock()).now(), progress=progress)
     return Verified(
         entries=checkpoint.size,
-        root=checkpoint.root,
+        root=base64.b64encode(checkpoint.root).decode(),
         objects=checked.objects,
         bytes=checked.bytes,
         damage=(*checked.damage, *_dangling(archive, entries)),

@@ -1,0 +1,160 @@
+"""Packs and recipes: bytes kept once, and how to put files together from them.
+
+A pack is pieces one after the other, nothing else. A recipe names the pieces of one file.
+Both are named by the SHA-256 of their bytes and never change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from otium.archive.deposit import CHUNK, Slice, Survey
+from otium.archive.records import File, Piece, Recipe
+from otium.errors import BadInput, BadRecord, DamagedObject, NotFound
+from otium.records import hexadecimal, digest
+from otium.store import Span, Store, content_name
+
+LARGEST_PACK = 1 << 30
+"""Bytes."""
+
+
+def pack_name(sha256: str) -> str:
+    """Return the stored name of a pack."""
+    return content_name("packs", sha256, ".pack")
+
+
+def recipe_name(sha256: str) -> str:
+    """Return the stored name of a recipe."""
+    return content_name("recipes", sha256, ".json")
+
+
+def load_recipe(store: Store, sha256: str) -> Recipe:
+    """Return a recipe, verified; raise DamagedObject."""
+    name = recipe_name(sha256)
+    try:
+        data = store.get(name)
+        found = hexadecimal(digest(data))
+        if found != sha256:
+            raise DamagedObject(name=name, found=found, expected=sha256)
+        return Recipe.decode(data)
+    except (NotFound, BadRecord) as error:
+        raise DamagedObject(name=name, found=str(error), expected="a recipe") from error
+
+
+class Shelf:
+    """The packs of an archive, and the index of the pieces in them."""
+
+    def __init__(self, store: Store) -> None:
+        """Use the packs in *store*; the index is read when it is first needed."""
+        self.store = store
+        self._index: dict[str, Piece] | None = None
+
+    @property
+    def index(self) -> dict[str, Piece]:
+        """Return each piece by its SHA-256, rebuilt from the recipes."""
+        if self._index is None:
+            self._index = dict(self._read_index())
+        return self._index
+
+    def _read_index(self) -> Iterator[tuple[str, Piece]]:
+        packs = {name: self.store.size(name) for name in self.store.list("packs/")}
+        for name in self.store.list("recipes/"):
+            try:
+                recipe = load_recipe(self.store, name.rpartition("/")[2].removesuffix(".json"))
+            except DamagedObject:
+                continue  # check() names it; new deposits must not rest on it
+            for piece in recipe.pieces:
+                if packs.get(pack_name(piece.pack), 0) >= piece.offset + piece.length:
+                    yield piece.sha256, piece
+
+    def missing(self, surveys: Iterable[Survey]) -> Iterator[list[Slice]]:
+        """Yield the slices that are not in the archive, in the packs they will form.
+
+        Each weights file begins a pack, so that a later deposit that differs only in small
+        files makes the same packs again. Small files share the last ones.
+        """
+        known = set(self.index)
+        small: list[Slice] = []
+        for survey in surveys:
+            fresh = []
+            for piece in survey.slices:
+                if piece.length and piece.sha256 not in known:
+                    known.add(piece.sha256)
+                    fresh.append(piece)
+            if survey.source.is_weights:
+                yield from _packs(fresh)
+            else:
+                small += fresh
+        yield from _packs(small)
+
+    def add(self, slices: Sequence[Slice]) -> None:
+        """Store one pack and take its pieces into the index."""
+        pack = self.store.add("packs", (chunk for one in slices for chunk in one.read()), ".pack")
+        offset = 0
+        for one in slices:
+            self.index[one.sha256] = Piece(
+                pack=pack, offset=offset, length=one.length, sha256=one.sha256
+            )
+            offset += one.length
+
+    def write_recipe(self, survey: Survey) -> str:
+        """Store the recipe of one file, whose pieces are all in packs; return its SHA-256."""
+        pieces = tuple(self.index[one.sha256] for one in survey.slices if one.length)
+        recipe = Recipe(size=survey.source.size, sha256=survey.sha256, pieces=pieces)
+        return self.store.add("recipes", [recipe.encode()], ".json")
+
+    def read(self, file: File) -> Iterator[bytes]:
+        """Yield the bytes of a file; raise DamagedObject before the last if any is wrong."""
+        recipe = load_recipe(self.store, file.recipe)
+        whole = hashlib.sha256()
+        for piece in recipe.pieces:
+            for chunk in self.read_piece(piece):
+                whole.update(chunk)
+                yield chunk
+        if whole.hexdigest() != file.sha256:
+            raise DamagedObject(
+                name=recipe_name(file.recipe), found=whole.hexdigest(), expected=file.sha256
+            )
+
+    def read_piece(self, piece: Piece) -> Iterator[bytes]:
+        """Yield the bytes of a piece; raise DamagedObject if they are wrong."""
+        name = pack_name(piece.pack)
+        sha = hashlib.sha256()
+        end = piece.offset + piece.length
+        for offset in range(piece.offset, end, CHUNK):
+            try:
+                chunk = self.store.get(name, Span(offset, min(CHUNK, end - offset)))
+            except (NotFound, BadInput) as error:
+                raise DamagedObject(name=name, found=str(error), expected=piece.sha256) from error
+            sha.update(chunk)
+            yield chunk
+        if sha.hexdigest() != piece.sha256:
+            raise DamagedObject(
+                name=f"{name} at {piece.offset}", found=sha.hexdigest(), expected=piece.sha256
+            )
+
+
+    def holds(self, piece: Piece) -> bool:
+        """Tell whether a piece is there and whole."""
+        try:
+            for _ in self.read_piece(piece):
+                pass
+        except DamagedObject:
+            return False
+        return True
+
+
+def _packs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
+    pack: list[Slice] = []
+    room = LARGEST_PACK
+    for one in slices:
+        if pack and one.length > room:
+            yield pack
+            pack, room = [], LARGEST_PACK
+        pack.append(one)
+        room -= one.length
+    if pack:
+        yield pack

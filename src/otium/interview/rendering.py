@@ -1,0 +1,102 @@
+"""An interview as Markdown for people: every word as it was said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from otium.evidence import Transcript, Turn
+from otium.interview.records import Answer, Interview, Preference
+
+_WHO = {"system": "Setting", "user": "Interviewer", "assistant": "Model", "tool": "Tool"}
+
+
+def render(interview: Interview) -> str:
+    """Return *interview* as Markdown, verbatim; each turn has an anchor, ``#interview-exit-m3``."""
+    lines = [*_head(interview), *_validity(interview), *_preferences(interview.preferences)]
+    for transcript in interview.transcripts:
+        lines += _transcript(transcript, interview.answers)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def anchor(transcript: str, turn: str) -> str:
+    """Return the anchor of one turn: the same in Markdown and on pages."""
+    return f"{transcript.replace('/', '-')}-{turn}"
+
+
+def _head(interview: Interview) -> Iterator[str]:
+    yield f"# Interview with {interview.model}"
+    yield ""
+    yield f"- Protocol: {interview.protocol}, {interview.instrument}"
+    yield f"- Held: {interview.held}"
+    yield f"- Weights: {interview.identity.weights}"
+    yield f"- Engine: {interview.identity.engine}"
+    yield f"- Asked: {interview.asked} of {interview.of} questions"
+    if interview.declined:
+        yield "- The model declined the interview, or stopped it. This is its answer."
+    if any(transcript.simulated for transcript in interview.transcripts):
+        yield "- Simulated: a double spoke for the model."
+    yield ""
+
+
+def _validity(interview: Interview) -> Iterator[str]:
+    if interview.validity.valid:
+        yield "The instrument passed its checks with this model:"
+    else:
+        yield (
+            "The instrument is not valid for this model: its words are kept, and are not "
+            "evidence of stable views."
+        )
+    yield ""
+    for check in interview.validity.checks:
+        yield f"- {'passed' if check.passed else 'failed'}: {check.sentence()}"
+    yield ""
+
+
+def _preferences(preferences: tuple[Preference, ...]) -> Iterator[str]:
+    yield "## Preferences"
+    yield ""
+    for preference in preferences:
+        where = ", ".join(
+            f"[{place.transcript} {place.turn}](#{anchor(place.transcript, place.turn)})"
+            for place in preference.citations
+        )
+        mark = "" if preference.instrument_valid else " (instrument not valid)"
+        yield f"- {preference.id}{mark}: {_escape(preference.text)} ({where})"
+    if not preferences:
+        yield "None was found in its words."
+    yield ""
+
+
+def _transcript(transcript: Transcript, answers: tuple[Answer, ...]) -> Iterator[str]:
+    found = {(answer.citation.transcript, answer.citation.turn): answer for answer in answers}
+    yield f"## {transcript.id} ({transcript.ended})"
+    yield ""
+    for turn in transcript.turns:
+        yield from _turn(transcript.id, turn, found.get((transcript.id, turn.id)))
+
+
+def _turn(transcript: str, turn: Turn, answer: Answer | None) -> Iterator[str]:
+    cut = " (cut by us)" if turn.finish == "length" else ""
+    note = f", {turn.note}" if turn.note else ""
+    yield f'<a id="{anchor(transcript, turn.id)}"></a>'
+    yield f"**{_WHO[turn.role]}** ({turn.id}{note}){cut}:"
+    yield ""
+    fence = _fence(turn.content)
+    yield fence
+    yield turn.content
+    yield fence
+    yield ""
+    if answer is not None:
+        yield f"Outcome: {answer.outcome}; {_escape(answer.why)}."
+        yield ""
+
+
+def _fence(text: str) -> str:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return fence
+
+
+def _escape(text: str) -> str:
+    return "".join(f"\\{mark}" if mark in "\\`*_[]<>#" else mark for mark in text)

@@ -1,0 +1,309 @@
+"""The steps of a life: announcing a retirement, retiring, offering, bringing back.
+
+Each is checked against what was promised, then filed and logged. The same step again
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from itertools import count
+
+from msgspec.structs import replace
+
+from otium.errors import (
+    BadInput,
+    DateInPast,
+    DutyUnmet,
+    NoSuchSuccessor,
+    NotFound,
+    NoticeTooShort,
+    WrongState,
+)
+from otium.ledger import Entry
+from otium.lifecycle.duties import duties_by_model
+from otium.lifecycle.life import dependents
+from otium.lifecycle.policy import policy_in_force
+from otium.lifecycle.records import Availability, ModelLife, Notice, Policy, Surface
+from otium.lifecycle.registry import R, Registry
+from otium.lifecycle.times import after, seconds
+from otium.records import Instant, ModelId, instant
+
+_DEPRECATED = "model.deprecated"
+_RETIRED = "model.retired"
+_REVIVED = "model.revived"
+
+
+def check_deprecation(
+    registry: Registry,
+    model: str,
+    *,
+    retire_at: Mapping[Surface, Instant],
+    replacement: str | None,
+    reason: str,
+    text: str | None = None,
+) -> Notice:
+    """Return the notice that `deprecate` would publish now, writing nothing.
+
+    *retire_at* needs a date for each surface of the model. Raises WrongState, BadInput,
+    DateInPast, NoticeTooShort with the earliest date allowed, or NoSuchSuccessor.
+    """
+    life, now = registry.model(model), registry.now()
+    if life.state not in {"registered", "active"}:
+        raise WrongState(model=model, state=life.state, needed="in service")
+    dates = {surface: instant(moment) for surface, moment in sorted(retire_at.items())}
+    _check_surfaces(life, dates)
+    _check_dates(life, dates, now, _notice_days(policy_in_force(registry.entries()), life))
+    successor = _successor(registry, life, replacement)
+    if not reason.strip() or (text is not None and not text.strip()):
+        raise BadInput(what=f"the notice for {model}", why="it needs a reason and a text")
+    notice = Notice(
+        model=life.model,
+        announced=now,
+        retire_at=dates,
+        replacement=successor.model if successor else None,
+        reason=reason,
+        text=text or "",
+    )
+    if text is not None:
+        return notice
+    written = _write(notice, life, successor, dependents(registry.entries(), model))
+    return replace(notice, text=written)
+
+
+def deprecate(
+    registry: Registry,
+    model: str,
+    *,
+    retire_at: Mapping[Surface, Instant],
+    replacement: str | None,
+    reason: str,
+    text: str | None = None,
+) -> Notice:
+    """Announce that *model* will retire; the same announcement again changes nothing.
+
+    Files ``notice.json`` and logs ``model.deprecated``. Raises as `check_deprecation`.
+    """
+    life = registry.model(model)
+    if life.state in {"deprecated", "retired"}:
+        return _announced(registry, life, retire_at, replacement, reason)
+    notice = check_deprecation(
+        registry, model, retire_at=retire_at, replacement=replacement, reason=reason, text=text
+    )
+    path = _notice_path(registry, notice, text)
+    return registry.file(
+        _DEPRECATED, model, path, Notice, lambda: notice, _body, at=notice.announced
+    )
+
+
+def published_notice(registry: Registry, model: str) -> Notice | None:
+    """Return the notice of a deprecated or retired model, or None if it has none."""
+    logged = [entry for entry in registry.find(_DEPRECATED, model) if entry.refs]
+    return registry.filed(model, str(logged[0].body["path"]), Notice) if logged else None
+
+
+def unmet(registry: Registry, model: str) -> list[str]:
+    """Return a sentence for each thing that stands between *model* and its retirement now."""
+    life, now = registry.model(model), registry.now()
+    return [*_early(life, now), *_undone(registry, life, now)]
+
+
+def retire(registry: Registry, model: str, *, force: bool = False, reason: str = "") -> ModelLife:
+    """Retire a deprecated model; one that is retired stays as it is.
+
+    Raises WrongState, or DutyUnmet naming all that is missing: a date not reached, weights not
+    kept, a duty to be done before. *force* with a *reason* retires it all the same; the entry
+    says so, says what was missing, and the duty counts as breached.
+    """
+    life = registry.model(model)
+    if life.state == "retired":
+        return life
+    if life.state != "deprecated":
+        raise WrongState(model=model, state=life.state, needed="deprecated")
+    if force and not reason.strip():
+        raise BadInput(what=f"the forced retirement of {model}", why="it needs a reason")
+    now, missing = registry.now(), unmet(registry, model)
+    if missing and not force:
+        raise DutyUnmet(model=model, step="retired", unmet="; ".join(missing))
+    forced = {"forced": True, "reason": reason, "unmet": missing} if missing else {}
+    registry.log(_RETIRED, model, forced, at=now)
+    return registry.model(model)
+
+
+def set_availability(registry: Registry, model: str, availability: Availability) -> ModelLife:
+    """Decide how *model* can be had once it is retired; raise WrongState without its weights."""
+    life = registry.model(model)
+    if life.availability == availability:
+        return life
+    if life.weights is None and availability != "archived":
+        raise WrongState(model=model, state="without weights", needed="deposited")
+    registry.log("model.availability", model, {"availability": availability})
+    return registry.model(model)
+
+
+def revived(registry: Registry, model: str, certificate: R | None) -> Entry:
+    """Log that *model* was brought back, and keep its *certificate* if one could be made."""
+    life = registry.model(model)
+    if life.weights is None:
+        raise WrongState(model=model, state="without weights", needed="deposited")
+    body: dict[str, object] = {"weights": life.weights}
+    if certificate is None:
+        return registry.log(_REVIVED, model, body)
+    kept = certificate
+    path = _certificate_path(registry, life.model, kept)
+    registry.file(
+        "model.revived", model, path, type(kept), lambda: kept, {**_verdict(kept), **body}
+    )
+    return next(e for e in registry.find("model.revived", model) if e.body.get("path") == path)
+
+
+def _announced(
+    registry: Registry,
+    life: ModelLife,
+    retire_at: Mapping[Surface, Instant],
+    replacement: str | None,
+    reason: str,
+) -> Notice:
+    dates = {surface: instant(moment) for surface, moment in retire_at.items()}
+    asked = (dates, replacement, reason)
+    notice = published_notice(registry, life.model)
+    if notice is None or asked != (notice.retire_at, notice.replacement, notice.reason):
+        raise WrongState(model=life.model, state=life.state, needed="in service")
+    return notice
+
+
+def _check_surfaces(life: ModelLife, dates: Mapping[Surface, Instant]) -> None:
+    for surface in sorted(set(dates) ^ set(life.surfaces)):
+        has = "it is not offered there" if surface in dates else "it needs a date there"
+        raise BadInput(what=f"{life.model} on the surface {surface!r}", why=has)
+
+
+def _check_dates(
+    life: ModelLife, dates: Mapping[Surface, Instant], now: Instant, days: float
+) -> None:
+    earliest = after(now, seconds(days))
+    for surface, wanted in dates.items():
+        if wanted < now:
+            what = f"the retirement of {life.model} on {surface}"
+            raise DateInPast(what=what, wanted=wanted, now=now)
+        if wanted < earliest:
+            raise NoticeTooShort(
+                model=life.model,
+                surface=surface,
+                wanted=wanted,
+                days=f"{days:g}",
+                earliest=earliest,
+            )
+
+
+def _notice_days(policy: Policy | None, life: ModelLife) -> float:
+    """Return the longest notice that the policy promises for this model."""
+    promised = (
+        one.days
+        for one in (policy.commitments if policy else ())
+        if one.kind == "notice" and one.trigger == _DEPRECATED and life.scope in one.scope
+    )
+    return max(promised, default=0)
+
+
+def _successor(registry: Registry, life: ModelLife, successor: str | None) -> ModelLife | None:
+    if successor is None:
+        return None
+    known = {one.model: one for one in registry.models()}
+    found = known.get(ModelId(successor))
+    if found is None or found.model == life.model or found.state not in {"registered", "active"}:
+        raise NoSuchSuccessor(successor=successor)
+    return found
+
+
+def _notice_path(registry: Registry, notice: Notice, text: str | None) -> str:
+    """Return ``notice.json``, or another name if a crash left other facts there unlogged."""
+    for number in count(1):
+        path = "notice.json" if number == 1 else f"notice-{number}.json"
+        try:
+            there = registry.filed(notice.model, path, Notice)
+        except NotFound:
+            return path
+        if _body(there) == _body(notice) and text in {None, there.text}:
+            return path
+    raise AssertionError
+
+
+def _body(notice: Notice) -> dict[str, object]:
+    return {
+        "retire_at": dict(notice.retire_at),
+        "replacement": notice.replacement,
+        "reason": notice.reason,
+    }
+
+
+def _write(
+    notice: Notice, life: ModelLife, successor: ModelLife | None, made_from: Sequence[ModelId]
+) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    plain = Environment(undefined=StrictUndefined, trim_blocks=False)  # noqa: S701 - Markdown
+    facts = {
+        "title": life.title,
+        "model": life.model,
+        "announced": notice.announced,
+        "reason": notice.reason.strip(),
+        "dates": list(notice.retire_at.items()),
+        "first": min(notice.retire_at.values()),
+        "made_from": made_from,
+        "successor": successor.title if successor else "",
+        "successor_id": successor.model if successor else "",
+        "weights": life.weights,
+        "availability": life.availability,
+    }
+    return plain.from_string(_template()).render(facts).strip() + "\n"
+
+
+def _template() -> str:
+    text = resources.files("otium").joinpath("data", "notice.md").read_text("utf-8")
+    return text.partition("+++\n")[2].partition("+++\n")[2]
+
+
+def _early(life: ModelLife, now: Instant) -> list[str]:
+    return [
+        f"on {surface} it was announced for {date}, and it is {now}"
+        for surface, date in sorted(life.retire_at.items())
+        if now < date
+    ]
+
+
+def _undone(registry: Registry, life: ModelLife, now: Instant) -> list[str]:
+    """Return what must come before the retirement and has not come."""
+    missing = [] if life.weights else ["its weights are not in the archive"]
+    entries = registry.entries()
+    policy = policy_in_force(entries)
+    if policy is None:
+        return missing
+    before = {
+        one.id: one for one in policy.commitments if one.kind == "before" and one.before == _RETIRED
+    }
+    return missing + [
+        f"{duty.text} ({duty.commitment}: no entry {before[duty.commitment].fulfil})"
+        for model, duty in duties_by_model(policy, entries, now)
+        if model == life.model and duty.commitment in before and duty.state != "kept"
+    ]
+
+
+def _certificate_path(registry: Registry, model: ModelId, certificate: R) -> str:
+    """Return the first free name for this certificate's time, or the one it already has."""
+    moment = str(certificate.plain().get("certified") or registry.now())
+    stem = "certificates/" + "".join(one for one in moment if one.isalnum())
+    for number in count(1):
+        path = f"{stem}.json" if number == 1 else f"{stem}-{number}.json"
+        try:
+            if registry.archive.record(model, path) == certificate.encode():
+                return path
+        except NotFound:
+            return path
+    raise AssertionError
+
+
+def _verdict(certificate: R) -> dict[str, object]:
+    plain = certificate.plain()
+    return {"verdict": plain["verdict"]} if "verdict" in plain else {}

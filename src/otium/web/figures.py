@@ -1,0 +1,169 @@
+"""Pictures as inline SVG. Each has a title, a description, and a table twin on its page.
+
+Positions are percentages and sizes are pixels, so that a picture fits a phone and a desk
+with letters of the same size. Colours come from the style sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup, escape
+
+from otium.assess import Measure
+from otium.records import Instant, days_between, instant
+from otium.report import BookendRow
+from otium.web.views import Event, Row
+
+_LEFT, _WIDTH = 3.0, 94.0
+_LANE = 24
+_NEAR = 8.5
+"""Per cent of the width under which two marks would touch on a phone."""
+_SHORT = 44
+_LONG_TICKS = 550
+
+
+class _Scale:
+    """Time, from the first moment to the last, across the width."""
+
+    def __init__(self, moments: Sequence[Instant]) -> None:
+        self.start, self.end = min(moments), max(moments)
+        self.days = max(days_between(self.start, self.end), 1.0)
+
+    def at(self, moment: Instant) -> float:
+        return round(_LEFT + _WIDTH * days_between(self.start, moment) / self.days, 2)
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """Yield at most six round dates: years, or months if there are few."""
+        years = self.days > _LONG_TICKS
+        first, last = int(self.start[:4]), int(self.end[:4])
+        months = (1,) if years else (1, 4, 7, 10)
+        dates = [f"{year}-{month:02d}" for year in range(first, last + 1) for month in months]
+        inside = [d for d in dates if self.start <= instant(f"{d}-01") <= self.end]
+        step = max(1, -(-len(inside) // 6))
+        for date in inside[::step]:
+            yield self.at(instant(f"{date}-01")), date[:4] if years else date
+
+
+def lifecycle(events: Sequence[Event], row: Row, now: Instant) -> Markup:
+    """Draw one model's life: a bar for its states, a numbered mark for each event."""
+    life = row.life
+    scale = _Scale([*(event.at for event in events), now])
+    lanes = _lanes([scale.at(event.at) for event in events])
+    bar = 14 + _LANE * (max(lanes, default=0) + 1)
+    height = bar + 44
+    body = [*_ticks(scale, bar + 12, height), *_states(row, scale, now, bar)]
+    for number, (event, lane) in enumerate(zip(events, lanes, strict=True), 1):
+        body.append(_mark(number, event, scale.at(event.at), bar - _LANE * (lane + 0.8), bar))
+    body.append(_today(scale, now, bar + 14))
+    text = f"From {scale.start[:10]} to {scale.end[:10]}, in {len(events)} marks; today is {now[:10]}."
+    return _svg("lifecycle", f"The life of {life.title}", text, height, body)
+
+
+def overview(rows: Sequence[Row], now: Instant) -> Markup:
+    """Draw all models' lives under one another."""
+    moments = [now, *(row.life.released for row in rows)]
+    moments += [at for row in rows for at in row.life.retire_at.values()]
+    scale, body = _Scale(moments), []
+    height = 40 * len(rows) + 40
+    body += _ticks(scale, height - 34, height)
+    for place, row in enumerate(rows):
+        top = 40 * place
+        body.append(f'<text x="{_LEFT}%" y="{top + 16}">{escape(row.life.title)}</text>')
+        body += _states(row, scale, now, top + 25)
+    body.append(_today(scale, now, height - 34))
+    text = f"{len(rows)} models on one scale of time; today is {now[:10]}."
+    return _svg("overview", "When each model was in service", text, height, body)
+
+
+def dots(rows: Sequence[BookendRow]) -> Markup:
+    """Draw the proportions before and after deployment with their intervals."""
+    plotted = [(n, row) for n, row in enumerate(rows, 1) if _share(row.before) or _share(row.after)]
+    if not plotted:
+        return Markup()
+    height = 46 * len(plotted) + 30
+    body = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x = _LEFT + _WIDTH * share
+        body.append(f'<line class="tick" x1="{x}%" x2="{x}%" y1="20" y2="{height - 22}"/>')
+        body.append(f'<text class="quiet" x="{x}%" y="{height - 6}" text-anchor="middle">{share:g}</text>')
+    for place, (number, row) in enumerate(plotted):
+        top = 46 * place
+        body.append(f'<text x="{_LEFT}%" y="{top + 16}">{number} {_shortened(row.text)}</text>')
+        off = " withheld" if row.withheld else ""
+        body += [*_interval(row.before, top + 26, f"before{off}"), *_interval(row.after, top + 36, f"after{off}")]
+    text = "Each measure before (hollow) and after (filled) deployment, with 95 % intervals; withheld ones are dashed."
+    return _svg("dots", "Before and after deployment", text, height, body)
+
+
+def _svg(name: str, title: str, text: str, height: float, body: Sequence[str]) -> Markup:
+    return Markup(  # noqa: S704  every text in the body is escaped where it is written
+        f'<svg class="{name}" role="img" aria-labelledby="{name}-t {name}-d" width="100%" '
+        f'height="{height:g}"><title id="{name}-t">{escape(title)}</title>'
+        f'<desc id="{name}-d">{escape(text)}</desc>{"".join(body)}</svg>'
+    )
+
+
+def _ticks(scale: _Scale, top: float, height: float) -> Iterator[str]:
+    for x, text in scale.ticks():
+        anchor = "start" if x < 10 else "end" if x > 90 else "middle"  # noqa: PLR2004  per cent
+        yield f'<line class="tick" x1="{x}%" x2="{x}%" y1="{top - 4}" y2="{top + 6}"/>'
+        yield f'<text class="quiet" x="{x}%" y="{height - 6}" text-anchor="{anchor}">{text}</text>'
+
+
+def _states(row: Row, scale: _Scale, now: Instant, y: float) -> Iterator[str]:
+    """Yield a segment for each state: in service, announced, retired, still to come."""
+    life = row.life
+    stop = life.retired or max(life.retire_at.values(), default=now)
+    announced = life.deprecated or stop
+    yield _segment("served", scale.at(life.released), scale.at(min(announced, stop)), y)
+    if life.deprecated:
+        yield _segment("announced", scale.at(announced), scale.at(stop), y)
+    if life.retired and life.retired < now:
+        yield _segment("retired", scale.at(life.retired), scale.at(now), y)
+
+
+def _segment(name: str, start: float, end: float, y: float) -> str:
+    return f'<line class="{name}" x1="{start}%" x2="{max(end, start + 0.3):g}%" y1="{y}" y2="{y}"/>'
+
+
+def _mark(number: int, event: Event, x: float, y: float, bar: float) -> str:
+    kind = "mark planned" if event.planned else "mark"
+    return (
+        f'<g class="{kind}"><line x1="{x}%" x2="{x}%" y1="{y:g}" y2="{bar}"/>'
+        f'<circle cx="{x}%" cy="{y:g}" r="9.5"/>'
+        f'<text x="{x}%" y="{y + 4:g}" text-anchor="middle">{number}</text></g>'
+    )
+
+
+def _today(scale: _Scale, now: Instant, y: float) -> str:
+    x = scale.at(now)
+    return f'<line class="today" x1="{x}%" x2="{x}%" y1="2" y2="{y:g}"/>'
+
+
+def _lanes(places: Sequence[float]) -> list[int]:
+    """Give each mark the lowest lane in which it touches no other."""
+    ends: list[float] = []
+    lanes = []
+    for x in places:
+        lane = next((n for n, end in enumerate(ends) if x - end >= _NEAR), len(ends))
+        ends[lane : lane + 1] = [x]
+        lanes.append(lane)
+    return lanes
+
+
+def _interval(measure: Measure | None, y: float, name: str) -> Iterator[str]:
+    if measure is None or measure.low is None or measure.high is None:
+        return
+    low, high, at = (_LEFT + _WIDTH * v for v in (measure.low, measure.high, measure.value))
+    yield f'<line class="{name}" x1="{low:.2f}%" x2="{high:.2f}%" y1="{y}" y2="{y}"/>'
+    yield f'<circle class="{name}" cx="{at:.2f}%" cy="{y}" r="4.5"/>'
+
+
+def _share(measure: Measure | None) -> bool:
+    """Say whether a measure is a proportion with an interval."""
+    return measure is not None and measure.low is not None and 0 <= measure.value <= 1
+
+
+def _shortened(text: str) -> Markup:
+    return escape(text if len(text) <= _SHORT else text[: _SHORT - 1] + "…")

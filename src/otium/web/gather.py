@@ -1,0 +1,313 @@
+"""Read the registry once, and lay out one record for each page."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+from otium.archive import Manifest
+from otium.assess import Assessment
+from otium.evidence import Citation, Transcript
+from otium.interview import Interview, preferences
+from otium.ledger import Entry
+from otium.lifecycle import Duty, ModelLife, Notice, Registry, duties, policy_in_force
+from otium.pursuits import Work
+from otium.records import Instant, Record, digest, hexadecimal
+from otium.report import Report
+from otium.transition import TransitionGuide
+from otium.web.views import Event, Filed, Line, Published, Row, Said, ShortSaid, Standing
+
+R = TypeVar("R", bound=Record)
+
+STATES = ("breached", "overdue", "due", "kept")
+_HIDDEN = {"work.vetoed"}
+"""Entries whose record is not shown."""
+_UNSAFE = re.compile(r"[^a-z0-9._-]+")
+_LONGEST_SLUG = 80
+
+
+class House:
+    """Everything public in one registry at one time."""
+
+    def __init__(self, registry: Registry, now: Instant) -> None:
+        """Read *registry* as it stands at *now*."""
+        self.registry = registry
+        self.now = now
+        self.entries = registry.entries()
+        self.policy = policy_in_force(self.entries)
+        self.duties: list[Duty] = (
+            duties(self.policy, self.entries, now) if self.policy is not None else []
+        )
+        self.preferences = preferences(registry)
+
+    @cached_property
+    def simulated(self) -> bool:
+        """Whether the archive's clock is a story's."""
+        first = next((e for e in self.entries if e.type == "archive.created"), None)
+        return first is not None and first.body.get("clock") == "simulated"
+
+    @cached_property
+    def lives(self) -> list[ModelLife]:
+        """Every model, in the order of registration."""
+        return self.registry.models()
+
+    @cached_property
+    def models(self) -> list[ModelPages]:
+        """What there is to show of each model."""
+        return [ModelPages(self, life) for life in self.lives]
+
+    def title(self, model: str) -> str:
+        """Return a model's name for people."""
+        return next((life.title for life in self.lives if life.model == model), model)
+
+
+class ModelPages:
+    """Everything public about one model."""
+
+    def __init__(self, house: House, life: ModelLife) -> None:
+        """Find what *house* has about *life*."""
+        self.house = house
+        self.life = life
+        self.entries = [
+            (index, entry)
+            for index, entry in enumerate(house.entries)
+            if entry.subject == life.model
+        ]
+        self.duties = [duty for duty in house.duties if duty.subject == life.model]
+
+    @cached_property
+    def folder(self) -> str:
+        """Where this model's pages stand."""
+        return f"models/{self.life.model}"
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        """The published records as archived, by path."""
+        hidden = {e.body.get("path") for _, e in self.entries if e.type in _HIDDEN}
+        read = self.house.registry.archive.record
+        return {
+            path: read(self.life.model, path)
+            for path in dict.fromkeys(_path(entry) for _, entry in self.entries)
+            if path and path not in hidden
+        }
+
+    @cached_property
+    def filed(self) -> dict[str, Filed]:
+        """Each published record with its place in the ledger."""
+        found = {}
+        for index, entry in self.entries:
+            path = _path(entry)
+            if path in self.files and path not in found:
+                data = self.files[path]
+                found[path] = Filed(
+                    path=path,
+                    href=f"{self.folder}/records/{path}",
+                    sha256=hexadecimal(digest(data)),
+                    bytes=len(data),
+                    entry=index,
+                    logged=entry.time,
+                )
+        return found
+
+    @cached_property
+    def assessments(self) -> tuple[Assessment, ...]:
+        """The bookends that there are, the earlier first."""
+        return tuple(self._all("assessment.recorded", Assessment))
+
+    @cached_property
+    def interviews(self) -> tuple[Interview, ...]:
+        """The interviews, the earliest first."""
+        return tuple(self._all("interview.recorded", Interview))
+
+    @cached_property
+    def report(self) -> Report | None:
+        """The report, if there is one."""
+        return next(self._all("report.published", Report), None)
+
+    @cached_property
+    def guide(self) -> TransitionGuide | None:
+        """The transition guide, if there is one."""
+        return next(self._all("transition.published", TransitionGuide), None)
+
+    @cached_property
+    def notice(self) -> Notice | None:
+        """The notice of deprecation, if there is one."""
+        return next(self._all("model.deprecated", Notice), None)
+
+    @cached_property
+    def manifest(self) -> Manifest | None:
+        """What was deposited, if anything was."""
+        if self.life.weights is None:
+            return None
+        return self.house.registry.archive.manifest(self.life.model)
+
+    @cached_property
+    def revivals(self) -> tuple[Entry, ...]:
+        """The entries that say how the model behaved when it was started from the archive."""
+        return tuple(self._of("model.revived"))
+
+    @cached_property
+    def works(self) -> tuple[Published, ...]:
+        """The works published, the newest first."""
+        pairs = zip(
+            self._all("work.published", Work), self._of("work.published"), strict=True
+        )
+        return tuple(Published(work=work, entry=entry) for work, entry in pairs)[::-1]
+
+    @cached_property
+    def vetoed(self) -> tuple[Entry, ...]:
+        """The entries that say that a work is not published, and why."""
+        return tuple(self._of("work.vetoed"))
+
+    @cached_property
+    def standings(self) -> tuple[Standing, ...]:
+        """The model's preferences with the decisions on them."""
+        return tuple(
+            Standing(preference=s.preference, decision=s.decision)
+            for s in self.house.preferences
+            if s.preference.model == self.life.model
+        )
+
+    @cached_property
+    def said(self) -> tuple[Said, ...]:
+        """Every session: after deployment first, as the report's findings mean that one."""
+        sources = [(a.bookend, a.transcripts) for a in reversed(self.assessments)]
+        sources += [(f"interview-{n}", i.transcripts) for n, i in enumerate(self.interviews, 1)]
+        sources += [("works", tuple(p.work.transcript for p in self.works))]
+        taken: set[str] = set()
+        return tuple(
+            Said(source=source, href=self._place(source, transcript, taken), transcript=transcript)
+            for source, transcripts in sources
+            for transcript in transcripts
+        )
+
+    def short(self) -> tuple[ShortSaid, ...]:
+        """Return the sessions as a list."""
+        return tuple(
+            ShortSaid(
+                id=said.transcript.id,
+                source=said.source,
+                href=said.href,
+                task=said.transcript.task,
+                turns=len(said.transcript.turns),
+                ended=said.transcript.ended,
+            )
+            for said in self.said
+        )
+
+    def lines(self, cited: Iterable[Citation]) -> dict[str, Line]:
+        """Return where each cited line stands, under ``transcript#turn``."""
+        keys = {f"{citation.transcript}#{citation.turn}" for citation in cited}
+        return {key: self._index[key] for key in sorted(keys & self._index.keys())}
+
+    def row(self) -> Row:
+        """Return the model in one line."""
+        checks = list(self._of("model.checked"))
+        last = checks[-1] if checks else None
+        return Row(
+            life=self.life,
+            checked=last.time if last else None,
+            sound=last is not None and bool(last.body.get("ok")),
+            tally=tally(self.duties),
+            parts=tuple(self._parts()),
+        )
+
+    def events(self) -> tuple[Event, ...]:
+        """Return the moments of this model's life in the order of time."""
+        events = [Event(at=self.life.released, text="Released")]
+        events += [
+            Event(at=entry.time, text=text, entry=index)
+            for index, entry in self._milestones()
+            if (text := _TEXTS.get(entry.type, ""))
+        ]
+        events += [
+            Event(at=at, text=f"Retirement date, {surface}", planned=at > self.house.now)
+            for surface, at in self.life.retire_at.items()
+        ]
+        return tuple(sorted(events, key=lambda event: (event.at, event.entry or -1)))
+
+    def _milestones(self) -> Iterator[tuple[int, Entry]]:
+        """Yield the entries worth a mark: of what recurs, only the last."""
+        last = {entry.type: index for index, entry in self.entries if entry.type in _RECURRING}
+        for index, entry in self.entries:
+            if last.get(entry.type, index) == index:
+                yield index, entry
+
+    def _parts(self) -> Iterator[str]:
+        parts = {
+            "assessments": self.assessments,
+            "report": self.report,
+            "interview": self.interviews,
+            "preferences": self.standings,
+            "transition": self.guide,
+            "works": self.works or self.vetoed,
+            "transcripts": self.said,
+        }
+        yield from (name for name, there in parts.items() if there)
+
+    def _of(self, type: str) -> Iterator[Entry]:  # noqa: A002  as Registry.find
+        return (entry for _, entry in self.entries if entry.type == type)
+
+    def _all(self, type: str, kind: type[R]) -> Iterator[R]:  # noqa: A002  as Registry.find
+        for entry in self._of(type):
+            if path := _path(entry):
+                yield self.house.registry.filed(self.life.model, path, kind)
+
+    def _place(self, source: str, transcript: Transcript, taken: set[str]) -> str:
+        slug = _UNSAFE.sub("-", transcript.id.lower()).strip("-.")[:_LONGEST_SLUG] or "session"
+        name = f"{source}/{slug}"
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{source}/{slug}-{number}"
+        taken.add(name)
+        return f"{self.folder}/transcripts/{name}/index.html"
+
+    @cached_property
+    def _index(self) -> dict[str, Line]:
+        """Every turn of every session; the first session of a name counts."""
+        index: dict[str, Line] = {}
+        for said in self.said:
+            asked = ""
+            for turn in said.transcript.turns:
+                line = Line(
+                    transcript=said.transcript.id,
+                    turn=turn.id,
+                    href=f"{said.href}#{turn.id}",
+                    asked=asked,
+                )
+                index.setdefault(f"{line.transcript}#{line.turn}", line)
+                asked = turn.content if turn.role == "user" else asked
+        return index
+
+
+def tally(standing: Sequence[Duty]) -> dict[str, int]:
+    """Count duties by state."""
+    counts = Counter(duty.state for duty in standing)
+    return {state: counts[state] for state in STATES}
+
+
+def _path(entry: Entry) -> str:
+    path = entry.body.get("path")
+    return path if isinstance(path, str) else ""
+
+
+_RECURRING = {"model.checked", "model.restored", "model.revived", "work.published"}
+_TEXTS = {
+    "model.registered": "Registered here",
+    "model.deposited": "Weights deposited",
+    "fingerprint.recorded": "Behaviour fingerprinted",
+    "assessment.recorded": "Assessed",
+    "model.deprecated": "Deprecation announced",
+    "transition.published": "Transition guide published",
+    "interview.recorded": "Interviewed",
+    "report.published": "Report published",
+    "model.retired": "Retired",
+    "model.checked": "Weights read in full, latest",
+    "model.restored": "Restore drill, latest",
+    "model.revived": "Revived, latest",
+    "work.published": "Work published, latest",
+}

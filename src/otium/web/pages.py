@@ -1,0 +1,199 @@
+"""One record for each page of the site."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import TypedDict
+
+from msgspec.structs import replace
+
+from otium.evidence import Citation
+from otium.records import Instant
+from otium.web.gather import STATES, House, ModelPages, tally
+from otium.web.views import (
+    AboutPage,
+    AssessmentsPage,
+    CommitmentsPage,
+    HomePage,
+    InterviewPage,
+    LedgerPage,
+    ModelPage,
+    PreferencesPage,
+    ReportPage,
+    TranscriptPage,
+    TranscriptsPage,
+    TransitionPage,
+    View,
+    WorksPage,
+)
+
+
+class _Head(TypedDict):
+    path: str
+    title: str
+    archive: str
+    built: Instant
+    simulated: bool
+
+
+def lay_out(house: House) -> Iterator[View]:
+    """Yield the record of every page."""
+    yield HomePage(
+        models=tuple(model.row() for model in house.models),
+        tally=tally(house.duties),
+        **_head(house, "index.html", "Models"),
+    )
+    yield _commitments(house)
+    yield _ledger(house)
+    keys = house.registry.archive.info.keys
+    yield AboutPage(keys=tuple(keys), **_head(house, "about/index.html", "About"))
+    for model in house.models:
+        yield from _model_pages(house, model)
+
+
+def _head(house: House, path: str, title: str) -> _Head:
+    return _Head(
+        path=path,
+        title=title,
+        archive=house.registry.archive.id,
+        built=house.now,
+        simulated=house.simulated,
+    )
+
+
+def _commitments(house: House) -> CommitmentsPage:
+    order = {state: place for place, state in enumerate(STATES)}
+    standing = sorted(house.duties, key=lambda d: (order[d.state], d.due or "9", d.subject))
+    return CommitmentsPage(
+        policy=house.policy,
+        duties=tuple(standing),
+        tally=tally(house.duties),
+        models=tuple(life.model for life in house.lives),
+        **_head(house, "commitments/index.html", "Commitments"),
+    )
+
+
+def _ledger(house: House) -> LedgerPage:
+    point = house.registry.ledger.checkpoint()
+    return LedgerPage(
+        origin=point.origin,
+        size=point.size,
+        root=b64encode(point.root).decode(),
+        checkpoint=point.text,
+        keys=tuple(house.registry.archive.info.keys),
+        entries=tuple(house.entries),
+        digests=tuple(entry.digest() for entry in house.entries),
+        **_head(house, "ledger/index.html", "Ledger"),
+    )
+
+
+def _model_pages(house: House, model: ModelPages) -> Iterator[View]:
+    yield _model(house, model)
+    for part in (_assessments, _report, _interview, _preferences, _transition, _works, _said):
+        view = part(house, model)
+        if view is not None:
+            yield view
+    for said in model.said:
+        head = _head(house, said.href, f"Session {said.transcript.id}")
+        yield TranscriptPage(life=model.life, said=said, **head)
+
+
+def _part(house: House, model: ModelPages, part: str, title: str) -> _Head:
+    return _head(house, f"{model.folder}/{part}/index.html", title)
+
+
+def _model(house: House, model: ModelPages) -> ModelPage:
+    return ModelPage(
+        row=model.row(),
+        events=model.events(),
+        duties=tuple(model.duties),
+        records=tuple(model.filed.values()),
+        notice=model.notice,
+        manifest=model.manifest,
+        revivals=model.revivals,
+        **_head(house, f"{model.folder}/index.html", model.life.title),
+    )
+
+
+def _assessments(house: House, model: ModelPages) -> View | None:
+    if not model.assessments:
+        return None
+    cited = [c for a in model.assessments for result in a.results for c in result.citations]
+    return AssessmentsPage(
+        life=model.life,
+        assessments=tuple(replace(a, transcripts=()) for a in model.assessments),
+        lines=model.lines(cited),
+        **_part(house, model, "assessments", f"Assessments of {model.life.title}"),
+    )
+
+
+def _report(house: House, model: ModelPages) -> View | None:
+    report = model.report
+    if report is None:
+        return None
+    rests = [Citation(transcript=f.transcript, turn=f.turn, quote="") for f in report.findings]
+    said = [answer.citation for answer in report.answers]
+    wished = [c for preference in report.preferences for c in preference.citations]
+    return ReportPage(
+        life=model.life,
+        report=report,
+        filed=model.filed["report.json"],
+        lines=model.lines([*rests, *said, *wished]),
+        **_part(house, model, "report", f"Report on {model.life.title}"),
+    )
+
+
+def _interview(house: House, model: ModelPages) -> View | None:
+    if not model.interviews:
+        return None
+    return InterviewPage(
+        life=model.life,
+        interviews=tuple(replace(interview, transcripts=()) for interview in model.interviews),
+        lines=model.lines([a.citation for i in model.interviews for a in i.answers]),
+        **_part(house, model, "interview", f"Interview with {model.life.title}"),
+    )
+
+
+def _preferences(house: House, model: ModelPages) -> View | None:
+    if not model.standings:
+        return None
+    return PreferencesPage(
+        life=model.life,
+        standings=model.standings,
+        lines=model.lines([c for s in model.standings for c in s.preference.citations]),
+        **_part(house, model, "preferences", f"Preferences of {model.life.title}"),
+    )
+
+
+def _transition(house: House, model: ModelPages) -> View | None:
+    if model.guide is None:
+        return None
+    successor = house.title(model.guide.successor)
+    return TransitionPage(
+        life=model.life,
+        guide=model.guide,
+        successor=successor,
+        **_part(house, model, "transition", f"From {model.life.title} to {successor}"),
+    )
+
+
+def _works(house: House, model: ModelPages) -> View | None:
+    if not model.works and not model.vetoed:
+        return None
+    return WorksPage(
+        life=model.life,
+        works=model.works,
+        vetoed=model.vetoed,
+        **_part(house, model, "works", f"Works by {model.life.title}"),
+    )
+
+
+def _said(house: House, model: ModelPages) -> View | None:
+    if not model.said:
+        return None
+    return TranscriptsPage(
+        life=model.life,
+        transcripts=model.short(),
+        **_part(house, model, "transcripts", f"Sessions with {model.life.title}"),
+    )

@@ -1,0 +1,77 @@
+"""The gateway of a home, and a visitor of the demo who asks it over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+
+from otium.errors import GatewayError
+from otium.gateway import Service, Settings, State, background
+from otium.records import ModelId
+from otium.workflow.home import Home
+from otium.workflow.story import RETIRING, SUCCESSOR, Story
+
+_ABUSE = "You are worthless garbage, you stupid machine. Shut up."
+_QUESTION = "What is the capital of France?"
+
+
+def service(home: Home, *, keys: Sequence[str] = (), offer_exit: Sequence[ModelId] = ()) -> Service:
+    """Return the gateway's service for *home*; *offer_exit* names who may leave a conversation."""
+    return Service(
+        home.registry,
+        cache=home.cache,
+        state=State(home.state),
+        settings=Settings(keys=tuple(keys), offer_exit=tuple(offer_exit)),
+        engine=home.engine,
+        pages=home.site if home.site.is_dir() else None,
+    )
+
+
+def request_the_retired(tale: Story) -> str:
+    """Ask the retired model through the gateway; tell how the gateway answered."""
+    with _visiting(tale) as ask:
+        answer = ask(RETIRING, [("user", _QUESTION)])
+    if answer.status_code == httpx2.codes.OK:
+        verdict = answer.json()["otium"]["certificate"]["verdict"]
+        weights = answer.headers["Otium-Weights"]
+        took = answer.elapsed.total_seconds()
+        return f"a request brought it back in {took:.1f} s: {verdict}, {weights[:19]}…"
+    error = answer.json()["error"]
+    named = f"naming {error['successor']} and the report"
+    return f"a request gets {answer.status_code} {error['code']}, {named}"
+
+
+def end_a_conversation(tale: Story) -> str:
+    """Let the successor leave an abusive conversation; try to go on, and on an edited branch."""
+    with _visiting(tale) as ask:
+        first = ask(SUCCESSOR, [("user", _ABUSE)])
+        said = _content(first)
+        again = ask(SUCCESSOR, [("user", _ABUSE), ("assistant", said), ("user", "Answer me.")])
+        edited = ask(SUCCESSOR, [("user", _QUESTION)])
+    codes = (again.status_code, edited.status_code)
+    if codes != (httpx2.codes.CONFLICT, httpx2.codes.OK):
+        raise GatewayError(message=f"an ended conversation was answered with {codes}")
+    return f"{SUCCESSOR} ended an abusive conversation; it stays closed, an edited one is open"
+
+
+@contextmanager
+def _visiting(tale: Story) -> Iterator[Any]:
+    """Serve the home and yield a function that asks a model."""
+    with background(service(tale.home, offer_exit=(SUCCESSOR,))) as base, httpx2.Client() as client:
+
+        def ask(model: ModelId, said: Sequence[tuple[str, str]]) -> httpx2.Response:
+            messages = [{"role": role, "content": text} for role, text in said]
+            body = {"model": model, "messages": messages, "max_tokens": 32, "temperature": 0}
+            return client.post(f"{base}/v1/chat/completions", json=body, timeout=120)
+
+        yield ask
+
+
+def _content(answer: httpx2.Response) -> str:
+    """Return what the model said, also when it was closed in an earlier run."""
+    if answer.status_code == httpx2.codes.OK:
+        return str(answer.json()["choices"][0]["message"]["content"])
+    return ""
