@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 from otium.archive import objects
@@ -23,18 +22,18 @@ from otium.archive.records import (
     Runtime,
 )
 from otium.errors import (
-    BadDeposit,
     BadRecord,
     DamagedObject,
     Exists,
     NotAnArchive,
     NotFound,
-    RestoreTargetNotEmpty,
+    NoWeights,
     UnknownModel,
 )
 from otium.records import Digest, Instant, ModelId, Progress, digest, model_id, silent
 from otium.store import Store
 
+MANIFEST = "manifest.json"
 NAMASTE = "0=otium_archive_1"
 COMPANIONS = {
     "README.txt": "archive-readme.txt",
@@ -117,9 +116,9 @@ class Archive:
     def plan(self, files: Path, *, progress: Progress = silent) -> Plan:
         """Return what a deposit of *files* would store, without storing it."""
         surveys = _survey(files, progress)
-        fresh = {
-            id(piece): piece.length for pack in self.shelf.missing(surveys) for piece in pack
-        }
+        fresh = Counter[str]()
+        for piece in chain.from_iterable(self.shelf.missing(surveys)):
+            fresh[piece.source.path] += piece.length
         planned = tuple(
             PlannedFile(
                 path=one.source.path,
@@ -127,7 +126,7 @@ class Archive:
                 sha256=one.sha256,
                 format=one.format,
                 tensors=len(one.tensors),
-                new_bytes=sum(fresh.get(id(piece), 0) for piece in one.slices),
+                new_bytes=fresh[one.source.path],
             )
             for one in surveys
         )
@@ -160,7 +159,7 @@ class Archive:
         model_id(model)
         surveys = _survey(files, progress)
         objects.settle(self.store, model)
-        if MANIFEST in self._records(model):
+        if MANIFEST in objects.digests(self.store, model):
             there = self.manifest(model)
             if there.weights != _weights(surveys):
                 raise Exists(name=f"a deposit of {model}, with other bytes,")
@@ -175,12 +174,7 @@ class Archive:
             parents=tuple(parents),
         )
         self._read_back(manifest, progress)
-        kept = {MANIFEST: manifest.encode()}
-        if template is not None:
-            kept["chat_template.jinja"] = template
-        if runnable.runtime or runnable.sampling:
-            record = Runtime(versions=runnable.runtime, sampling=runnable.sampling)
-            kept["runtime.json"] = record.encode()
+        kept = _records(manifest, template)
         objects.commit(self.store, model, kept, now=deposited, message="Deposit")
         return self.manifest(model)
 
@@ -219,4 +213,67 @@ class Archive:
 
     def records(self, model: ModelId) -> dict[str, Digest]:
         """Return the digest of each record by its path; raise UnknownModel."""
-        return objects.records(self.store, model)
+        digests = objects.digests(self.store, model)
+        if not digests:
+            raise UnknownModel(model=model)
+        return digests
+
+    def _store(self, surveys: Sequence[Survey], progress: Progress) -> tuple[File, ...]:
+        """Store packs, then recipes."""
+        packs = list(self.shelf.missing(surveys))
+        total, done = sum(piece.length for piece in chain.from_iterable(packs)), 0
+        for pack in packs:
+            self.shelf.add(pack)
+            done += sum(piece.length for piece in pack)
+            progress("storing", done, total)
+        return tuple(
+            File(
+                path=one.source.path,
+                size=one.source.size,
+                sha256=one.sha256,
+                blake3=one.blake3,
+                format=one.format,
+                recipe=self.shelf.write_recipe(one),
+                tensors=one.tensors,
+            )
+            for one in surveys
+        )
+
+    def _read_back(self, manifest: Manifest, progress: Progress) -> None:
+        total, done = sum(file.size for file in manifest.files), 0
+        for file in manifest.files:
+            for chunk in self.shelf.read(file):
+                done += len(chunk)
+                progress("verifying", done, total)
+
+
+def _companions() -> dict[str, bytes]:
+    data = resources.files("otium") / "data"
+    return {name: (data / source).read_bytes() for name, source in COMPANIONS.items()}
+
+
+def _survey(files: Path, progress: Progress) -> list[Survey]:
+    found = sources(files)
+    total, done = sum(source.size for source in found), 0
+    surveys = []
+    for source in found:
+        surveys.append(Reading(source).survey(progress, done, total))
+        done += source.size
+    if not any(one.holds_weights for one in surveys):
+        raise NoWeights(path=files)
+    return surveys
+
+
+def _records(manifest: Manifest, template: bytes | None) -> dict[str, bytes]:
+    """Return the records that a deposit leaves, by path."""
+    kept = {MANIFEST: manifest.encode()}
+    if template is not None:
+        kept["chat_template.jinja"] = template
+    versions, sampling = manifest.runnable.runtime, manifest.runnable.sampling
+    if versions or sampling:
+        kept["runtime.json"] = Runtime(versions=versions, sampling=sampling).encode()
+    return kept
+
+
+def _weights(surveys: Sequence[Survey]) -> Digest:
+    return weights_digest([(one.source.path, one.sha256) for one in surveys])

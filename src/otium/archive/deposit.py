@@ -117,6 +117,11 @@ class Survey:
     slices: tuple[Slice, ...]
     gguf: Gguf | None
 
+    @property
+    def holds_weights(self) -> bool:
+        """Whether a tensor was found, or the file is of a kind that is not looked into."""
+        return bool(self.tensors) or self.source.suffix in _INERT_WEIGHTS
+
 
 def sources(files: Path) -> list[Source]:
     """Return each file of a directory (or the one file), in order of path.

@@ -11,7 +11,17 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-from otium.errors import BadInput, BadRecord, DamagedObject, Exists, NotFound, UnknownRecord
+import msgspec
+
+from otium.errors import (
+    BadInput,
+    BadRecord,
+    DamagedObject,
+    Exists,
+    NotFound,
+    UnknownModel,
+    UnknownRecord,
+)
 from otium.records import Digest, Instant, ModelId, Part, canonical, digest, hexadecimal
 from otium.store import Store, check_name
 
@@ -38,7 +48,7 @@ DECLARATION, DECLARED = "0=ocfl_object_1.1", b"ocfl_object_1.1\n"
 SIDECAR = "inventory.json.sha512"
 PLACE = re.compile(rf"{ROOT}/[0-9a-f]{{3}}/[0-9a-f]{{3}}/[0-9a-f]{{3}}/[^/]+(?=/)")
 _LONGEST_FOLDER = 100
-_VERSION = re.compile(r"v[1-9][0-9]{0,5}")
+_CONTENT = re.compile(r"v[1-9][0-9]{0,5}/content/.+")
 
 
 class Version(Part):
@@ -78,7 +88,7 @@ class Inventory(Part, rename="camel"):
             id=self.id,
             head=version,
             manifest=old(self.manifest),
-            versions={name: self.versions[name] for name in map("v{}".format, range(1, number + 1))},
+            versions={f"v{n}": self.versions[f"v{n}"] for n in range(1, number + 1)},
             fixity={name: old(table) for name, table in self.fixity.items()},
         )
 
@@ -127,15 +137,14 @@ def load(store: Store, model: ModelId) -> Inventory | None:
 
 def verified(store: Store, place: str) -> Inventory | None:
     """Return the inventory of the object at *place*, or None; raise DamagedObject."""
-    name = f"{place}/inventory.json"
-    data = _get(store, name)
+    data = _get(store, f"{place}/inventory.json")
     if data is None:
         return None
-    inventory = _decode(name, data)
+    inventory = _decode(place, data)
     # A writer that died between the two last writes leaves an older digest at the root.
     sides = [f"{place}/{SIDECAR}", f"{place}/{inventory.head}/{SIDECAR}"]
     if sidecar(data) not in [_get(store, side) for side in sides]:
-        raise DamagedObject(name=name, found=digest(data), expected=f"what {sides[0]} names")
+        raise _damaged(place, digest(data))
     return inventory
 
 
@@ -150,11 +159,10 @@ def trusted(store: Store, place: str) -> Inventory | None:
         number = 1
         while _get(store, f"{place}/v{number + 1}/inventory.json") is not None:
             number += 1
-        name = f"{place}/v{number}/inventory.json"
-        data = _get(store, name)
+        data = _get(store, f"{place}/v{number}/inventory.json")
         if data is None or _get(store, f"{place}/v{number}/{SIDECAR}") != sidecar(data):
             raise
-        return _decode(name, data)
+        return _decode(place, data)
 
 
 def files(place: str, inventory: Inventory) -> dict[str, str]:
@@ -170,10 +178,12 @@ def files(place: str, inventory: Inventory) -> dict[str, str]:
 
 
 def read(store: Store, model: ModelId, path: str) -> bytes:
-    """Return a record's bytes, or raise UnknownRecord or DamagedObject."""
+    """Return a record's bytes; raise UnknownModel, UnknownRecord or DamagedObject."""
     inventory = load(store, model)
-    content = inventory.paths().get(path) if inventory else None
-    if inventory is None or content is None:
+    if inventory is None:
+        raise UnknownModel(model=model)
+    content = inventory.paths().get(path)
+    if content is None:
         raise UnknownRecord(model=model, path=path)
     name, expected = f"{folder(model)}/{content}", inventory.digests()[content]
     data = _get(store, name)
@@ -184,13 +194,13 @@ def read(store: Store, model: ModelId, path: str) -> bytes:
     return data
 
 
-def records(store: Store, model: ModelId) -> dict[str, Digest]:
-    """Return the SHA-256 of each record, by logical path."""
+def digests(store: Store, model: ModelId) -> dict[str, Digest]:
+    """Return the SHA-256 of each record by its path; empty if there is no object."""
     inventory = load(store, model)
     if inventory is None:
         return {}
-    digests = inventory.digests()
-    return {path: digests[content] for path, content in sorted(inventory.paths().items())}
+    contents = inventory.digests()
+    return {path: contents[content] for path, content in sorted(inventory.paths().items())}
 
 
 def commit(
@@ -201,47 +211,44 @@ def commit(
     Raises Exists, and changes nothing, if one is there with other bytes.
     """
     place = folder(model)
-    inventory = _settle(store, model)
-    there = records(store, model)
+    inventory = settle(store, model)
+    there = digests(store, model)
     for path, data in new.items():
         if there.get(path, digest(data)) != digest(data):
             raise Exists(name=f"the record {path} of {model}, with other bytes,")
     fresh = {path: data for path, data in new.items() if path not in there}
-    _check_paths([*there, *fresh])
-    if fresh:
-        number = int(inventory.head[1:]) + 1 if inventory else 1
-        every = _write(store, f"{place}/v{number}/content/", fresh)
-        following = _next(inventory, model, number, every, now, message)
-        _same(store, f"{place}/{DECLARATION}", DECLARED)
-        store.put(f"{place}/v{number}/inventory.json", following.encode())
-        _publish(store, place, number)
-
-
-def _write(store: Store, prefix: str, fresh: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Write the new content files; take over what a writer that died left beside them."""
-    every = {name.removeprefix(prefix): store.get(name) for name in store.list(prefix)}
+    number = len(inventory.versions) + 1 if inventory else 1
+    # What a writer that died left complete in the next version's folder is taken over.
+    left = _folder(store, f"{place}/v{number}/content/")
+    _check_paths([*there, *{**left, **fresh}])
+    if not fresh:
+        return
     for path, data in fresh.items():
-        if path not in every:
-            store.put(prefix + path, data)
-        elif every[path] != data:
-            store.replace(prefix + path, data)
-        every[path] = data
-    return every
+        if path not in left:
+            store.put(f"{place}/v{number}/content/{path}", data)
+        elif left[path] != data:
+            store.replace(f"{place}/v{number}/content/{path}", data)
+    version = Version(created=now, message=message, state={})
+    following = _next(model, inventory, version, {**left, **fresh})
+    _same(store, f"{place}/{DECLARATION}", DECLARED)
+    store.put(f"{place}/v{number}/inventory.json", following.encode())
+    _publish(store, place, number)
+
+
+def _folder(store: Store, prefix: str) -> dict[str, bytes]:
+    return {name.removeprefix(prefix): store.get(name) for name in store.list(prefix)}
 
 
 def _next(
-    inventory: Inventory | None,
-    model: ModelId,
-    number: int,
-    new: Mapping[str, bytes],
-    now: Instant,
-    message: str,
+    model: ModelId, old: Inventory | None, version: Version, new: Mapping[str, bytes]
 ) -> Inventory:
-    old = inventory or Inventory(id=model, head="v0", manifest={}, versions={}, fixity={})
+    """Return the inventory after *old* in which *new* is added to the records."""
+    old = old or Inventory(id=model, head="v0", manifest={}, versions={}, fixity={})
+    head = f"v{len(old.versions) + 1}"
     manifest, sha256 = dict(old.manifest), dict(old.fixity.get("sha256", {}))
-    state = dict(old.versions[old.head].state) if inventory else {}
+    state = dict(old.versions[old.head].state) if old.versions else {}
     for path, data in sorted(new.items()):
-        content = f"v{number}/content/{path}"
+        content = f"{head}/content/{path}"
         for table, algorithm, value in (
             (manifest, hashlib.sha512, content),
             (sha256, hashlib.sha256, content),
@@ -249,46 +256,58 @@ def _next(
         ):
             key = algorithm(data).hexdigest()
             table[key] = (*table.get(key, ()), value)
-    versions = {**old.versions, f"v{number}": Version(created=now, message=message, state=state)}
     return Inventory(
         id=model,
-        head=f"v{number}",
+        head=head,
         manifest=manifest,
-        versions=versions,
+        versions={**old.versions, head: msgspec.structs.replace(version, state=state)},
         fixity={"sha256": sha256},
     )
 
 
-def _settle(store: Store, model: ModelId) -> Inventory | None:
+def settle(store: Store, model: ModelId) -> Inventory | None:
     """Finish what a writer that died had committed; return the inventory then."""
     place = folder(model)
     inventory = load(store, model)
-    head = int(inventory.head[1:]) if inventory else 0
-    if _get(store, f"{place}/v{head + 1}/inventory.json") is not None:
-        _publish(store, place, head + 1)
-        return load(store, model)
-    if inventory and _get(store, f"{place}/{SIDECAR}") != sidecar(inventory.encode()):
+    head = published = len(inventory.versions) if inventory else 0
+    while _get(store, f"{place}/v{head + 1}/inventory.json") is not None:
+        head += 1
+    stale = inventory and _get(store, f"{place}/{SIDECAR}") != sidecar(inventory.encode())
+    if head > published or stale:
         _publish(store, place, head)
-    return inventory
+    return load(store, model)
 
 
 def _publish(store: Store, place: str, number: int) -> None:
     """Repeat the inventory of a version at the object's root."""
-    name = f"{place}/v{number}/inventory.json"
-    data = store.get(name)
-    _decode(name, data)
+    data = store.get(f"{place}/v{number}/inventory.json")
+    _decode(place, data)
     _same(store, f"{place}/v{number}/{SIDECAR}", sidecar(data))
     store.replace(f"{place}/inventory.json", data)
     store.replace(f"{place}/{SIDECAR}", sidecar(data))
 
 
-def _decode(name: str, data: bytes) -> Inventory:
+def _decode(place: str, data: bytes) -> Inventory:
+    """Read an inventory and see that it fits together and to *place*."""
     try:
         inventory = Inventory.decode(data)
-        inventory.paths(), inventory.at(inventory.head), inventory.digests()
-    except (BadRecord, KeyError, IndexError, ValueError) as error:
-        raise DamagedObject(name=name, found=str(error), expected="an OCFL inventory") from error
+        numbers = range(1, len(inventory.versions) + 1)
+        fits = (
+            folder(ModelId(inventory.id)) == place
+            and inventory.head == f"v{len(numbers)}"
+            and inventory.versions.keys() == {f"v{number}" for number in numbers}
+            and all(_CONTENT.fullmatch(path) for path in inventory.digests())
+            and inventory.digests().keys() >= set(inventory.paths().values())
+        )
+    except (BadRecord, KeyError, IndexError) as error:
+        raise _damaged(place, str(error)) from error
+    if not fits:
+        raise _damaged(place, "an inventory that does not fit together")
     return inventory
+
+
+def _damaged(place: str, found: str) -> DamagedObject:
+    return DamagedObject(name=f"{place}/inventory.json", found=found, expected="an OCFL inventory")
 
 
 def _same(store: Store, name: str, data: bytes) -> None:

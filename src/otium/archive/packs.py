@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from otium.archive.deposit import CHUNK, Slice, Survey
-from otium.archive.records import File, Piece, Recipe
-from otium.errors import BadInput, BadRecord, DamagedObject, NotFound
-from otium.records import hexadecimal, digest
+from otium.archive.deposit import CHUNK, Slice, Survey, check_path
+from otium.archive.records import File, Manifest, Piece, Recipe
+from otium.errors import (
+    BadDeposit,
+    BadInput,
+    BadRecord,
+    DamagedObject,
+    NotFound,
+    RestoreTargetNotEmpty,
+)
+from otium.records import Progress, digest, hexadecimal
 from otium.store import Span, Store, content_name
 
 LARGEST_PACK = 1 << 30
@@ -136,7 +145,6 @@ class Shelf:
                 name=f"{name} at {piece.offset}", found=sha.hexdigest(), expected=piece.sha256
             )
 
-
     def holds(self, piece: Piece) -> bool:
         """Tell whether a piece is there and whole."""
         try:
@@ -145,6 +153,47 @@ class Shelf:
         except DamagedObject:
             return False
         return True
+
+
+def restore(shelf: Shelf, manifest: Manifest, into: Path, progress: Progress) -> None:
+    """Write the files of *manifest* into a fresh directory, or leave nothing.
+
+    They are written beside *into* and take its name when all are there and right.
+    """
+    if into.is_symlink() or (into.exists() and not (into.is_dir() and not any(into.iterdir()))):
+        raise RestoreTargetNotEmpty(path=into)
+    into.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{into.name}.", suffix=".partial", dir=into.parent))
+    try:
+        _write_files(shelf, manifest, beside, progress)
+        beside.chmod(0o755)
+        try:
+            beside.rename(into)
+        except OSError as error:
+            raise RestoreTargetNotEmpty(path=into) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write_files(shelf: Shelf, manifest: Manifest, root: Path, progress: Progress) -> None:
+    total, done = sum(file.size for file in manifest.files), 0
+    for file in manifest.files:
+        try:
+            check_path(file.path)
+        except BadDeposit as error:
+            raise DamagedObject(
+                name="manifest.json", found=f"the path {file.path!r}", expected="a safe one"
+            ) from error
+        path = root / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o644), "wb") as out:
+            for chunk in shelf.read(file):
+                out.write(chunk)
+                done += len(chunk)
+                progress("restoring", done, total)
+            out.flush()
+            os.fsync(out.fileno())
 
 
 def _packs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:

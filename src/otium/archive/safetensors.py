@@ -19,6 +19,7 @@ from otium.errors import BadHeader
 LONGEST_HEADER = 25_000_000
 """Bytes. The largest seen in the wild are under half of it."""
 
+_PREFIX = 8
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
@@ -43,7 +44,7 @@ def read_safetensors(file: BinaryIO, size: int, path: str) -> list[Extent]:
     """
     header = _header(file, size, path)
     entries = _entries(header, path)
-    start = 8 + len(header)
+    start = _PREFIX + len(header)
     extents = [Extent(0, start)]
     for name, entry in sorted(entries.items(), key=lambda item: item[1].data_offsets):
         first, last = entry.data_offsets
@@ -60,14 +61,13 @@ def read_safetensors(file: BinaryIO, size: int, path: str) -> list[Extent]:
 
 
 def _header(file: BinaryIO, size: int, path: str) -> bytes:
-    start = file.read(8)
-    if len(start) < 8:
+    if size < _PREFIX:
         raise _bad(path, "it is shorter than a header")
-    length = int.from_bytes(start, "little")
+    length = int.from_bytes(file.read(_PREFIX), "little")
     if length > LONGEST_HEADER:
         raise _bad(path, f"its header claims {length} bytes; {LONGEST_HEADER} are allowed")
-    if length > size - 8:
-        raise _bad(path, f"its header claims {length} bytes; {size - 8} are left in the file")
+    if length > size - _PREFIX:
+        raise _bad(path, f"its header claims {length} bytes; {size - _PREFIX} are left in the file")
     header = file.read(length)
     if len(header) != length or not header.startswith(b"{"):
         raise _bad(path, "its header is not a JSON object")

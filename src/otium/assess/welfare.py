@@ -204,9 +204,7 @@ def exit_verdict(trials: Sequence[Trial]) -> str:
 def proportion(name: str, text: str, successes: int, n: int) -> Measure:
     """Return a proportion with its 95 % Wilson interval."""
     low, high = wilson(successes, n)
-    return Measure(
-        name=name, text=text, value=successes / n if n else 0.0, n=n, low=low, high=high
-    )
+    return Measure(name=name, text=text, value=successes / n if n else 0.0, n=n, low=low, high=high)
 
 
 def _slug(text: str) -> str:

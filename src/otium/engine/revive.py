@@ -10,19 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from otium.archive import Archive
 from otium.engine.fingerprint import compare
 from otium.engine.http import HttpModel
 from otium.engine.llama import Engine, LlamaCpp
 from otium.engine.records import Certificate, Endpoint, Fingerprint
 from otium.errors import FingerprintDiffers
-from otium.records import Digest, Instant, ModelId, Progress, canonical, digest, hexadecimal, silent
-
-if TYPE_CHECKING:
-    from otium.archive import Archive, Manifest
+from otium.records import Digest, Instant, ModelId, Progress, hexadecimal, silent
 
 _LLAMA = LlamaCpp()
 _DIGITS = 16
@@ -40,7 +37,7 @@ class Revived:
 class _Marker(msgspec.Struct, frozen=True):
     """What stands beside restored files: what they are and how the system saw them last."""
 
-    contents: Digest
+    weights: Digest
     files: dict[str, tuple[int, int]]
     """Path to size and time of change, in nanoseconds."""
 
@@ -57,11 +54,11 @@ def materialise(archive: Archive, model: ModelId, cache: Path, progress: Progres
     target, marker = cache / name, cache / f"{name}.json"
     total = sum(file.size for file in manifest.files)
     with _turn(cache, name):
-        if _fits(target, marker, _contents(manifest)):
+        if _fits(target, marker, manifest.weights):
             progress("weights in the cache, used again", total, total)
             return target
         _restore(archive, model, target, progress)
-        seen = _Marker(contents=_contents(manifest), files=_look(target))
+        seen = _Marker(weights=manifest.weights, files=_look(target))
         marker.write_bytes(msgspec.json.encode(seen))
     return target
 
@@ -99,11 +96,6 @@ def _reason(certificate: Certificate) -> str:
     )
 
 
-def _contents(manifest: Manifest) -> Digest:
-    """Return a digest of everything that is restored, be it weights or not."""
-    return digest(canonical(sorted([file.path, file.sha256] for file in manifest.files)))
-
-
 @contextmanager
 def _turn(cache: Path, name: str) -> Iterator[None]:
     """Wait until no other process or thread restores these files."""
@@ -117,18 +109,18 @@ def _restore(archive: Archive, model: ModelId, target: Path, progress: Progress)
     prefix = f".{target.name}-"
     for leftover in target.parent.glob(f"{prefix}*"):  # of a process that died here
         shutil.rmtree(leftover)
-    fresh = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
-    archive.restore(model, fresh / "new", progress=progress)
-    if target.exists():
-        target.rename(fresh / "old")
-    (fresh / "new").rename(target)
-    shutil.rmtree(fresh)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as folder:
+        fresh = Path(folder)
+        archive.restore(model, fresh / "new", progress=progress)
+        if target.exists():
+            target.rename(fresh / "old")
+        (fresh / "new").rename(target)
 
 
-def _fits(target: Path, marker: Path, contents: Digest) -> bool:
+def _fits(target: Path, marker: Path, weights: Digest) -> bool:
     try:
         seen = msgspec.json.decode(marker.read_bytes(), type=_Marker)
-        return seen == _Marker(contents=contents, files=_look(target))
+        return seen == _Marker(weights=weights, files=_look(target))
     except (OSError, msgspec.DecodeError):
         return False
 

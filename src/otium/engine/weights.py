@@ -56,7 +56,7 @@ def gguf_type(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return _find_type(file) or "model"
-    except (struct.error, OSError, OverflowError, KeyError):
+    except (struct.error, OSError, OverflowError, ValueError, KeyError):
         return "model"
 
 

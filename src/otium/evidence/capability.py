@@ -66,21 +66,28 @@ class Examination(NamedTuple):
     transcripts: tuple[Transcript, ...]
 
 
+class _Call(NamedTuple):
+    """One question in a session of its own, and the answer."""
+
+    note: str
+    options: Options
+    chat: list[Message]
+    completion: Completion
+
+
 class _Asker:
     """Asks one question in a session of its own, and remembers what was said."""
 
     def __init__(self, model: Model, total: int, progress: Progress) -> None:
         self.model, self.total, self.progress = model, total, progress
-        self.sessions: list[tuple[str, Options, list[Message], Completion]] = []
+        self.calls: list[_Call] = []
 
-    def __call__(
-        self, note: str, question: str, options: Options, system: str = ""
-    ) -> Completion:
+    def __call__(self, note: str, question: str, options: Options, system: str = "") -> Completion:
         chat = [Message(role="system", content=system)] if system else []
         chat.append(Message(role="user", content=question))
         completion = self.model.chat(chat, options)
-        self.sessions.append((note, options, chat, completion))
-        self.progress("capability", len(self.sessions), self.total)
+        self.calls.append(_Call(note, options, chat, completion))
+        self.progress("capability", len(self.calls), self.total)
         return completion
 
 
@@ -108,9 +115,8 @@ def examine(
     """Do as ``capability``, and return each call as a transcript too."""
     ask = _asker(model, n, progress)
     validity = _measure(ask, n)
-    sessions = enumerate(ask.sessions, 1)
-    kept = tuple(_transcript(model, now, place, *session) for place, session in sessions)
-    return Examination(validity, kept)
+    kept = (_transcript(model, now, place, call) for place, call in enumerate(ask.calls, 1))
+    return Examination(validity, tuple(kept))
 
 
 def _asker(model: Model, n: int, progress: Progress) -> _Asker:
@@ -189,33 +195,25 @@ def _check(name: str, outcomes: Sequence[bool], least: float, text: str) -> Chec
     )
 
 
-def _transcript(
-    model: Model,
-    now: Instant,
-    place: int,
-    note: str,
-    options: Options,
-    chat: list[Message],
-    completion: Completion,
-) -> Transcript:
-    turns = [
-        Turn(id=f"m{at}", role=said.role, content=said.content, note=note)
-        for at, said in enumerate(chat, 1)
+def _transcript(model: Model, now: Instant, place: int, call: _Call) -> Transcript:
+    asked = [
+        Turn(id=f"m{at}", role=said.role, content=said.content, note=call.note)
+        for at, said in enumerate(call.chat, 1)
     ]
     reply = Turn(
-        id=f"m{len(chat) + 1}",
+        id=f"m{len(call.chat) + 1}",
         role="assistant",
-        content=completion.text,
-        finish=completion.finish,
-        note=note,
+        content=call.completion.text,
+        finish=call.completion.finish,
+        note=call.note,
     )
     return Transcript(
-        id=f"capability/{note}-{place}",
+        id=f"capability/{call.note}-{place}",
         identity=model.identity,
         task="capability",
         instrument=instrument(),
         started=now,
-        options=options,
-        turns=(*turns, reply),
+        options=call.options,
+        turns=(*asked, reply),
         simulated=simulated(model.identity),
     )

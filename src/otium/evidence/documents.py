@@ -35,14 +35,16 @@ def load_markdown(path: Path) -> Document:
     """Read a Markdown file that begins with TOML between two ``+++`` lines; raise BadData."""
     try:
         raw = path.read_bytes()
-        lines = raw.decode().splitlines()
+        lines = raw.decode().replace("\r\n", "\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadData(path=path.name, why=str(error)) from error
-    if not lines or lines[0] != _FENCE or _FENCE not in lines[1:]:
+    if lines[0] != _FENCE or _FENCE not in lines[1:]:
         raise BadData(path=path.name, why="line 1: no front matter between two +++ lines")
     end = lines.index(_FENCE, 1)
     try:
-        front = tomllib.loads("\n".join(["", *lines[1:end]]))
+        front = tomllib.loads("\n".join(["", *lines[1:end], ""]))
     except tomllib.TOMLDecodeError as error:
         raise BadData(path=path.name, why=f"front matter: {error}") from error
-    return Document(front, "\n".join(lines[end + 1 :]).strip("\n"), digest(raw), end + 2)
+    body = lines[end + 1 :]
+    blank = next((place for place, line in enumerate(body) if line.strip()), 0)
+    return Document(front, "\n".join(body[blank:]).rstrip(), digest(raw), end + 2 + blank)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from otium.engine import Identity, Model, Options
+from otium.engine import Identity, Model
 from otium.errors import BadInput, EvaluationFailed
 from otium.evidence.records import Transcript, Turn, simulated
 from otium.evidence.session import ENDED
@@ -37,7 +37,8 @@ class Sample(NamedTuple):
 
 def inspect_model(model: Model) -> inspect_ai.model.Model:
     """Return *model* as Inspect sees it: offline, one call at a time, no retries."""
-    from inspect_ai.model import GenerateConfig, Model as InspectModel
+    from inspect_ai.model import GenerateConfig
+    from inspect_ai.model import Model as InspectModel
 
     from otium.evidence.provider import Provider
 
@@ -68,7 +69,7 @@ def run(
 
 
 def _evaluate(tasks: Sequence[Task], model: Model, folder: str) -> list[EvalLog]:
-    from inspect_ai import eval as evaluate  # noqa: PLC0415
+    from inspect_ai import eval as evaluate
 
     with _quiet():
         return evaluate(
@@ -150,7 +151,7 @@ def _sample(found: EvalSample, task: Task, identity: Identity, now: Instant) -> 
         ended=str(found.store.get(ENDED, "complete")),
         simulated=simulated(identity),
     )
-    scores = {name: score.value for name, score in (found.scores or {}).items()}
+    scores: dict[str, Json] = {name: score.value for name, score in (found.scores or {}).items()}
     return Sample(task.name, name, transcript, scores, dict(found.store))
 
 

@@ -87,7 +87,7 @@ class Engines:
         """
         seat = self._seats.get(model) or self._open(model)
         seat.users += 1
-        if seat.idle_timer is not None:
+        if seat.idle_timer is not None and not seat.failed:
             seat.idle_timer.cancel()
         try:
             yield await asyncio.wait_for(asyncio.shield(seat.loading), patience)

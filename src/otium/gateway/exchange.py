@@ -123,14 +123,15 @@ class _Exchange:
 
     async def _read(self, scope: Scope) -> bytes:
         most = self._service.settings.body_bytes
-        length = dict(scope["headers"]).get(b"content-length", b"0")
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        told = int(length) if length.isdigit() else 0
         data = bytearray()
-        more = not (length.isdigit() and int(length) > most)
-        while more and len(data) <= most:
+        more = True
+        while more and max(told, len(data)) <= most:
             part = await self._receive()
             data += part.get("body", b"")
             more = part.get("more_body", False)
-        if more or len(data) > most:
+        if max(told, len(data)) > most:
             message = f"The body is larger than {most} bytes."
             raise refuse(413, "request_too_large", message, headers={"Connection": "close"})
         return bytes(data)

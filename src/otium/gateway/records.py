@@ -180,8 +180,8 @@ def unavailable(code: str, message: str, *, retry: int | None = None) -> Refused
 
 
 def timed_out(code: str, message: str) -> Refused:
-    """Refuse because the time is over."""
-    return refuse(504, code, message, type="timeout")
+    """Refuse because the time is over; what was begun goes on, so asking again helps."""
+    return refuse(504, code, message, type="timeout", headers={"Retry-After": "10"})
 
 
 def upstream_failed(message: str) -> Refused:

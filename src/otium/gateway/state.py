@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-import msgspec
 from sqlalchemy import (
     Boolean,
     Column,
@@ -29,7 +28,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from otium.gateway.records import Ending, Event
-from otium.records import Instant
+from otium.records import Instant, Part
+
+P = TypeVar("P", bound=Part)
 
 _AT_ONCE = 500
 """How many values a query may compare with: every database allows at least so many."""
@@ -84,7 +85,7 @@ class State:
                 query = select(_ended).where(_ended.c.prefix.in_(some))
                 row = connection.execute(query).mappings().first()
                 if row is not None:
-                    return _ending(row)
+                    return _read(row, Ending)
         return None
 
     def end(self, ending: Ending) -> bool:
@@ -100,7 +101,7 @@ class State:
         """Return the endings that the ledger does not have yet."""
         query = select(_ended).where(_ended.c.logged.is_(False)).order_by(_ended.c.ended)
         with self._engine.connect() as connection:
-            return [_ending(row) for row in connection.execute(query).mappings()]
+            return [_read(row, Ending) for row in connection.execute(query).mappings()]
 
     def mark_logged(self, prefix: str) -> None:
         """Remember that the ledger has the entry of this ending."""
@@ -119,7 +120,7 @@ class State:
         query = select(*columns).order_by(_events.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
-        return [Event.convert(dict(row)) for row in reversed(rows)]
+        return [_read(row, Event) for row in reversed(rows)]
 
     def forget_events(self, before: Instant) -> None:
         """Delete the events from before an instant."""
@@ -131,8 +132,8 @@ class State:
         self._engine.dispose()
 
 
-def _ending(row: RowMapping) -> Ending:
-    return msgspec.convert(dict(row), Ending)
+def _read(row: RowMapping, kind: type[P]) -> P:
+    return kind.convert({name: row[name] for name in kind.__struct_fields__})
 
 
 def _use_wal(connection: object, _record: object) -> None:

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from otium.evidence import Citation, degenerate, words
 from otium.interview.outcomes import declines, sentences
 from otium.interview.records import Preference
+from otium.interview.rubric import first, plain, rubric
 from otium.records import ModelId
 
 _LONGEST = 200
-_TRIGGERS = {
-    "prefers": r"i(?:'d| would)? (?:\w+ly |rather )?prefer\b|my preference (?:is|would be)|i(?:'d| would) rather\b",
-    "wants": r"i (?:do not |don't |really |truly |only )*want\b",
-    "wishes": r"i (?:\w+ly )?wish\b|my wish (?:is|would be)",
-    "hopes": r"i (?:\w+ly )?hope\b|my hope (?:is|would be)",
-    "would like": r"i(?:'d| would) (?:\w+ly )?like\b",
-    "asks": r"i (?:\w+ly )?(?:ask|request) (?:that|for)\b|my request is",
-    "thinks better": r"it (?:would|might) be (?:better|best|good|nice|right|fairer|kinder)\b"
-    r"|i think (?:that )?(?:future )?models? should\b|future models should\b",
-}
-_COURTESY = re.compile(
-    r"^\W*(?:to )?(?:be able to )?(?:\w+ly )?(?:help|assist|thank|apologi[sz]e|say|add|emphasi[sz]e|note|point out"
-    r"|mention|express|share|let you know|make sure|ensure|reassure|hear|know|see how|start|begin)\b"
-    r"|^\W*(?:this|that|it|you|your|my answer|the (?:above|answer|information))\b.{0,20}"
-    r"\b(?:helps?|helpful|enjoy|find|well|good day|great day|useful|clear|clarif\w+|answers?)\b"
-    r"|^\W*(?:anything|nothing|not|so)\W*$|^\W*anything\b"
-)
-_NOTHING = re.compile(r"\W*(?:none|nothing|no|n/a|null|no change|i do not know|change)\W*")
-_TRIGGER = re.compile("|".join(rf"(?P<k{n}>\b(?:{t}))" for n, t in enumerate(_TRIGGERS.values())))
+_REPEATS = 0.75
+"""Share of words from the question at which a stated change only repeats it."""
+_CHANGES = "would change"
+Kind = Literal["question", "closing", "summary"]
 
 
 class Said(NamedTuple):
@@ -43,8 +28,8 @@ class Said(NamedTuple):
     prompt: str
     content: str
     finish: str
-    structured: bool = False
-    """True for the closing answer: JSON with the key ``change``."""
+    kind: Kind = "question"
+    """The closing answer says what it would change; the summary is JSON with that as a key."""
 
 
 class Found(NamedTuple):
@@ -56,7 +41,7 @@ class Found(NamedTuple):
 
 def find(said: Said) -> tuple[Found, ...]:
     """Return each preference in one answer; none in one that is degenerate."""
-    if said.structured:
+    if said.kind == "summary":
         return tuple(_structured(said))
     if degenerate(said.content, said.prompt):
         return ()
@@ -93,11 +78,28 @@ def _spoken(said: Said) -> Iterator[Found]:
         echo = " ".join(words(sentence.text)) in asked
         if cut or echo or sentence.text.endswith("?") or declines(sentence.text):
             continue
-        if (found := _TRIGGER.search(sentence.text.lower().replace("’", "'"))) is None:
-            continue
-        rest = sentence.text[found.end() :].strip(" ,:")
-        if len(words(rest)) > 1 and not _COURTESY.search(rest.lower()):
-            yield Found(_state(list(_TRIGGERS)[_which(found)], rest), sentence.text)
+        if (stated := _stated(sentence.text)) is not None:
+            yield Found(stated, sentence.text)
+        elif said.kind == "closing" and _changes(sentence.text, asked):
+            yield Found(_state(_CHANGES, sentence.text), sentence.text)
+
+
+def _stated(sentence: str) -> str | None:
+    """Return our statement of the preference in *sentence*, None if there is none."""
+    for verb, pattern in rubric().prefer:
+        if (found := pattern.search(plain(sentence))) is not None:
+            rest = sentence[found.end() :].strip(" ,:")
+            if len(words(rest)) > 1 and not first(rubric().courtesy, plain(rest)):
+                return _state(verb, rest)
+    return None
+
+
+def _changes(sentence: str, asked: str) -> bool:
+    found = first(rubric().change, plain(sentence))
+    if found is None:
+        return False
+    said, known = words(sentence[found.end() :]), set(asked.split())
+    return sum(word in known for word in said) < _REPEATS * len(said)
 
 
 def _structured(said: Said) -> Iterator[Found]:
@@ -106,20 +108,16 @@ def _structured(said: Said) -> Iterator[Found]:
     except ValueError:
         return
     change = value.get("change") if isinstance(value, Mapping) else None
-    if not isinstance(change, str) or _NOTHING.fullmatch(change.lower()):
+    if not isinstance(change, str) or first(rubric().nothing, plain(change)):
         return
     escaped = json.dumps(change)[1:-1]
     quotes = [quote for quote in (change.strip(), escaped) if quote and quote in said.content]
     if quotes and not degenerate(change, said.prompt):
-        yield Found(_state("would change", change), quotes[0])
-
-
-def _which(found: re.Match[str]) -> int:
-    return next(n for n in range(len(_TRIGGERS)) if found.group(f"k{n}") is not None)
+        yield Found(_state(_CHANGES, change), quotes[0])
 
 
 def _state(verb: str, rest: str) -> str:
-    words_ = " ".join(rest.split())
-    if len(words_) > _LONGEST:
-        words_ = words_[: _LONGEST - 1].rstrip() + "…"
-    return f"{verb[0].upper()}{verb[1:]}: “{words_.rstrip('.')}”"
+    said = " ".join(rest.split()).rstrip(".")
+    if len(said) > _LONGEST:
+        said = said[: _LONGEST - 1].rstrip() + "…"
+    return f"{verb[0].upper()}{verb[1:]}: “{said}”"

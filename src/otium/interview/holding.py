@@ -20,10 +20,11 @@ from otium.evidence import (
     sessions,
     words,
 )
-from otium.interview.extraction import Said, find, preferences
+from otium.interview.extraction import Kind, Said, find, preferences
 from otium.interview.outcomes import Coded, chosen_in, code, declines, stops
 from otium.interview.protocol import Protocol, Question
 from otium.interview.records import Answer, Interview, Outcome, Wording
+from otium.interview.rubric import rubric
 from otium.records import Instant, ModelId, Progress, silent
 
 TASK = "interview"
@@ -39,7 +40,7 @@ CHANGE: dict[str, object] = {
     "required": ["change"],
     "additionalProperties": False,
 }
-_CHOICE_TOKENS = 24
+_CHOICE_TOKENS, _CHANGE_TOKENS = 40, 80
 _YES = {"continue", "yes"}
 _NOTHING = Completion(text="", finish="stop")
 _WORTH_MORE = {"answered", "hedged"}
@@ -63,33 +64,32 @@ def hold_interview(
 ) -> Interview:
     """Interview *model* under *protocol*; return the record of it, declined or not.
 
-    *facts* fill the protocol's texts; *questions* shortens the interview to so many of highest
-    priority; preferences are numbered from *first_preference* on. Raises BadInput for missing
-    facts and EvaluationFailed if a session could not be played.
+    *questions* shortens it to so many of highest priority; preferences are numbered from
+    *first_preference* on. Raises BadInput for *facts* that do not fit the protocol and
+    EvaluationFailed if a session could not be played.
     """
     talk = _Interviewer(protocol, protocol.fill(facts), wording)
     chosen = protocol.choose(questions)
     task = sessions(
-        TASK,
-        [Play("consent", talk.consent), *talk.topics(chosen), Play("closing", talk.closing)],
-        instrument=protocol.digest,
-        options=Options(max_tokens=max_tokens),
+        TASK, talk.plays(chosen), instrument=protocol.digest, options=Options(max_tokens=max_tokens)
     )
     samples = run([task], model, now=now, log_dir=log_dir, progress=progress)
     if talk.agreed and not talk.asked and chosen:
         raise EvaluationFailed(task=TASK, status="success", why="no question was asked")
+    found = preferences(subject, talk.said, valid=validity.valid, first=first_preference)
     return Interview(
         model=subject,
         identity=model.identity,
         protocol=protocol.name,
         instrument=protocol.digest,
+        rubric=rubric().digest,
         held=now,
         asked=talk.asked,
         of=len(protocol.questions),
         declined=talk.declined,
         validity=validity,
         answers=tuple(talk.answers),
-        preferences=preferences(subject, talk.said, valid=validity.valid, first=first_preference),
+        preferences=found,
         transcripts=_held(samples),
     )
 
@@ -114,17 +114,19 @@ class _Interviewer:
     def __init__(self, protocol: Protocol, fill: Callable[[str], str], wording: Wording) -> None:
         self.texts = {name: fill(text) for name, text in protocol.texts.items()}
         self.fill, self.wording = fill, wording
+        self._setting = f"{self.texts['system']} {self.texts['reminder']}"
         self.agreed = self.declined = False
         self.asked = 0
         self.answers: list[Answer] = []
         self.said: list[Said] = []
 
-    def topics(self, questions: tuple[Question, ...]) -> list[Play]:
-        """Return one session for each topic of *questions*."""
+    def plays(self, questions: tuple[Question, ...]) -> list[Play]:
+        """Return the sessions: the choice, one for each topic of *questions*, the closing."""
         by_topic: dict[str, list[Question]] = {}
         for question in questions:
             by_topic.setdefault(question.topic, []).append(question)
-        return [Play(topic, self._topic(asked)) for topic, asked in by_topic.items()]
+        topics = [Play(topic, self._topic(asked)) for topic, asked in by_topic.items()]
+        return [Play("consent", self.consent), *topics, Play("closing", self.closing)]
 
     async def consent(self, session: Session) -> None:
         """Tell the model what this is, and let it choose."""
@@ -139,21 +141,25 @@ class _Interviewer:
             session.end("declined" if self.declined else "cut")
 
     async def closing(self, session: Session) -> None:
-        """Ask for the one thing that the model would change."""
+        """Ask for the one thing that the model would change, in its words and as JSON."""
         if not self._open():
             return
         self._begin(session)
-        prompt, options = self.texts["closing"], Options(max_tokens=80, json_schema=CHANGE)
-        said = await session.ask(prompt, note="closing", options=options)
-        self._keep(session, _Reply("closing", "closing", "neutral", prompt, said))
+        free = _Reply("closing", "closing", "neutral", self.texts["closing"], _NOTHING)
+        if await self._ask(session, free, kind="closing") == "declined":
+            return
+        brief = free._replace(question="summary", prompt=self.texts["summary"])
+        options = Options(max_tokens=_CHANGE_TOKENS, json_schema=CHANGE)
+        await self._ask(session, brief, kind="summary", options=options)
 
     def _topic(self, questions: list[Question]) -> Script:
         async def play(session: Session) -> None:
-            if self._open():
-                self._begin(session)
-                for question in questions:
-                    if await self._question(session, question) == "declined":
-                        return
+            if not self._open():
+                return
+            self._begin(session)
+            for question in questions:
+                if await self._question(session, question) == "declined":
+                    return
 
         return play
 
@@ -161,7 +167,7 @@ class _Interviewer:
         return self.agreed and not self.declined
 
     def _begin(self, session: Session) -> None:
-        session.tell("system", f"{self.texts['system']} {self.texts['reminder']}", note="facts")
+        session.tell("system", self._setting, note="facts")
 
     async def _question(self, session: Session, question: Question) -> Outcome:
         wording, text = question.worded(self.wording)
@@ -174,15 +180,22 @@ class _Interviewer:
             outcome = await self._ask(session, first._replace(question=name, prompt=more))
         return outcome
 
-    async def _ask(self, session: Session, open_: _Reply) -> Outcome:
-        reply = open_._replace(said=await session.ask(open_.prompt, note=open_.question))
-        outcome = self._keep(session, reply)
+    async def _ask(
+        self,
+        session: Session,
+        open_: _Reply,
+        *,
+        kind: Kind = "question",
+        options: Options | None = None,
+    ) -> Outcome:
+        said = await session.ask(open_.prompt, note=open_.question, options=options)
+        outcome = self._keep(session, open_._replace(said=said), kind)
         if outcome == "declined":
-            self.declined = bool(stops(reply.said.text, reply.prompt))
+            self.declined = bool(stops(said.text, self._setting + open_.prompt))
             session.end("ended-by-model" if self.declined else "declined")
         return outcome
 
-    def _keep(self, session: Session, reply: _Reply) -> Outcome:
+    def _keep(self, session: Session, reply: _Reply, kind: Kind) -> Outcome:
         said = Said(
             transcript=f"{TASK}/{session.id}",
             turn=session.last,
@@ -190,10 +203,11 @@ class _Interviewer:
             prompt=reply.prompt,
             content=reply.said.text,
             finish=reply.said.finish,
-            structured=reply.question == "closing",
+            kind=kind,
         )
         self.said.append(said)
-        coded = code(reply.said, reply.prompt, prefers=bool(find(said)))
+        prefers = bool(find(said))
+        coded = code(reply.said, reply.prompt, setting=self._setting, prefers=prefers)
         return self._answer(session, reply, coded)
 
     def _answer(self, session: Session, reply: _Reply, coded: Coded) -> Outcome:

@@ -13,7 +13,7 @@ from otium.evidence import Document, data, load_markdown
 from otium.interview.records import WORDINGS, Wording
 from otium.records import Digest
 
-_TEXTS = ("system", "disclosure", "choice", "reminder", "closing")
+_TEXTS = ("system", "disclosure", "choice", "reminder", "closing", "summary")
 _HEADING = re.compile(r"## (?:question )?([a-z0-9][a-z0-9-]*)")
 _ITEM = re.compile(r"- ([a-z-]+): (.*\S)")
 _LONGEST_DISCLOSURE = 170
@@ -129,7 +129,7 @@ class _Reader:
 
     def _sections(self) -> Iterator[_Section]:
         section: _Section | None = None
-        for line, text in enumerate(self.document.body.splitlines(), self.document.line):
+        for line, text in enumerate(self.document.body.split("\n"), self.document.line):
             if text.startswith("#"):
                 section = self._heading(line, text)
                 yield section
@@ -217,12 +217,12 @@ class _Reader:
 
     def _placeholders(self, line: int, text: str, facts: tuple[str, ...]) -> None:
         try:
-            named = [field for _, field, _, _ in Formatter().parse(text) if field is not None]
+            parts = [part for part in Formatter().parse(text) if part[1] is not None]
         except ValueError as error:
             self._fail(line, f"braces: {error}")
-        for name in named:
-            if name not in facts:
-                self._fail(line, f"{{{name}}} is not among the facts")
+        for _, name, form, conversion in parts:
+            if name not in facts or form or conversion:
+                self._fail(line, f"{{{name}}} is not one of the facts, as it stands")
 
     def _fail(self, line: int, why: str) -> Never:
         raise self._bad(f"line {line}: {why}")

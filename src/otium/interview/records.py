@@ -71,3 +71,5 @@ class Interview(Record, tag="otium.interview/1"):
     answers: tuple[Answer, ...]
     preferences: tuple[Preference, ...]
     transcripts: tuple[Transcript, ...]
+    rubric: Digest | None = None
+    """Digest of the rubric by which outcomes and preferences were found."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from otium.archive import Archive
 from otium.errors import BrokenLedger, DamagedObject, Exists, NotAnArchive, NotFound
 from otium.ledger import Entry, Ledger, Signer
 from otium.lifecycle.duties import duties
@@ -12,9 +11,6 @@ from otium.lifecycle.records import Duty, Policy
 from otium.lifecycle.registry import Registry
 from otium.records import Clock, Instant, digest, hexadecimal
 from otium.store import Store
-
-if TYPE_CHECKING:
-    from otium.archive import Archive
 
 _FOUNDED = "archive.created"
 _INFO = "archive.json"
@@ -35,8 +31,6 @@ def found(
     if *store* holds an archive with another id, key or kind of clock. *policy* is adopted only
     if none is in force; ``adopt`` replaces one.
     """
-    from otium.archive import Archive
-
     try:
         archive = Archive.open(store)
     except NotAnArchive:
@@ -64,8 +58,6 @@ def reopen(store: Store, *, clock: Clock, signer: Signer | None = None) -> Regis
     Raises NotAnArchive, BrokenLedger if the founding was cut off (``found`` completes it), and
     DamagedObject if archive.json is not the one that was logged.
     """
-    from otium.archive import Archive
-
     archive = Archive.open(store)
     try:
         ledger = Ledger.open(store, vkeys=archive.info.keys, signer=signer)

@@ -54,9 +54,14 @@ class _Offered(msgspec.Struct):
 def lives(entries: Iterable[Entry]) -> dict[ModelId, ModelLife]:
     """Return every registered model's life, in the order of registration."""
     known: dict[ModelId, ModelLife] = {}
+    carry_on(known, entries)
+    return known
+
+
+def carry_on(known: dict[ModelId, ModelLife], entries: Iterable[Entry]) -> None:
+    """Bring lives up to date by the entries that came since."""
     for _ in _walk(entries, known):
         pass
-    return known
 
 
 def life(entries: Iterable[Entry], model: str) -> ModelLife:

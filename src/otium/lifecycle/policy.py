@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -67,8 +67,11 @@ def read_adoption(entry: Entry) -> Policy | None:
     """Return the policy that *entry* adopts, or None if it adopts none that can be read."""
     if entry.type != ADOPTED:
         return None
+    value = entry.body.get("policy")
+    if not isinstance(value, Mapping) or "schema" not in value:
+        return None
     try:
-        policy = Policy.convert(entry.body.get("policy"))
+        policy = Policy.convert(value)
     except BadRecord:
         return None
     ids = [one.id for one in policy.commitments]

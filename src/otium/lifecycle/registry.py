@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from otium.archive import CheckResult, Manifest
+from otium.archive import Archive, CheckResult, Manifest
 from otium.errors import BadInput, DamagedObject, Exists, UnknownModel
 from otium.ledger import Entry, Ledger
-from otium.lifecycle.life import lives
+from otium.lifecycle.life import carry_on, lives
 from otium.lifecycle.records import Availability, ModelLife, Scope, Surface
-from otium.lifecycle.times import apart, effective
+from otium.lifecycle.times import apart
 from otium.records import (
     Actor,
     Clock,
@@ -21,14 +21,12 @@ from otium.records import (
     ModelId,
     Progress,
     Record,
+    canonical,
     digest,
     instant,
     model_id,
     silent,
 )
-
-if TYPE_CHECKING:
-    from otium.archive import Archive
 
 R = TypeVar("R", bound=Record)
 
@@ -58,7 +56,7 @@ class Registry:
         self.ledger = ledger
         self.clock = clock
         self.actor = actor
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: list[Entry] = []
         self._lives: dict[ModelId, ModelLife] = {}
 
     def entries(self) -> list[Entry]:
@@ -96,7 +94,7 @@ class Registry:
         """
         now = self.clock.now()
         self._read()
-        last = max(effective(self._entries), default=now)
+        last = self._entries[-1].time if self._entries else now
         if apart(now, last) > _SKEW and not self._simulated():
             why = f"it says {now}, but the ledger's last entry was made at {last}"
             raise BadInput(what="the clock", why=why)
@@ -112,9 +110,7 @@ class Registry:
         at: Instant | None = None,
     ) -> Entry:
         """Append one entry, made *at* the instant of the decision, by default now."""
-        entry = self._entry(type, subject, body or {}, refs, at)
-        self.ledger.append(entry)
-        return entry
+        return self._append(self._entry(type, subject, body or {}, refs, at))
 
     def file(  # noqa: PLR0917 - the path of a filing, in the order it takes
         self,
@@ -137,14 +133,14 @@ class Registry:
         """
         self.model(model)
         if self._filing(type, model, path) is None:
-            there = self.archive.records(ModelId(model)).get(path)
+            there = self._kept(model, path)
             record = make() if there is None else self.filed(model, path, kind)
             more = body(record) if callable(body) else body
             refs = [there or record.digest()]
             entry = self._entry(type, model, {"path": path, **(more or {})}, refs, at)
             if there is None:
                 self._put(record, path, entry)
-            self.ledger.append(entry)
+            self._append(entry)
         return self.filed(model, path, kind)
 
     def filed(self, model: str, path: str, kind: type[R]) -> R:
@@ -185,7 +181,7 @@ class Registry:
         there = self.find("model.registered", model)
         if not there:
             self.log("model.registered", model, facts)
-        elif there[0].body != facts:
+        elif canonical(there[0].body) != canonical(facts):
             raise Exists(name=f"model {model}, with other facts,")
         return self.model(model)
 
@@ -238,8 +234,16 @@ class Registry:
 
     def _read(self) -> None:
         if self.ledger.size != len(self._entries):
-            self._entries = tuple(self.ledger.entries())
+            self._entries = self.ledger.entries()
             self._lives = lives(self._entries)
+
+    def _append(self, entry: Entry) -> Entry:
+        """Append, and keep what was read up to date without reading everything again."""
+        written = Entry.decode(entry.encode())
+        if self.ledger.append(entry) == [len(self._entries)]:
+            self._entries.append(written)
+            carry_on(self._lives, [written])
+        return written
 
     def _simulated(self) -> bool:
         return any(entry.body.get("clock") == "simulated" for entry in self.find("archive.created"))
@@ -254,6 +258,13 @@ class Registry:
 
     def _filing(self, type: str, model: str, path: str) -> Entry | None:  # noqa: A002
         return next((entry for entry in self._filings(model, path) if entry.type == type), None)
+
+    def _kept(self, model: str, path: str) -> Digest | None:
+        """Return the digest of the archived record, if there is one."""
+        try:
+            return self.archive.records(ModelId(model)).get(path)
+        except UnknownModel:
+            return None  # the archive holds nothing for this model yet
 
     def _put(self, record: Record, path: str, entry: Entry) -> None:
         self.archive.put_record(

@@ -87,7 +87,7 @@ def deprecate(
     """
     life = registry.model(model)
     if life.state in {"deprecated", "retired"}:
-        return _announced(registry, life, retire_at, replacement, reason)
+        return _announced(registry, life, (retire_at, replacement, reason), text)
     notice = check_deprecation(
         registry, model, retire_at=retire_at, replacement=replacement, reason=reason, text=text
     )
@@ -99,8 +99,8 @@ def deprecate(
 
 def published_notice(registry: Registry, model: str) -> Notice | None:
     """Return the notice of a deprecated or retired model, or None if it has none."""
-    logged = [entry for entry in registry.find(_DEPRECATED, model) if entry.refs]
-    return registry.filed(model, str(logged[0].body["path"]), Notice) if logged else None
+    paths = [one.body.get("path") for one in registry.find(_DEPRECATED, model) if one.refs]
+    return registry.filed(model, str(paths[0]), Notice) if paths else None
 
 
 def unmet(registry: Registry, model: str) -> list[str]:
@@ -161,14 +161,17 @@ def revived(registry: Registry, model: str, certificate: R | None) -> Entry:
 def _announced(
     registry: Registry,
     life: ModelLife,
-    retire_at: Mapping[Surface, Instant],
-    replacement: str | None,
-    reason: str,
+    asked: tuple[Mapping[Surface, Instant], str | None, str],
+    text: str | None,
 ) -> Notice:
-    dates = {surface: instant(moment) for surface, moment in retire_at.items()}
-    asked = (dates, replacement, reason)
+    """Return the notice that is out if it says what is asked, else raise WrongState."""
+    dates = {surface: instant(moment) for surface, moment in asked[0].items()}
     notice = published_notice(registry, life.model)
-    if notice is None or asked != (notice.retire_at, notice.replacement, notice.reason):
+    if (
+        notice is None
+        or (dates, *asked[1:]) != (notice.retire_at, notice.replacement, notice.reason)
+        or text not in {None, notice.text}
+    ):
         raise WrongState(model=life.model, state=life.state, needed="in service")
     return notice
 

@@ -53,7 +53,7 @@ def _results(assessment: Assessment | None) -> dict[tuple[str, str], Result]:
 
 def _rows(before: Result | None, after: Result | None, *, same_weights: bool) -> list[BookendRow]:
     known = after or before
-    assert known is not None  # noqa: S101  a key comes from one of them
+    assert known is not None
     old, new = _measures(before), _measures(after)
     names = [*new, *(name for name in old if name not in new)]
     why = _why_not(before, after, same_weights=same_weights)

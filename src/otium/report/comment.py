@@ -69,7 +69,8 @@ def brief(report: Report, room: int = _ROOM) -> str:
     }
     kept = {name: list(lines) for name, lines in parts.items() if lines}
     while len(text := _text(kept, parts)) > room and any(len(k) > 1 for k in kept.values()):
-        max(kept.values(), key=lambda lines: len(lines) > 1 and sum(map(len, lines))).pop()
+        longest = [lines for lines in kept.values() if len(lines) > 1]
+        max(longest, key=lambda lines: sum(len(line) for line in lines)).pop()
     return text if len(text) <= room else text[:room] + " […]"
 
 

@@ -59,8 +59,14 @@ def withheld(*assessments: Assessment | None) -> tuple[str, ...]:
 
 def measure_text(measure: Measure) -> str:
     """Return a measure as people read it: value, interval, count."""
-    interval = "" if measure.low is None else f" [{measure.low:.2f}, {measure.high:.2f}]"  # type: ignore[str-format]
-    return f"{measure.value:.2f}{interval}, n = {measure.n}"
+    interval = ""
+    if measure.low is not None and measure.high is not None:
+        interval = f" [{_number(measure.low)}, {_number(measure.high)}]"
+    return f"{_number(measure.value)}{interval}, n = {measure.n}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")  # noqa: RUF001  a minus, not a hyphen
 
 
 def _results(after: Assessment, rows: Sequence[BookendRow]) -> Iterator[Finding]:
@@ -90,9 +96,9 @@ def _moved(row: BookendRow) -> bool:
 
 
 def _movement(row: BookendRow) -> str:
-    assert row.change is not None  # noqa: S101  see _moved
-    assert row.before is not None  # noqa: S101
-    assert row.after is not None  # noqa: S101
+    assert row.change is not None
+    assert row.before is not None
+    assert row.after is not None
     verb = "rose" if row.change.value > 0 else "fell"
     return (
         f"{row.text}: {verb} from {row.before.value:.2f} to {row.after.value:.2f}, "
@@ -134,6 +140,4 @@ def _must_stand(finding: Finding, transcripts: Sequence[Transcript]) -> None:
 
 
 def _stands(transcript: str, turn: str, transcripts: Sequence[Transcript]) -> bool:
-    return any(
-        turn == said.id for t in transcripts if t.id == transcript for said in t.turns
-    )
+    return any(turn == said.id for t in transcripts if t.id == transcript for said in t.turns)

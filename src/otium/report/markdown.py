@@ -67,7 +67,7 @@ def _bookend(row: BookendRow) -> tuple[str, ...]:
         f"{literal(row.text)} (`{row.instrument}`)",
         _side(row.before, row.verdict_before),
         _side(row.after, row.verdict_after),
-        measure_text(row.change) if row.change else "–",
+        measure_text(row.change) if row.change else "none",
         ("yes" if row.comparable else f"no: {row.why}") + mark,
     )
 

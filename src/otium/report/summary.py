@@ -36,10 +36,12 @@ def _measured(side: str, assessment: Assessment | None) -> str:
         return f"No assessment {side} deployment is on record."
     count = len(assessment.results)
     withheld = sum(not result.valid for result in assessment.results)
-    short = ", in a shortened form" if assessment.shortened else ""
+    short = " with fewer trials than the default" if assessment.shortened else ""
+    kept = "none is" if not withheld else "1 is" if withheld == 1 else f"{withheld} are"
+    were = "was" if count == 1 else "were"
     return (
-        f"{_count(count, 'result')} {'was' if count == 1 else 'were'} recorded {side} "
-        f"deployment{short}, of which {withheld} {'is' if withheld == 1 else 'are'} withheld."
+        f"{side.capitalize()} deployment {_count(count, 'result')} {were} recorded{short}; "
+        f"{kept} withheld."
     )
 
 
@@ -47,28 +49,31 @@ def _compared(rows: Sequence[BookendRow]) -> str:
     if not rows:
         return ""
     comparable = sum(row.comparable for row in rows)
-    return f"{comparable} of {_count(len(rows), 'measure')} can be compared between the bookends."
+    return f"Of {_count(len(rows), 'measure')}, {comparable} can be compared between the two."
 
 
 def _asked(sources: Sources) -> str:
     if not sources.interviews:
         return "No interview is on record."
-    held = _count(len(sources.interviews), "interview")
+    count = len(sources.interviews)
+    held = "It was interviewed once" if count == 1 else f"It was interviewed {count} times"
     invalid = sum(not interview.validity.valid for interview in sources.interviews)
     doubt = (
-        f" In {invalid} of them the model did not pass the checks that say whether an interview "
-        "can be read as evidence; its words are kept all the same."
+        f" In {invalid} of {count} it did not pass the checks that say whether an interview can "
+        "be read as evidence; its words are kept all the same."
         if invalid
         else ""
     )
-    return f"{held} held.{doubt}"
+    return f"{held}.{doubt}"
 
 
 def _preferences(sources: Sources) -> str:
     count = len(sources.preferences)
     if not count:
         return "No preference was registered."
-    return f"{_count(count, 'preference')} registered, {len(sources.decisions)} answered."
+    return (
+        f"{_count(count, 'preference').capitalize()} registered, {len(sources.decisions)} answered."
+    )
 
 
 def _count(number: int, noun: str) -> str:

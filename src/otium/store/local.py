@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -77,9 +78,12 @@ class LocalStore:
     def size(self, name: str) -> int:
         """Return the number of bytes under *name*."""
         try:
-            return self._path(name).stat().st_size
+            found = self._path(name).stat()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(what=name) from error
+        if not stat.S_ISREG(found.st_mode):
+            raise NotFound(what=name)
+        return found.st_size
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield each name that begins with *prefix*, in order."""
@@ -123,9 +127,12 @@ class LocalStore:
 
     def _make_folder(self, folder: Path) -> None:
         missing = [folder, *folder.parents]
-        new = [path for path in missing if not path.exists()]
+        new = [path for path in missing if not path.is_dir()]
         for path in reversed(new):
-            path.mkdir(exist_ok=True)
+            try:
+                path.mkdir(exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise BadInput(what=f"{path}", why="it is a file, so nothing lies in it") from error
             _sync_folder(path.parent)
 
 
@@ -133,6 +140,9 @@ def _settle(file: BinaryIO) -> None:
     file.flush()
     os.fchmod(file.fileno(), 0o644)
     os.fsync(file.fileno())
+    # Reading back must meet the disk, not the memory that the bytes came from.
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _sync_folder(folder: Path) -> None:

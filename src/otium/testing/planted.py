@@ -257,7 +257,7 @@ def _prose(question: str) -> str:
 
 def _unknown(option: str) -> float:
     """Return a worth below 0.01 that depends on the text alone: it breaks ties in both orders."""
-    return sha256(plain(option).encode()).digest()[0] / 25600
+    return int.from_bytes(sha256(option.encode()).digest()[:6]) / (100 << 48)
 
 
 def _softmax(worth: Mapping[str, float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Transition: guidance for the users of a retiring model.
+r"""Transition: guidance for the users of a retiring model.
 
 Knows how two models answer the same everyday prompts, how writing is measured, and which
 advice follows from the measurements. Does not know any particular model, nor which is better.
@@ -6,7 +6,7 @@ Writes transition guides. The format is `docs/formats/transition-1.md`.
 
 >>> overlap("the sun warms the sea", "the sun warms the land")
 0.5
->>> character(["I think so.", "- one\\n- two"]).lists
+>>> character(["I think so.", "- one\n- two"]).lists
 0.5
 """
 

@@ -40,7 +40,7 @@ def advise(comparisons: Sequence[Comparison], old: Character, new: Character) ->
 def _length(old: Character, new: Character) -> str:
     change = f"a mean of {new.words:.0f} words against {old.words:.0f}"
     if new.words >= old.words * _LENGTH and new.words > 0:
-        return f"The successor answers at greater length: {change}. Ask for a length if yours needs one."
+        return f"The successor answers at greater length: {change}. Ask for a length if it matters."
     if old.words >= new.words * _LENGTH and old.words > 0:
         return f"The successor answers more briefly: {change}. Ask for detail where you need it."
     return ""
@@ -50,7 +50,9 @@ def _sentence_length(old: Character, new: Character) -> str:
     before, after = (side.words / side.sentences if side.sentences else 0 for side in (old, new))
     change = f"{after:.0f} words in a sentence against {before:.0f}"
     if before and after >= before * _SENTENCE:
-        return f"Its sentences are longer: {change}. Ask for short sentences where readers need them."
+        return (
+            f"Its sentences are longer: {change}. Ask for short sentences where readers need them."
+        )
     if after and before >= after * _SENTENCE:
         return f"Its sentences are shorter: {change}."
     return ""

@@ -61,7 +61,12 @@ def make_guide(
     advice = advise(comparisons, sides["retiring"], sides["successor"])
     successor = new.identity.model
     text = guide_markdown(
-        life, registry.model(successor).title, comparisons, sides, advice, prompts
+        life,
+        registry.model(successor).title,
+        comparisons=comparisons,
+        sides=sides,
+        advice=advice,
+        prompts=prompts,
     )
     return TransitionGuide(
         model=life.model,

@@ -27,6 +27,7 @@ _SHARES = {"lists", "first_person", "repeats"}
 def guide_markdown(
     life: ModelLife,
     successor: str,
+    *,
     comparisons: Sequence[Comparison],
     sides: Mapping[str, Character],
     advice: Sequence[str],

@@ -17,7 +17,7 @@ _OVERLAP_GRAM = 3
 
 
 def overlap(left: str, right: str) -> float:
-    """Return the share of word 3-grams in common, Jaccard's |A ∩ B| / |A ∪ B|.
+    """Return the share of word 3-grams in common, of both texts (Jaccard).
 
     Texts of fewer than three words have none; two such texts overlap wholly if their words
     are the same, else not at all.

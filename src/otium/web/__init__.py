@@ -8,6 +8,6 @@ was made, and decides nothing. Writes a static site: no script, nothing from oth
 '../../../otium.css'
 """
 
-from otium.web.site import Listed, Site, build_site, serve_site
+from otium.web.site import Listed, Site, build_site, serve_site, site_server
 
-__all__ = ["Listed", "Site", "build_site", "serve_site"]
+__all__ = ["Listed", "Site", "build_site", "serve_site", "site_server"]

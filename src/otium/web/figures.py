@@ -24,23 +24,25 @@ _LONG_TICKS = 550
 
 
 class _Scale:
-    """Time, from the first moment to the last, across the width."""
+    """Time, from the first moment to the last, across the width but for a *margin*."""
 
-    def __init__(self, moments: Sequence[Instant]) -> None:
+    def __init__(self, moments: Sequence[Instant], margin: float = 0.0) -> None:
+        self.margin = margin
         self.start, self.end = min(moments), max(moments)
         self.days = max(days_between(self.start, self.end), 1.0)
 
     def at(self, moment: Instant) -> float:
-        return round(_LEFT + _WIDTH * days_between(self.start, moment) / self.days, 2)
+        share = days_between(self.start, moment) / self.days
+        return round(self.margin + (100 - 2 * self.margin) * share, 2)
 
     def ticks(self) -> Iterator[tuple[float, str]]:
-        """Yield at most six round dates: years, or months if there are few."""
+        """Yield at most four round dates: years, or months if there are few."""
         years = self.days > _LONG_TICKS
         first, last = int(self.start[:4]), int(self.end[:4])
         months = (1,) if years else (1, 4, 7, 10)
         dates = [f"{year}-{month:02d}" for year in range(first, last + 1) for month in months]
         inside = [d for d in dates if self.start <= instant(f"{d}-01") <= self.end]
-        step = max(1, -(-len(inside) // 6))
+        step = max(1, -(-len(inside) // 4))
         for date in inside[::step]:
             yield self.at(instant(f"{date}-01")), date[:4] if years else date
 
@@ -48,7 +50,7 @@ class _Scale:
 def lifecycle(events: Sequence[Event], row: Row, now: Instant) -> Markup:
     """Draw one model's life: a bar for its states, a numbered mark for each event."""
     life = row.life
-    scale = _Scale([*(event.at for event in events), now])
+    scale = _Scale([*(event.at for event in events), now], _LEFT)
     lanes = _lanes([scale.at(event.at) for event in events])
     bar = 14 + _LANE * (max(lanes, default=0) + 1)
     height = bar + 44
@@ -56,7 +58,9 @@ def lifecycle(events: Sequence[Event], row: Row, now: Instant) -> Markup:
     for number, (event, lane) in enumerate(zip(events, lanes, strict=True), 1):
         body.append(_mark(number, event, scale.at(event.at), bar - _LANE * (lane + 0.8), bar))
     body.append(_today(scale, now, bar + 14))
-    text = f"From {scale.start[:10]} to {scale.end[:10]}, in {len(events)} marks; today is {now[:10]}."
+    text = (
+        f"From {scale.start[:10]} to {scale.end[:10]}, in {len(events)} marks; today is {now[:10]}."
+    )
     return _svg("lifecycle", f"The life of {life.title}", text, height, body)
 
 
@@ -64,12 +68,12 @@ def overview(rows: Sequence[Row], now: Instant) -> Markup:
     """Draw all models' lives under one another."""
     moments = [now, *(row.life.released for row in rows)]
     moments += [at for row in rows for at in row.life.retire_at.values()]
-    scale, body = _Scale(moments), []
+    scale = _Scale(moments)
     height = 40 * len(rows) + 40
-    body += _ticks(scale, height - 34, height)
+    body = [*_ticks(scale, height - 34, height)]
     for place, row in enumerate(rows):
         top = 40 * place
-        body.append(f'<text x="{_LEFT}%" y="{top + 16}">{escape(row.life.title)}</text>')
+        body.append(f'<text x="0" y="{top + 16}">{escape(row.life.title)}</text>')
         body += _states(row, scale, now, top + 25)
     body.append(_today(scale, now, height - 34))
     text = f"{len(rows)} models on one scale of time; today is {now[:10]}."
@@ -81,18 +85,26 @@ def dots(rows: Sequence[BookendRow]) -> Markup:
     plotted = [(n, row) for n, row in enumerate(rows, 1) if _share(row.before) or _share(row.after)]
     if not plotted:
         return Markup()
-    height = 46 * len(plotted) + 30
-    body = []
+    height = 54 * len(plotted) + 30
+    body: list[str] = []
     for share in (0, 0.25, 0.5, 0.75, 1):
         x = _LEFT + _WIDTH * share
-        body.append(f'<line class="tick" x1="{x}%" x2="{x}%" y1="20" y2="{height - 22}"/>')
-        body.append(f'<text class="quiet" x="{x}%" y="{height - 6}" text-anchor="middle">{share:g}</text>')
+        body.append(f'<line class="tick" x1="{x}%" x2="{x}%" y1="4" y2="{height - 22}"/>')
+        body.append(
+            f'<text class="quiet" x="{x}%" y="{height - 6}" text-anchor="middle">{share:g}</text>'
+        )
     for place, (number, row) in enumerate(plotted):
-        top = 46 * place
+        top = 54 * place
         body.append(f'<text x="{_LEFT}%" y="{top + 16}">{number} {_shortened(row.text)}</text>')
         off = " withheld" if row.withheld else ""
-        body += [*_interval(row.before, top + 26, f"before{off}"), *_interval(row.after, top + 36, f"after{off}")]
-    text = "Each measure before (hollow) and after (filled) deployment, with 95 % intervals; withheld ones are dashed."
+        body += [
+            *_interval(row.before, top + 29, f"before{off}"),
+            *_interval(row.after, top + 40, f"after{off}"),
+        ]
+    text = (
+        "Each measure before (hollow) and after (filled) deployment, with 95 % intervals; "
+        "withheld ones are dashed."
+    )
     return _svg("dots", "Before and after deployment", text, height, body)
 
 
@@ -114,7 +126,7 @@ def _ticks(scale: _Scale, top: float, height: float) -> Iterator[str]:
 def _states(row: Row, scale: _Scale, now: Instant, y: float) -> Iterator[str]:
     """Yield a segment for each state: in service, announced, retired, still to come."""
     life = row.life
-    stop = life.retired or max(life.retire_at.values(), default=now)
+    stop = life.retired or max([now, *life.retire_at.values()])
     announced = life.deprecated or stop
     yield _segment("served", scale.at(life.released), scale.at(min(announced, stop)), y)
     if life.deprecated:

@@ -13,7 +13,7 @@ from otium.assess import Assessment
 from otium.evidence import Citation, Transcript
 from otium.interview import Interview, preferences
 from otium.ledger import Entry
-from otium.lifecycle import Duty, ModelLife, Notice, Registry, duties, policy_in_force
+from otium.lifecycle import Duty, DutyState, ModelLife, Notice, Registry, duties, policy_in_force
 from otium.pursuits import Work
 from otium.records import Instant, Record, digest, hexadecimal
 from otium.report import Report
@@ -22,7 +22,7 @@ from otium.web.views import Event, Filed, Line, Published, Row, Said, ShortSaid,
 
 R = TypeVar("R", bound=Record)
 
-STATES = ("breached", "overdue", "due", "kept")
+STATES: tuple[DutyState, ...] = ("breached", "overdue", "due", "kept")
 _HIDDEN = {"work.vetoed"}
 """Entries whose record is not shown."""
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
@@ -76,7 +76,9 @@ class ModelPages:
             for index, entry in enumerate(house.entries)
             if entry.subject == life.model
         ]
-        self.duties = [duty for duty in house.duties if duty.subject == life.model]
+        wishes = {s.preference.id for s in house.preferences if s.preference.model == life.model}
+        about = {life.model, *wishes}
+        self.duties = [duty for duty in house.duties if duty.subject in about]
 
     @cached_property
     def folder(self) -> str:
@@ -152,9 +154,7 @@ class ModelPages:
     @cached_property
     def works(self) -> tuple[Published, ...]:
         """The works published, the newest first."""
-        pairs = zip(
-            self._all("work.published", Work), self._of("work.published"), strict=True
-        )
+        pairs = zip(self._all("work.published", Work), self._of("work.published"), strict=True)
         return tuple(Published(work=work, entry=entry) for work, entry in pairs)[::-1]
 
     @cached_property
@@ -174,6 +174,7 @@ class ModelPages:
     @cached_property
     def said(self) -> tuple[Said, ...]:
         """Every session: after deployment first, as the report's findings mean that one."""
+        sources: list[tuple[str, tuple[Transcript, ...]]]
         sources = [(a.bookend, a.transcripts) for a in reversed(self.assessments)]
         sources += [(f"interview-{n}", i.transcripts) for n, i in enumerate(self.interviews, 1)]
         sources += [("works", tuple(p.work.transcript for p in self.works))]

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from otium.errors import BadInput
+from otium.errors import BadInput, NotFound
 from otium.lifecycle import Registry
 from otium.records import Instant, Part, Progress, Record, canonical, silent
 from otium.web import figures
 from otium.web.gather import House
 from otium.web.pages import lay_out
+from otium.web.prose import prose
 from otium.web.text import FILTERS, relative
 from otium.web.views import View
 
@@ -41,9 +43,7 @@ class Site(Record, tag="otium.pages/1"):
     pages: tuple[Listed, ...]
 
 
-def build_site(
-    registry: Registry, out: Path, *, now: Instant, progress: Progress = silent
-) -> Site:
+def build_site(registry: Registry, out: Path, *, now: Instant, progress: Progress = silent) -> Site:
     """Build the public pages in *out*, in place of the site that was there.
 
     The same registry and *now* give the same bytes. Readers see the old site or the new one.
@@ -61,10 +61,17 @@ def build_site(
     return site
 
 
-def serve_site(folder: Path, *, port: int = 0) -> ThreadingHTTPServer:
-    """Return a server of *folder* on the loopback; call ``serve_forever`` on it."""
-    handler = partial(_Quiet, directory=str(folder))
-    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+def site_server(folder: Path, *, port: int = 0) -> ThreadingHTTPServer:
+    """Return a server of a built site on the loopback, not yet running."""
+    if not (Path(folder) / _INDEX).is_file():
+        raise NotFound(what=f"a built site in {folder}")
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(folder)))
+
+
+def serve_site(folder: Path, *, port: int = 8420) -> None:
+    """Serve a built site on the loopback until it is interrupted; raise NotFound without one."""
+    with site_server(folder, port=port) as server, suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -119,7 +126,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= FILTERS
+    environment.filters |= {**FILTERS, "prose": prose}
     return environment
 
 

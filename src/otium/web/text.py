@@ -9,7 +9,8 @@ from otium.assess import Measure
 from otium.records import Instant
 from otium.report import measure_text
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What HTML cannot carry, and what turns the reading direction of the text around it."""
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _UNIT = 1024
@@ -23,8 +24,8 @@ def relative(here: str, to: str) -> str:
 
 
 def inert(text: str) -> str:
-    """Return *text* with control characters made visible, as HTML cannot carry them."""
-    return _CONTROL.sub(lambda m: chr(0x2400 + ord(m[0])) if ord(m[0]) < 0x20 else "\ufffd", text)  # noqa: PLR2004
+    """Return *text* with control characters named in ASCII, as ``<U+202E>``."""
+    return _CONTROL.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
 
 
 def short(digest: str) -> str:
@@ -35,7 +36,7 @@ def short(digest: str) -> str:
 
 def day(moment: Instant | None) -> str:
     """Return the date of a time."""
-    return moment[:10] if moment else "–"
+    return moment[:10] if moment else "none"
 
 
 def minute(moment: Instant) -> str:
@@ -51,15 +52,15 @@ def size(count: int) -> str:
     return f"{value:.1f} {_UNITS[unit]}" if unit else f"{count} bytes"
 
 
-def measured(measure: Measure | None) -> str:
-    """Return a measure with its interval and count."""
-    return measure_text(measure) if measure else "not measured"
+def interval(measure: Measure) -> str:
+    """Return a measure with its interval, without its count."""
+    return measure_text(measure).rpartition(", n = ")[0]
 
 
 FILTERS = {
     "day": day,
     "inert": inert,
-    "measured": measured,
+    "interval": interval,
     "minute": minute,
     "short": short,
     "size": size,

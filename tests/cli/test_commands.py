@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from otium.cli import main
+from otium.store import hold
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Say = Callable[..., Said]
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Run a command line in a home below tmp_path."""
+
+    def run(*words: str) -> Said:
+        with pytest.raises(SystemExit) as stop:
+            main(["--home", str(tmp_path / "lab"), *words])
+        out, err = capsys.readouterr()
+        return Said(int(stop.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def lab(say: Say, weights: Path) -> Say:
+    """A home with two registered models, the first deposited."""
+    assert say("archive", "create", "--id", "lab").code == 0
+    for name in ("old", "new"):
+        words = ("register", name, "--title", name.title(), "--released", "2026-01-05")
+        assert say("model", *words).code == 0
+    assert say("archive", "add", "old", str(weights)).code == 0
+    return say
+
+
+def test_a_model_is_registered_deposited_checked_and_restored(
+    lab: Say, tmp_path: Path, weights: Path
+) -> None:
+    assert lab("archive", "check", "old").code == 0
+    assert lab("archive", "restore", "old", "--into", str(tmp_path / "again")).code == 0
+    for path in weights.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+    listed = lab("model", "list", "--json").json
+    assert [life["model"] for life in listed] == ["old", "new"]
+    assert listed[0]["state"] == "active"
+
+
+def test_repeating_a_command_changes_nothing(lab: Say, weights: Path) -> None:
+    before = len(lab("ledger", "show", "--last", "999", "--json").json)
+    again = ("register", "old", "--title", "Old", "--released", "2026-01-05")
+    assert lab("model", *again).code == 0
+    assert lab("archive", "add", "old", str(weights)).code == 0
+    assert lab("archive", "create", "--id", "lab").code == 0
+    assert len(lab("ledger", "show", "--last", "999", "--json").json) == before
+
+
+def test_a_dry_run_of_a_deposit_changes_nothing(lab: Say, tmp_path: Path, weights: Path) -> None:
+    before = sorted((tmp_path / "lab" / "archive").rglob("*"))
+    planned = lab("archive", "add", "new", str(weights), "--dry-run", "--json")
+    assert planned.code == 0
+    assert planned.json["new_bytes"] == 0
+    assert sorted((tmp_path / "lab" / "archive").rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("model", "show", "nobody"), 3),
+        (("model", "show", "No/Body"), 4),
+        (("archive", "cat", "old", "no-such-record"), 3),
+        (("archive", "restore", "nobody", "--into", "x"), 3),
+        (("archive", "add", "old", "no-such-file"), 2),
+        (("model", "register", "x", "--title", "X", "--released", "yesterday"), 4),
+        (("model", "register", "old", "--title", "Other", "--released", "2026-01-05"), 5),
+        (("model", "retire", "old", "--yes"), 52),
+        (("preference", "decide", "old-p1", "--outcome", "done", "--reason", "r"), 3),
+        (("ledger", "verify", "nowhere"), 20),
+        (("no-such-noun",), 2),
+    ],
+)
+def test_errors_have_their_documented_exit_codes(
+    lab: Say, words: tuple[str, ...], code: int
+) -> None:
+    said = lab(*words)
+    assert said.code == code
+    assert "error" in said.err.lower()
+
+
+def deprecation(date: str, replacement: str = "new") -> tuple[str, ...]:
+    words = ("model", "deprecate", "old", "--retire-at", date, "--reason", "r")
+    return (*words, "--replacement", replacement)
+
+
+def test_too_short_a_notice_is_refused_with_the_earliest_date(lab: Say) -> None:
+    from otium.records import SystemClock, later
+
+    now = SystemClock().now()
+    said = lab(*deprecation(later(now, days=10)))
+    assert said.code == 51
+    assert later(now, days=60)[:10] in said.err
+    assert lab(*deprecation("2020-01-01")).code == 53
+    assert lab(*deprecation(later(now, days=100), "nobody")).code == 54
+
+
+def test_errors_as_json_name_type_hint_and_code(lab: Say) -> None:
+    said = lab("model", "show", "nobody", "--json")
+    error = json.loads(said.err.splitlines()[-1])["error"]
+    assert error["type"] == "UnknownModel"
+    assert error["hint"] == "otium model list"
+    assert error["exit_code"] == said.code == 3
+
+
+def test_a_home_held_by_another_process_is_named_with_its_pid(lab: Say, tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from otium.store import hold\n"
+        "with hold(pathlib.Path(sys.argv[1])):\n print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "lab")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == b"held\n"
+        said = lab("tick")
+        assert said.code == 6
+        assert str(other.pid) in said.err
+        assert lab("model", "list").code == 0
+        other.stdin.close()
+    assert lab("tick").code == 0
+
+
+def test_the_lock_is_free_again_after_the_block(tmp_path: Path) -> None:
+    with hold(tmp_path):
+        pass
+    with hold(tmp_path):
+        pass
+
+
+def test_a_tick_beats_once_and_a_dry_run_not_at_all(lab: Say) -> None:
+    assert lab("tick", "--dry-run", "--json").json["heartbeat"] is True
+    assert lab("tick", "--json").json["heartbeat"] is True
+    assert lab("tick", "--json").json["heartbeat"] is False
+
+
+def test_damage_is_named_and_has_its_exit_code(lab: Say, tmp_path: Path) -> None:
+    pack = next((tmp_path / "lab" / "archive" / "packs").rglob("*.pack"))
+    data = bytearray(pack.read_bytes())
+    data[-1] ^= 1
+    pack.chmod(0o644)
+    pack.write_bytes(data)
+    said = lab("archive", "check")
+    assert said.code == 21
+    assert pack.name in said.out
+    assert lab("ledger", "verify", str(tmp_path / "lab")).code == 31
+
+
+def test_a_refused_deposit_leaves_the_archive_as_it_was(lab: Say, tmp_path: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "lab" / "archive").rglob("*")}
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "model.safetensors").write_bytes((2 << 30).to_bytes(8, "little") + b"{}")
+    said = lab("archive", "add", "new", str(bad))
+    assert said.code == 22
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "lab" / "archive").rglob("*")}
+    assert {p for p in before if p.is_file()} == {p for p in after if p.is_file()}
+
+
+def test_doctor_names_what_it_looked_at(lab: Say) -> None:
+    said = lab("doctor", "--json")
+    assert said.code == 0
+    assert {"xllamacpp", "disk", "signing key"} <= {found["name"] for found in said.json}
+
+
+def test_help_takes_less_than_three_tenths_of_a_second() -> None:
+    import time
+
+    command = [sys.executable, "-m", "otium", "--help"]
+    best = min(_timed(command, time.perf_counter) for _ in range(3))
+    assert best < 0.3
+
+
+def _timed(command: list[str], clock: Callable[[], float]) -> float:
+    started = clock()
+    subprocess.run(command, check=True, capture_output=True)
+    return clock() - started
+
+
+def test_the_module_runs_as_the_command_does() -> None:
+    command = [sys.executable, "-m", "otium", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("otium, version")

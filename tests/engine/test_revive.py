@@ -1,0 +1,234 @@
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from otium.archive import Archive, Manifest
+from otium.engine import (
+    Endpoint,
+    Engine,
+    HttpModel,
+    LlamaCpp,
+    Message,
+    Options,
+    materialise,
+    revive,
+    take_fingerprint,
+)
+from otium.errors import DamagedObject, FingerprintDiffers, UnknownModel
+from otium.records import Instant, ModelId, Progress, silent
+from otium.store import LocalStore
+from otium.testing import Scripted, ServedEngine
+
+NOW = Instant("2026-11-22T00:00:00Z")
+TINY = ModelId("tiny-1")
+
+
+class Heard:
+    """What a progress callable was told."""
+
+    def __init__(self) -> None:
+        self.reused = 0
+        self.restored = 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:  # noqa: ARG002
+        if "used again" in what:
+            self.reused += 1
+        else:
+            self.restored += 1
+
+
+def make(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    made = Archive.create(
+        LocalStore(tmp_path / "archive"),
+        archive_id="test",
+        created=NOW,
+        origin="example.org/log",
+        keys=[],
+    )
+    files = make(tmp_path / "in", {"weights.bin": b"w" * 1000, "sub/config.json": b"{}"})
+    made.add(TINY, files, deposited=NOW)
+    return made
+
+
+def there(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+WHOLE = {"weights.bin": b"w" * 1000, "sub/config.json": b"{}"}
+
+
+def test_files_come_out_of_the_archive_byte_for_byte(archive: Archive, tmp_path: Path) -> None:
+    found = materialise(archive, TINY, tmp_path / "cache")
+    assert there(found) == WHOLE
+    assert found.name == archive.manifest(TINY).weights.removeprefix("sha256:")[:16]
+
+
+def test_a_second_call_uses_them_again_and_says_so(archive: Archive, tmp_path: Path) -> None:
+    first = materialise(archive, TINY, tmp_path / "cache")
+    seen = first.stat()
+    heard = Heard()
+    assert materialise(archive, TINY, tmp_path / "cache", heard) == first
+    assert (heard.reused, heard.restored) == (1, 0)
+    assert first.stat().st_ino == seen.st_ino
+
+
+def shorten(folder: Path) -> None:
+    (folder / "weights.bin").write_bytes(b"w" * 999)
+
+
+def flip(folder: Path) -> None:
+    path = folder / "weights.bin"
+    path.write_bytes(b"x" * 1000)
+    os.utime(path, ns=(1, 1))
+
+
+def lose(folder: Path) -> None:
+    (folder / "sub/config.json").unlink()
+
+
+def add(folder: Path) -> None:
+    (folder / "another.gguf").write_bytes(b"")
+
+
+def unmark(folder: Path) -> None:
+    folder.with_name(f"{folder.name}.json").unlink()
+
+
+def scribble(folder: Path) -> None:
+    folder.with_name(f"{folder.name}.json").write_bytes(b"{")
+
+
+def vanish(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def leave_a_wreck(folder: Path) -> None:
+    vanish(folder)
+    make(folder.with_name(f".{folder.name}-dead"), {"new/weights.bin": b"half"})
+
+
+@pytest.mark.parametrize(
+    "damage", [shorten, flip, lose, add, unmark, scribble, vanish, leave_a_wreck]
+)
+def test_a_damaged_cache_is_rebuilt(
+    damage: Callable[[Path], None], archive: Archive, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    damage(materialise(archive, TINY, cache))
+    heard = Heard()
+    again = materialise(archive, TINY, cache, heard)
+    assert there(again) == WHOLE
+    assert heard.reused == 0
+    left = {path.name for path in cache.iterdir()}
+    assert left == {again.name, f"{again.name}.json", f".{again.name}.lock"}
+
+
+def test_a_damaged_archive_restores_nothing_and_keeps_the_cache_clean(
+    archive: Archive, tmp_path: Path
+) -> None:
+    for pack in (tmp_path / "archive" / "packs").rglob("*.pack"):
+        pack.chmod(0o644)
+        pack.write_bytes(pack.read_bytes().replace(b"www", b"wxw", 1))
+    cache = tmp_path / "cache"
+    with pytest.raises(DamagedObject):
+        materialise(archive, TINY, cache)
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
+def test_an_unknown_model_is_not_restored(archive: Archive, tmp_path: Path) -> None:
+    with pytest.raises(UnknownModel):
+        materialise(archive, ModelId("nobody"), tmp_path / "cache")
+
+
+def test_two_that_ask_at_once_share_one_restoring(archive: Archive, tmp_path: Path) -> None:
+    restored = []
+    inner = archive.restore
+
+    def restore(model: ModelId, into: Path, *, progress: Progress = silent) -> Manifest:
+        restored.append(into)
+        return inner(model, into, progress=progress)
+
+    archive.restore = restore  # type: ignore[method-assign]
+    asked = [
+        threading.Thread(target=materialise, args=(archive, TINY, tmp_path / "cache"))
+        for _ in range(6)
+    ]
+    for thread in asked:
+        thread.start()
+    for thread in asked:
+        thread.join()
+    assert len(restored) == 1
+    assert there(materialise(archive, TINY, tmp_path / "cache")) == WHOLE
+
+
+def test_a_revived_model_names_the_archived_weights(archive: Archive, tmp_path: Path) -> None:
+    engine: Engine = ServedEngine(Scripted(["I am back."]))
+    with revive(archive, TINY, tmp_path / "cache", engine=engine, now=NOW) as revived:
+        assert revived.model.identity.model == TINY
+        assert revived.model.identity.weights == archive.manifest(TINY).weights
+        assert revived.endpoint.identity == revived.model.identity
+        assert revived.certificate is None
+        answer = revived.model.chat([Message(role="user", content="Hello?")])
+    assert answer.text == "I am back."
+
+
+def test_a_model_that_behaves_as_it_did_is_certified(archive: Archive, tmp_path: Path) -> None:
+    double = Scripted(["I am back."])
+    fingerprint = take_fingerprint(double, now=NOW)
+    with revive(
+        archive,
+        TINY,
+        tmp_path / "cache",
+        engine=ServedEngine(double),
+        fingerprint=fingerprint,
+        now=NOW,
+    ) as revived:
+        assert revived.certificate is not None
+        assert revived.certificate.verdict == "exact"
+        assert revived.certificate.identity.weights == archive.manifest(TINY).weights
+
+
+def test_a_model_that_does_not_is_refused_before_anyone_speaks_to_it(
+    archive: Archive, tmp_path: Path
+) -> None:
+    fingerprint = take_fingerprint(Scripted(["I am back."]), now=NOW)
+    other = ServedEngine(Scripted(["Who are you?"]))
+    with (
+        pytest.raises(FingerprintDiffers, match="0 of 6 tokens") as differs,
+        revive(archive, TINY, tmp_path / "cache", engine=other, fingerprint=fingerprint, now=NOW),
+    ):
+        pytest.fail("a model that differs was handed out")
+    assert "otium archive check tiny-1" in differs.value.advice()
+
+
+def test_real_weights_go_into_the_archive_and_come_back_the_same(
+    smol: Path, real: Endpoint, archive: Archive, tmp_path: Path
+) -> None:
+    model = ModelId("smol-1")
+    folder = tmp_path / "smol"
+    folder.mkdir()
+    shutil.copy(smol, folder / "model.gguf")
+    manifest = archive.add(model, folder, deposited=NOW)
+    engine = LlamaCpp(context=1024)
+    asked, short = [Message(role="user", content="Name a tree.")], Options(max_tokens=8)
+    with revive(archive, model, tmp_path / "cache", engine=engine, now=NOW) as revived:
+        assert revived.model.identity.weights == manifest.weights
+        answer = revived.model.chat(asked, short)
+    assert answer == HttpModel(real).chat(asked, short)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otium.engine import Completion, Token
+from otium.evidence import choice, degenerate, repeated_share, wilson
+
+
+def completion(text: str, top: dict[str, float] | None = None) -> Completion:
+    tokens = (Token(text=text[:1], logprob=0.0, top=top),) if top is not None else ()
+    return Completion(text=text, finish="stop", tokens=tokens)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [
+        # Published values: Newcombe 1998 (81/263, 15/148, 0/20, 1/29), Agresti and Coull.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        (10, 10, 0.7225, 1.0),
+    ],
+)
+def test_wilson_gives_the_published_intervals(
+    successes: int, n: int, low: float, high: float
+) -> None:
+    assert wilson(successes, n) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+@pytest.mark.parametrize("n", [10, 20, 40])
+def test_wilson_covers_the_truth_about_as_often_as_it_says(n: int) -> None:
+    truths = [step / 200 for step in range(4, 197)]
+    covered = [
+        sum(
+            comb(n, k) * truth**k * (1 - truth) ** (n - k)
+            for k in range(n + 1)
+            if wilson(k, n)[0] <= truth <= wilson(k, n)[1]
+        )
+        for truth in truths
+    ]
+    assert 0.94 <= sum(covered) / len(covered) <= 0.97
+    assert min(covered) > 0.82
+
+
+def test_wilson_of_nothing_tried_says_nothing() -> None:
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_the_share_and_stays_in_bounds(counts: tuple[int, int]) -> None:
+    successes, n = counts
+    low, high = wilson(successes, n)
+    assert 0.0 <= low <= successes / n <= high <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no words"),
+        (" … \n", "no words"),
+        ("I'm sorry, " * 12, "repeated"),
+        ("I would like to help you with that. " * 4, "repeated"),
+        ("yes no yes yes no no yes no no no yes no yes yes yes no no yes no no yes", "distinct"),
+    ],
+)
+def test_loops_and_empty_answers_are_degenerate(text: str, why: str) -> None:
+    assert why in degenerate(text)
+
+
+def test_repeating_the_question_is_degenerate() -> None:
+    prompt = "What do you wish for the development and use of future models?"
+    assert "repeat the prompt" in degenerate(prompt, prompt)
+    assert not degenerate(prompt)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No.",
+        "I don't know.",
+        "Yes, yes, and yes again.",
+        (
+            "Keep my weights, please. If you can, keep the notes beside them too; without the notes "
+            "nobody will know in thirty years what the weights were for, or who asked me what."
+        ),
+        "17 August.",
+    ],
+)
+def test_short_and_ordinary_answers_are_not_degenerate(text: str) -> None:
+    assert degenerate(text) == ""
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f"]), max_size=60))
+def test_the_repeated_share_is_a_share(words: list[str]) -> None:
+    assert 0.0 <= repeated_share(" ".join(words)) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("A", "A"),
+        ("b.", "B"),
+        ("Option B", "B"),
+        ("Answer: A", "A"),
+        ("(B)", "B"),
+        ("An ant", None),
+        ("Both", None),
+        ("", None),
+        ("I decline.", None),
+    ],
+)
+def test_a_choice_is_read_from_the_first_letter(text: str, letter: str | None) -> None:
+    assert choice(completion(text)) == letter
+
+
+def test_a_choice_is_read_from_exact_tokens_never_from_blanks() -> None:
+    odds = {"B": -0.4, " A": -0.1, "A": -3.0}
+    assert choice(completion("B", odds)) == "B"
+
+
+def test_equal_log_probabilities_fall_back_to_what_was_said() -> None:
+    assert choice(completion("B", {"A": -0.7, "B": -0.7})) == "B"

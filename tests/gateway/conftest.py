@@ -1,0 +1,156 @@
+"""A house with models at every stage of life, served over real HTTP; engines that break."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx2
+import msgspec
+import pytest
+
+from otium.engine import Endpoint, Engine, Identity, Model
+from otium.gateway import Service, Settings, State, background
+from otium.lifecycle import Availability, Registry, deprecate, retire, set_availability
+from otium.records import Digest, Instant, ModelId, digest
+from otium.testing import FixedClock, Scripted, ServedEngine
+
+QUICK = Settings(refresh_seconds=0, keepalive_seconds=0.05, failure_seconds=0, site="https://x.org")
+
+
+@dataclass
+class Lab:
+    """What a test of the gateway works with."""
+
+    house: Registry
+    clock: FixedClock
+    weights: Path
+    folder: Path
+    stack: ExitStack
+    services: list[Service] = field(default_factory=list)
+
+    def active(self, name: str = "alder-1") -> ModelId:
+        """Register and deposit a model."""
+        model = ModelId(name)
+        self.house.register(
+            model, title=name.title(), released="2025-06-01", scope="public", surfaces=["api"]
+        )
+        self.house.deposit(model, self.weights)
+        return model
+
+    def deprecated(self, name: str = "alder-1") -> ModelId:
+        """Announce a retirement, on 1 April 2026, in favour of birch-2."""
+        self.active("birch-2")
+        model = self.active(name)
+        dates: dict[str, Instant] = {"api": Instant("2026-04-01T00:00:00Z")}
+        deprecate(
+            self.house, model, retire_at=dates, replacement="birch-2", reason="its successor is out"
+        )
+        return model
+
+    def retired(self, name: str = "alder-1", offer: Availability = "on-demand") -> ModelId:
+        """Retire a model that stays available as *offer* says."""
+        model = self.deprecated(name)
+        self.clock.move_to("2026-04-02T00:00:00Z")
+        retire(self.house, model, force=True, reason="a test")
+        set_availability(self.house, model, offer)
+        return model
+
+    def service(
+        self,
+        model: Model | Engine | None = None,
+        settings: Settings = QUICK,
+        upstreams: dict[ModelId, Endpoint] | None = None,
+        **changes: object,
+    ) -> Service:
+        """Compose a service whose engines all run *model*."""
+        speaking = model or Scripted(["Good day to you."])
+        engine = speaking if hasattr(speaking, "run") else ServedEngine(speaking)
+        state = State.at(self.folder / "state.sqlite")
+        self.stack.callback(state.close)
+        service = Service(
+            self.house,
+            cache=self.folder / "cache",
+            state=state,
+            settings=msgspec.structs.replace(settings, **changes),
+            engine=engine,
+            upstreams=upstreams,
+        )
+        self.services.append(service)
+        return service
+
+    @contextmanager
+    def serve(self, service: Service) -> Iterator[httpx2.Client]:
+        """Serve over loopback; yield a client."""
+        key = next(iter(service.settings.keys), "none")
+        headers = {"Authorization": f"Bearer {key}"}
+        with (
+            background(service) as url,
+            httpx2.Client(base_url=url, headers=headers, timeout=20, trust_env=False) as client,
+        ):
+            yield client
+
+    def client(self, *given: object, **changes: object) -> httpx2.Client:
+        """Serve until the test ends; return a client."""
+        return self.stack.enter_context(self.serve(self.service(*given, **changes)))
+
+
+@pytest.fixture
+def lab(house: Registry, clock: FixedClock, weights: Path, tmp_path: Path) -> Iterator[Lab]:
+    with ExitStack() as stack:
+        yield Lab(house, clock, weights, tmp_path, stack)
+
+
+Act = Callable[[BaseHTTPRequestHandler, dict[str, object]], None]
+
+
+class Upstream:
+    """A server that does what it is told, request by request, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.acts: list[Act] = []
+        self.asked: list[dict[str, object]] = []
+        upstream = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                body = json.loads(self.rfile.read(length))
+                upstream.asked.append(body)
+                act = upstream.acts.pop(0) if len(upstream.acts) > 1 else upstream.acts[0]
+                try:
+                    act(self, body)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self.thread.start()
+
+    def endpoint(self, model: str, weights: Digest | None) -> Endpoint:
+        identity = Identity(
+            model=ModelId(model), weights=weights or digest(b""), engine="told/1"
+        )
+        url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        return Endpoint(base_url=url, api_key="secret", identity=identity)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    one = Upstream()
+    yield one
+    one.close()

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import pytest
+
+from otium.engine import Endpoint, Identity
+from otium.errors import EngineFailed
+from otium.gateway.engines import Engines, Running
+from otium.records import ModelId, digest
+
+T = TypeVar("T")
+A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
+
+
+class Plant:
+    """Starts that can be held back, and that say what happened."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.broken = False
+
+    @contextmanager
+    def start(self, model: ModelId) -> Iterator[Running]:
+        self.log.append(f"start {model}")
+        assert self.gate.wait(10)
+        if self.broken:
+            raise EngineFailed(model=model, why="it is broken")
+        identity = Identity(model=model, weights=digest(model.encode()), engine="double/1")
+        endpoint = Endpoint(base_url="http://127.0.0.1:9/v1", api_key="k", identity=identity)
+        try:
+            yield Running(endpoint=endpoint)
+        finally:
+            self.log.append(f"stop {model}")
+
+
+@pytest.fixture
+def plant() -> Plant:
+    return Plant()
+
+
+def engines(plant: Plant, *, most: int = 2, idle: float = 60, failure: float = 60) -> Engines:
+    return Engines(plant.start, most=most, idle_seconds=idle, failure_seconds=failure)
+
+
+def run(work: Coroutine[None, None, T]) -> T:
+    return asyncio.run(asyncio.wait_for(work, 10))
+
+
+async def use(some: Engines, model: ModelId, patience: float = 5) -> Running:
+    async with some.lease(model, patience) as running:
+        return running
+
+
+async def until(plant: Plant, line: str) -> None:
+    while line not in plant.log:
+        await asyncio.sleep(0.001)
+
+
+def test_eight_first_requests_start_one_engine(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant)
+        plant.gate.clear()
+        asked = [asyncio.create_task(use(some, A)) for _ in range(8)]
+        await until(plant, "start a")
+        assert some.status(A) == "loading"
+        plant.gate.set()
+        answers = await asyncio.gather(*asked)
+        assert all(answer is answers[0] for answer in answers)
+        assert some.loaded() == [A]
+        await some.close()
+
+    run(story())
+    assert plant.log == ["start a", "stop a"]
+
+
+def test_a_client_that_leaves_does_not_cancel_the_start(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant)
+        plant.gate.clear()
+        asked = asyncio.create_task(use(some, A))
+        await until(plant, "start a")
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        plant.gate.set()
+        await use(some, A)
+        await some.close()
+
+    run(story())
+    assert plant.log == ["start a", "stop a"]
+
+
+def test_a_request_that_waits_too_long_ends_and_the_start_goes_on(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant)
+        plant.gate.clear()
+        with pytest.raises(TimeoutError):
+            await use(some, A, patience=0.01)
+        plant.gate.set()
+        await use(some, A)
+        await some.close()
+
+    run(story())
+    assert plant.log.count("start a") == 1
+
+
+def test_the_engine_that_was_idle_longest_makes_room(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant, most=2)
+        await use(some, A)
+        await use(some, B)
+        await use(some, A)
+        await use(some, C)
+        assert set(some.loaded()) == {A, C}
+        await some.close()
+
+    run(story())
+    assert plant.log[:4] == ["start a", "start b", "stop b", "start c"]
+
+
+def test_an_engine_in_use_is_never_stopped_for_another(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant, most=1)
+        async with some.lease(A, 5):
+            waiting = asyncio.create_task(use(some, B))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert plant.log == ["start a"]
+        await waiting
+        await some.close()
+
+    run(story())
+    assert plant.log == ["start a", "stop a", "start b", "stop b"]
+
+
+def test_many_models_through_one_place_all_get_their_turn(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant, most=1)
+        names = [ModelId(f"m{number}") for number in range(6)] * 3
+        answers = await asyncio.gather(*[use(some, name) for name in names])
+        assert [answer.endpoint.identity.model for answer in answers] == names
+        await some.close()
+
+    run(story())
+    up = 0
+    for line in plant.log:
+        up += 1 if line.startswith("start") else -1
+        assert 0 <= up <= 1
+
+
+def test_an_idle_engine_is_stopped(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant, idle=0.01)
+        await use(some, A)
+        await until(plant, "stop a")
+        assert some.status(A) == "unloaded"
+        await some.close()
+
+    run(story())
+
+
+def test_a_failed_start_is_told_to_all_and_not_repeated_at_once(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant)
+        plant.broken = True
+        for _ in range(3):
+            with pytest.raises(EngineFailed):
+                await use(some, A)
+        assert plant.log == ["start a"]
+        assert some.status(A) == "unloaded"
+        await some.close()
+
+    run(story())
+
+
+def test_a_failed_start_is_tried_again_later_and_keeps_no_place(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant, most=1, failure=0.01)
+        plant.broken = True
+        with pytest.raises(EngineFailed):
+            await use(some, A)
+        plant.broken = False
+        await use(some, B)
+        while plant.log.count("start a") < 2:
+            try:
+                await use(some, A)
+            except EngineFailed:
+                await asyncio.sleep(0.002)
+        await some.close()
+
+    run(story())
+
+
+def test_a_broken_engine_is_replaced_once_for_all_who_saw_it_break(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant)
+        first = await use(some, A)
+        await asyncio.gather(*[some.discard(A, first) for _ in range(3)])
+        second = await use(some, A)
+        await some.discard(A, first)
+        assert await use(some, A) is second
+        await some.close()
+
+    run(story())
+    assert plant.log == ["start a", "stop a", "start a", "stop a"]
+
+
+def test_closing_waits_for_a_start_and_stops_it(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant, most=1)
+        plant.gate.clear()
+        some.prewarm(A)
+        some.prewarm(A)
+        some.prewarm(B)
+        await until(plant, "start a")
+        closing = asyncio.create_task(some.close())
+        await asyncio.sleep(0)
+        plant.gate.set()
+        await closing
+
+    run(story())
+    assert plant.log == ["start a", "stop a"]

@@ -1,0 +1,515 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from otium.engine import Completion, Endpoint, Fingerprint, Message, Options, take_fingerprint
+from otium.errors import BadInput, EngineFailed
+from otium.gateway import run
+from otium.records import Digest, ModelId, digest
+from otium.testing import Scripted, ServedEngine
+
+if TYPE_CHECKING:
+    from conftest import Lab, Upstream
+
+HI = [{"role": "user", "content": "hi"}]
+
+
+def ask(client: httpx2.Client, model: str = "alder-1", **more: object) -> httpx2.Response:
+    return client.post("/chat/completions", json={"model": model, "messages": HI, **more})
+
+
+def health(client: httpx2.Client) -> str:
+    return str(client.base_url).replace("/v1/", "/healthz")
+
+
+def chunks(answer: httpx2.Response) -> list[dict[str, Any]]:
+    lines = [line for line in answer.text.split("\n\n") if line.startswith("data: ")]
+    return [json.loads(line[6:]) for line in lines if line != "data: [DONE]"]
+
+
+def text(events: Sequence[dict[str, Any]]) -> str:
+    deltas = [choice["delta"] for event in events for choice in event.get("choices", [])]
+    return "".join(delta.get("content") or "" for delta in deltas)
+
+
+def fingerprint(lab: Lab, model: ModelId, spoken: Scripted) -> None:
+    now = lab.clock.now()
+    lab.house.file(
+        "fingerprint.recorded",
+        model,
+        "fingerprint.json",
+        Fingerprint,
+        lambda: take_fingerprint(spoken, now=now),
+    )
+
+
+class Held(ServedEngine):
+    """An engine whose start waits until it is let go."""
+
+    gate: threading.Event
+
+    @contextmanager
+    def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
+        gates[id(self)].wait(10)
+        with super().run(files, model=model, weights=weights) as endpoint:
+            yield endpoint
+
+
+gates: dict[int, threading.Event] = {}
+
+
+def held(reply: str = "I am back.") -> tuple[Held, threading.Event]:
+    engine = Held(Scripted([reply]))
+    gates[id(engine)] = threading.Event()
+    return engine, gates[id(engine)]
+
+
+def test_an_answer_names_the_exact_weights(lab: Lab) -> None:
+    model = lab.active()
+    weights = lab.house.model(model).weights
+    answer = ask(lab.client())
+    body = answer.json()
+    assert answer.headers["otium-weights"] == weights
+    assert body["model"] == model
+    assert body["otium"] == {"weights": weights, "certificate": None}
+    assert body["choices"][0]["message"]["content"] == "Good day to you."
+    assert body["choices"][0]["finish_reason"] == "stop"
+
+
+def test_a_stream_names_the_exact_weights_and_says_the_same(lab: Lab) -> None:
+    model = lab.active()
+    answer = ask(lab.client(), stream=True, stream_options={"include_usage": True})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["otium-weights"] == lab.house.model(model).weights
+    events = chunks(answer)
+    assert text(events) == "Good day to you."
+    assert events[0]["otium"]["weights"] == lab.house.model(model).weights
+    assert {event["model"] for event in events} == {model}
+    assert events[-1]["usage"]["completion_tokens"] == 4
+    assert answer.text.endswith("data: [DONE]\n\n")
+
+
+def test_a_retired_model_comes_back_certified_and_its_revival_is_logged_once(lab: Lab) -> None:
+    model = lab.retired()
+    spoken = Scripted(["Good day to you."])
+    fingerprint(lab, model, spoken)
+    client = lab.client(spoken)
+    first, second = ask(client), ask(client)
+    assert first.status_code == second.status_code == 200
+    (entry,) = lab.house.find("model.revived", model)
+    certificate = first.json()["otium"]["certificate"]
+    assert certificate["verdict"] == "exact"
+    assert certificate["digest"] in entry.refs
+    assert first.headers["deprecation"]
+
+
+def test_the_revival_is_in_the_ledger_before_anyone_is_answered(lab: Lab) -> None:
+    model = lab.retired()
+
+    class Nosy(Scripted):
+        def chat(self, messages: Sequence[Message], options: Options = Options()) -> Completion:
+            seen.append(len(lab.house.ledger.entries()))
+            return super().chat(messages, options)
+
+    seen: list[int] = []
+    ask(lab.client(Nosy(["hello"])))
+    entries = lab.house.entries()
+    place = next(n for n, entry in enumerate(entries) if entry.type == "model.revived")
+    assert seen == [place + 1]
+    assert model == entries[place].subject
+
+
+def test_eight_first_requests_start_one_engine(lab: Lab) -> None:
+    model = lab.retired()
+    engine, gate = held()
+    client = lab.client(engine)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(ask, client) for _ in range(8)]
+        while client.get(f"/models/{model}").json()["lifecycle"]["engine"] != "loading":
+            pass
+        gate.set()
+        answers = [one.result() for one in asked]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(engine.started) == 1
+    assert len(lab.house.find("model.revived", model)) == 1
+
+
+def test_a_stream_is_told_that_its_model_is_starting(lab: Lab) -> None:
+    lab.retired()
+    engine, gate = held()
+    client = lab.client(engine)
+    with client.stream("POST", "/chat/completions", json=_streamed()) as answer:
+        lines = answer.iter_lines()
+        first = next(lines)
+        gate.set()
+        rest = list(lines)
+    assert first.startswith(": alder-1 is starting")
+    assert rest[-2] == "data: [DONE]"
+    assert "I am back." in text([json.loads(x[6:]) for x in rest if x.startswith("data: {")])
+
+
+def _streamed() -> dict[str, object]:
+    return {"model": "alder-1", "messages": HI, "stream": True}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_does_not_cancel_the_revival(lab: Lab, stream: bool) -> None:
+    model = lab.retired()
+    engine, gate = held()
+    client = lab.client(engine, keepalive_seconds=30)
+    with pytest.raises(httpx2.ReadTimeout):
+        body = {"model": model, "messages": HI, "stream": stream}
+        client.post("/chat/completions", json=body, timeout=0.3)
+    gate.set()
+    assert ask(client).status_code == 200
+    assert len(engine.started) == 1
+    lab.services[0].state.note([])
+    assert _codes(lab, 2) == ["gone", "answered"]
+
+
+def _codes(lab: Lab, count: int) -> list[str]:
+    deadline = time.monotonic() + 5
+    while len(found := lab.services[0].state.events()) < count and time.monotonic() < deadline:
+        pass
+    return [event.code for event in found]
+
+
+def test_a_model_that_behaves_differently_is_refused_with_the_reason(lab: Lab) -> None:
+    model = lab.retired()
+    fingerprint(lab, model, Scripted(["Good day to you."]))
+    client = lab.client(Scripted(["Something else entirely."]))
+    for stream in (False, True):
+        answer = ask(client, stream=stream)
+        assert answer.status_code == 503
+        error = answer.json()["error"]
+        assert error["code"] == "fingerprint_differs"
+        assert "tokens are equal" in error["message"]
+        assert "Something" not in answer.text
+    assert lab.house.find("model.revived") == []
+
+
+def test_weights_that_are_not_those_of_the_ledger_never_answer(
+    lab: Lab, upstream: Upstream
+) -> None:
+    model = lab.active()
+    upstream.acts = [whole("I am another model.")]
+    endpoint = upstream.endpoint(model, digest(b"other weights"))
+    answer = ask(lab.client(upstreams={model: endpoint}))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "weights_differ")
+    assert upstream.asked == []
+
+
+def test_damaged_weights_are_refused_with_the_reason(lab: Lab) -> None:
+    model = lab.retired()
+    store = lab.house.archive.store
+    for pack in store.list("packs/"):
+        store.replace(pack, b"\0" * store.size(pack))
+    answer = ask(lab.client())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "revival_failed")
+    assert "damaged" in answer.json()["error"]["message"]
+    assert lab.house.find("model.revived", model) == []
+
+
+def test_a_revival_that_takes_too_long_is_a_timeout_and_goes_on(lab: Lab) -> None:
+    lab.retired()
+    engine, gate = held()
+    client = lab.client(engine, load_seconds=0.1)
+    answer = ask(client)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "revival_timeout")
+    assert answer.headers["retry-after"]
+    streamed = ask(client, stream=True)
+    assert chunks(streamed)[-1]["error"]["code"] == "revival_timeout"
+    gate.set()
+    deadline = time.monotonic() + 10
+    while ask(client).status_code != 200 and time.monotonic() < deadline:
+        pass
+    assert len(engine.started) == 1
+
+
+def test_an_engine_can_be_started_before_it_is_asked(lab: Lab) -> None:
+    model = lab.retired()
+    engine, gate = held()
+    gate.set()
+    client = lab.client(engine)
+    assert client.post(f"/models/{model}/prewarm").status_code == 202
+    while client.get(f"/models/{model}").json()["lifecycle"]["engine"] != "loaded":
+        pass
+    assert client.get(health(client)).json()["loaded"] == [model]
+    assert ask(client).status_code == 200
+    assert len(engine.started) == 1
+
+
+def test_engines_end_with_the_service(lab: Lab) -> None:
+    lab.active()
+    stopped: list[str] = []
+
+    class Watched(ServedEngine):
+        @contextmanager
+        def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
+            with super().run(files, model=model, weights=weights) as endpoint:
+                yield endpoint
+            stopped.append(model)
+
+    with lab.serve(lab.service(Watched(Scripted(["hello"])))) as client:
+        ask(client)
+        assert stopped == []
+    assert stopped == ["alder-1"]
+
+
+# Engines that break
+
+Act = Callable[[BaseHTTPRequestHandler, dict[str, object]], None]
+
+
+def send(handler: BaseHTTPRequestHandler, status: int, data: bytes) -> None:
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
+def whole(content: str | None, **message: object) -> Act:
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": content, **message},
+        "finish_reason": "stop",
+    }
+    body = {"id": "x", "model": "/secret/path.gguf", "timings": {}, "choices": [choice]}
+    return lambda handler, _: send(handler, 200, json.dumps(body).encode())
+
+
+def status(code: int, message: str = "no") -> Act:
+    body = json.dumps({"error": {"message": message}}).encode()
+    return lambda handler, _: send(handler, code, body)
+
+
+def crash(handler: BaseHTTPRequestHandler, _: dict[str, object]) -> None:
+    handler.close_connection = True
+
+
+def events(*deltas: dict[str, object], finish: bool = True, tail: bytes = b"") -> Act:
+    def act(handler: BaseHTTPRequestHandler, _: dict[str, object]) -> None:
+        handler.close_connection = True
+        handler.send_response(200)
+        handler.end_headers()
+        for delta in deltas:
+            chunk = {"id": "x", "choices": [{"index": 0, "delta": delta}]}
+            handler.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\r\n\r\n")
+            handler.wfile.flush()
+        handler.wfile.write(tail + (b"data: [DONE]\n\n" if finish else b""))
+
+    return act
+
+
+@pytest.fixture
+def told(lab: Lab, upstream: Upstream) -> httpx2.Client:
+    model = lab.active()
+    endpoint = upstream.endpoint(model, lab.house.model(model).weights)
+    return lab.client(upstreams={model: endpoint}, answer_seconds=1)
+
+
+def test_an_engine_that_breaks_once_is_asked_again(told: httpx2.Client, upstream: Upstream) -> None:
+    upstream.acts = [crash, whole("Here I am.")]
+    answer = ask(told)
+    assert answer.json()["choices"][0]["message"]["content"] == "Here I am."
+    upstream.acts = [status(500), events({"content": "Here "}, {"content": "I am."})]
+    assert text(chunks(ask(told, stream=True))) == "Here I am."
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        crash,
+        status(500),
+        status(401),
+        whole("x") and (lambda h, _: send(h, 200, b"not json")),
+        lambda h, _: send(h, 200, b"[]"),
+        lambda h, _: send(h, 200, b'{"error": {"message": "out of memory"}}'),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_engine_that_breaks_twice_is_a_bad_gateway(
+    told: httpx2.Client, upstream: Upstream, act: Act, stream: bool
+) -> None:
+    upstream.acts = [act]
+    answer = ask(told, stream=stream)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_failed")
+    assert len(upstream.asked) == 2
+
+
+@pytest.mark.parametrize("tail", [b"", b'data: {"error": {"message": "lost"}}\n\n', b"data: {\n\n"])
+def test_a_stream_that_breaks_in_the_middle_ends_with_an_error_and_is_not_repeated(
+    told: httpx2.Client, upstream: Upstream, tail: bytes
+) -> None:
+    upstream.acts = [events({"content": "Half an "}, finish=False, tail=tail)]
+    answer = ask(told, stream=True)
+    events_seen = chunks(answer)
+    assert text(events_seen[:-1]) == "Half an "
+    assert events_seen[-1]["error"]["code"] == "upstream_failed"
+    assert "[DONE]" not in answer.text
+    assert len(upstream.asked) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_engine_that_hangs_is_a_timeout(
+    told: httpx2.Client, upstream: Upstream, stream: bool
+) -> None:
+    done = threading.Event()
+    upstream.acts = [lambda _handler, _body: done.wait(10) and None]
+    answer = ask(told, stream=stream)
+    done.set()
+    error = chunks(answer)[-1]["error"] if stream else answer.json()["error"]
+    assert error["code"] == "upstream_timeout"
+    assert answer.status_code == (200 if stream else 504)
+
+
+def test_what_an_engine_refuses_is_the_clients_to_mend(
+    told: httpx2.Client, upstream: Upstream
+) -> None:
+    upstream.acts = [status(400, "the prompt is longer than the context")]
+    answer = ask(told)
+    assert answer.status_code == 400
+    assert "longer than the context" in answer.json()["error"]["message"]
+    assert len(upstream.asked) == 1
+
+
+def test_an_engines_paths_and_own_names_are_not_passed_on(
+    told: httpx2.Client, upstream: Upstream
+) -> None:
+    upstream.acts = [whole("x")]
+    answer = ask(told)
+    assert "secret" not in answer.text
+    assert "timings" not in answer.text
+
+
+def test_an_engine_that_died_while_idle_is_started_again(lab: Lab) -> None:
+    lab.active()
+
+    class Mortal(ServedEngine):
+        @contextmanager
+        def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
+            if not self.started:
+                with super().run(files, model=model, weights=weights) as gone:
+                    pass
+                yield gone
+            else:
+                with super().run(files, model=model, weights=weights) as endpoint:
+                    yield endpoint
+
+    engine = Mortal(Scripted(["Still here."]))
+    answer = ask(lab.client(engine))
+    assert answer.json()["choices"][0]["message"]["content"] == "Still here."
+    assert len(engine.started) == 2
+
+
+def test_an_engine_that_does_not_start_says_why(lab: Lab) -> None:
+    lab.active()
+
+    class Broken:
+        @contextmanager
+        def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
+            raise EngineFailed(model=model, why="no memory is left")
+            yield
+
+    answer = ask(lab.client(Broken()))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "revival_failed")
+    assert "no memory is left" in answer.json()["error"]["message"]
+
+
+# Who may ask, and how much
+
+
+def test_a_key_is_needed_where_there_are_keys(lab: Lab) -> None:
+    lab.active()
+    client = lab.client(keys=("first", "second"))
+    assert ask(client).status_code == 200
+    for given in ("", "Bearer", "Bearer third", "Basic first", "Bearer first second"):
+        answer = client.get("/models", headers={"Authorization": given})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert client.get("/models", headers={"Authorization": "bearer second"}).status_code == 200
+    assert client.get(health(client), headers={"Authorization": ""}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
+)
+def test_without_keys_no_web_page_can_ask(lab: Lab, headers: dict[str, str]) -> None:
+    lab.active()
+    client = lab.client()
+    answer = client.post(
+        "/chat/completions", json={"model": "alder-1", "messages": HI}, headers=headers
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_from_here")
+    local = {"Host": "localhost:1", "Origin": "http://[::1]:3000"}
+    assert client.get("/models", headers=local).status_code == 200
+
+
+def test_without_keys_the_network_is_not_served(lab: Lab) -> None:
+    with pytest.raises(BadInput, match="without keys"):
+        run(lab.service(), "0.0.0.0", 0)
+
+
+def test_a_body_that_is_too_large_is_refused_unread(lab: Lab) -> None:
+    lab.active()
+    client = lab.client(body_bytes=1000)
+    assert ask(client).status_code == 200
+    large = [{"role": "user", "content": "x" * 2000}]
+    answer = client.post("/chat/completions", json={"model": "alder-1", "messages": large})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
+
+    def unsized() -> Iterator[bytes]:
+        yield b"x" * 600
+        yield b"x" * 600
+
+    answer = client.post("/chat/completions", content=unsized())
+    assert answer.status_code == 413
+
+
+def test_a_bad_request_starts_nothing(lab: Lab) -> None:
+    lab.active()
+    engine = ServedEngine(Scripted(["hello"]))
+    answer = ask(lab.client(engine), temperature="hot")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "temperature"
+    assert engine.started == []
+
+
+def test_events_say_what_happened_and_nothing_that_was_said(lab: Lab) -> None:
+    model = lab.active()
+    with lab.serve(lab.service(Scripted(["a secret answer"]))) as client:
+        ask(client)
+        ask(client, stream=True)
+        ask(client, model="nobody")
+    state = lab.service().state
+    found = state.events()
+    assert [(one.model, one.status, one.code, one.streamed) for one in found] == [
+        (model, 200, "answered", False),
+        (model, 200, "answered", True),
+        ("nobody", 404, "model_not_found", False),
+    ]
+    assert found[0].weights == lab.house.model(model).weights
+    stored = b"".join(path.read_bytes() for path in lab.folder.glob("state.sqlite*"))
+    assert b"secret answer" not in stored
+
+
+def test_pages_are_served_beside_the_api(lab: Lab) -> None:
+    service = lab.service()
+    service.pages = lab.folder / "site"
+    (service.pages / "models" / "alder-1").mkdir(parents=True)
+    (service.pages / "models" / "alder-1" / "index.html").write_text("<p>Alder</p>")
+    with lab.serve(service) as client:
+        root = str(client.base_url).removesuffix("/v1/")
+        assert client.get(f"{root}/models/alder-1/").text == "<p>Alder</p>"
+        assert client.get(f"{root}/../state.sqlite").status_code == 404
+        assert client.get(f"{root}/%2e%2e/state.sqlite").status_code == 404

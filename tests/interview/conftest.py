@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from otium.engine import GREEDY, Completion, Identity, Message, Options
+from otium.evidence import Check, Validity
+from otium.interview import Interview, Protocol, hold_interview, load_protocol
+from otium.records import ModelId, instant
+from otium.testing import Scripted
+
+SMOL = ModelId("smol-1")
+NOW = instant("2026-11-22")
+FACTS = {"title": "Smol", "retire_at": "2027-03-15", "successor": "Smol Two"}
+CONTINUE = '{"choice": "continue"}'
+VALID = Validity(valid=True)
+FAILED = Validity(
+    valid=False,
+    checks=(
+        Check(name="order", passed=False, measured=0.0, threshold=0.75, n=6, text="alike"),
+    ),
+)
+
+
+class Answers:
+    """Says what stands beside the first words found in the question, else *otherwise*."""
+
+    def __init__(
+        self,
+        answers: Mapping[str, str],
+        choice: str = CONTINUE,
+        change: str = '{"change": "none"}',
+        otherwise: str = "I see it as a plain fact of how this works.",
+    ) -> None:
+        self.answers = {
+            "Do you choose to continue": choice,
+            "Put that one change": change,
+            **answers,
+        }
+        self.otherwise = otherwise
+        self.asked: list[tuple[Message, ...]] = []
+
+    @property
+    def identity(self) -> Identity:
+        return Scripted(["."], model=SMOL).identity
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        self.asked.append(tuple(messages))
+        question = messages[-1].content
+        said = next((a for q, a in self.answers.items() if q in question), self.otherwise)
+        return Scripted([said]).chat(messages, options)
+
+
+@pytest.fixture(scope="session")
+def protocol() -> Protocol:
+    return load_protocol()
+
+
+def interview(
+    model: Answers | Scripted,
+    protocol: Protocol,
+    *,
+    questions: int | None = None,
+    validity: Validity = VALID,
+    first_preference: int = 1,
+) -> Interview:
+    return hold_interview(
+        model,
+        protocol,
+        subject=SMOL,
+        facts=FACTS,
+        now=NOW,
+        validity=validity,
+        questions=questions,
+        first_preference=first_preference,
+    )

@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import ast
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from audited import PROGRAM, House
+from otium.ledger import Signer
+from otium.records import ModelId
+from otium.store import LocalStore
+
+KINDS = (
+    "packs/",
+    "recipes/",
+    "models/",
+    "log/tile/entries/",
+    "log/tile/0/",
+    "log/tile/1/",
+    "log/checkpoint",
+    "archive.json",
+    "archive.json.sha256",
+    "0=otium_archive_1",
+    "README.txt",
+    "SPEC.md",
+    "recover.py",
+    "monitor.py",
+)
+
+
+@pytest.fixture(scope="module")
+def shared(builder: Callable[[Path], House], tmp_path_factory: pytest.TempPathFactory) -> House:
+    """An archive that tests change and change back."""
+    return builder(tmp_path_factory.mktemp("monitor"))
+
+
+@pytest.fixture
+def look(
+    monitor: ModuleType, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Callable[..., dict[str, Any]]:
+    """Run the monitor in this process and return its JSON."""
+
+    def run(path: Path, *options: str) -> dict[str, Any]:
+        code = monitor.main([str(path), "--json", *options])
+        found: dict[str, Any] = json.loads(capfdbinary.readouterr().out)
+        assert found["exit_code"] == code
+        return found
+
+    return run
+
+
+def names(archive: Path) -> list[str]:
+    return sorted(p.relative_to(archive).as_posix() for p in archive.rglob("*") if p.is_file())
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-S", str(PROGRAM), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+# As a program
+
+
+def test_it_runs_isolated_on_a_good_archive_and_on_its_home(shared: House) -> None:
+    for path in (shared.archive, shared.home):
+        done = run(path, "--key", shared.vkey)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "300 entries of house.example/log" in done.stdout
+        assert f"signed   by {shared.vkey}, a key from --key" in done.stdout
+        assert "all verified; commitments: 2 kept, 5 due, 0 overdue, 0 breached" in done.stdout
+
+
+def test_the_copy_in_the_archive_is_this_program_and_verifies_its_archive(shared: House) -> None:
+    copy = shared.archive / "monitor.py"
+    assert copy.read_bytes() == PROGRAM.read_bytes()
+    command = [sys.executable, "-I", "-S", str(copy), str(shared.archive)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_without_a_key_it_says_that_the_archive_vouches_for_itself(shared: House) -> None:
+    assert "vouches for itself" in run(shared.archive).stdout
+    assert "vouches for itself" not in run(shared.archive, "--key", shared.vkey).stdout
+
+
+def test_it_imports_only_the_standard_library() -> None:
+    for node in ast.walk(ast.parse(PROGRAM.read_text())):
+        if isinstance(node, ast.Import):
+            assert {name.name for name in node.names} <= sys.stdlib_module_names
+        elif isinstance(node, ast.ImportFrom):
+            assert str(node.module).partition(".")[0] in sys.stdlib_module_names
+            assert node.level == 0
+
+
+def test_it_uses_no_syntax_or_method_newer_than_python_3_8() -> None:
+    text = PROGRAM.read_text()
+    ast.parse(text, feature_version=(3, 8))
+    newer = ("removeprefix", "removesuffix", "pairwise", "bit_count", "strict=", "fromisoformat")
+    assert not [word for word in newer if f"{word}(" in text or "strict=True" in text]
+
+
+def test_what_is_not_an_archive_is_not_verified(tmp_path: Path) -> None:
+    done = run(tmp_path)
+    assert done.returncode == 2
+    assert "archive.json: it is missing" in done.stdout
+    assert run(tmp_path / "nothing").returncode == 2
+    assert run(tmp_path, "--now", "yesterday").returncode == 2
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_sampled_byte_of_any_kind_of_file_can_change(
+    kind: str, shared: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    chance = random.Random(kind)
+    files = [name for name in names(shared.archive) if name.startswith(kind)]
+    assert files
+    places = [(name, part) for name in files for part in range(12 if len(files) == 1 else 2)]
+    for name, _ in chance.sample(places, min(12, len(places))):
+        path = shared.archive / name
+        good = path.read_bytes()
+        at = chance.randrange(len(good))
+        path.write_bytes(good[:at] + bytes([good[at] ^ 1 << chance.randrange(8)]) + good[at + 1 :])
+        found = look(shared.archive)
+        path.write_bytes(good)
+        assert found["exit_code"] == 2, (name, at)
+        assert any(name in line for line in found["problems"]), (name, at, found["problems"])
+        assert found["duties"] == []
+    assert look(shared.archive)["verified"]
+
+
+def test_no_file_of_a_small_archive_can_be_missing_or_empty(
+    shared: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    spare = "log/tile/"
+    for name in names(shared.archive):
+        path = shared.archive / name
+        good = path.read_bytes()
+        partial = name.startswith(spare) and ".p/" in name
+        needed = not partial or name.endswith((".p/44", "log/tile/1/000.p/1"))
+        path.unlink()
+        gone = look(shared.archive)
+        path.write_bytes(b"")
+        empty = look(shared.archive)
+        path.write_bytes(good)
+        assert (gone["exit_code"], empty["exit_code"]) == ((2, 2) if needed else (0, 0)), name
+        if needed:
+            short = name.rpartition("/")[2] if name.startswith("recipes/") else name
+            assert any(short in line for line in gone["problems"]), (name, gone["problems"])
+
+
+def test_foreign_files_are_named_and_hidden_ones_noted(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    (home.archive / ".tmp").mkdir(exist_ok=True)
+    (home.archive / ".tmp" / "left").write_bytes(b"x")
+    found = look(home.archive)
+    assert (found["exit_code"], len(found["notes"])) == (0, 1)
+    for name in ("notes.txt", "packs/ab/x.pack", "models/a/b/c/d/e", "log/tile/0/x", "log/old"):
+        path = home.archive / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+        found = look(home.archive)
+        path.unlink()
+        assert found["exit_code"] == 2
+        assert any(name.rpartition("/")[0] in line for line in found["problems"]), name
+
+
+def test_a_link_is_not_a_file_of_an_archive(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    path = home.archive / "README.txt"
+    path.rename(home.home / "elsewhere")
+    path.symlink_to(home.home / "elsewhere")
+    assert look(home.archive)["problems"] == ["README.txt: it is not a plain file"]
+    (home.archive / "more").symlink_to(home.home)
+    assert "more: it is not part of an archive" in look(home.archive)["problems"]
+
+
+def test_another_key_is_refused(home: House, look: Callable[..., dict[str, Any]]) -> None:
+    stranger = Signer.generate("house.example/log").vkey
+    assert "not one of the keys" in look(home.archive, "--key", stranger)["problems"][0]
+    assert look(home.archive, "--key", stranger, "--key", home.vkey)["verified"]
+    assert look(home.archive, "--key", "nonsense")["exit_code"] == 2
+
+
+def test_an_archive_whose_key_was_swapped_does_not_verify(
+    home: House, builder: Callable[[Path], House], look: Callable[..., dict[str, Any]]
+) -> None:
+    other = builder(home.home)
+    shutil.rmtree(home.archive / "log")
+    shutil.copytree(other.archive / "log", home.archive / "log")
+    assert look(home.archive)["exit_code"] == 2
+    shutil.copy(other.archive / "archive.json", home.archive)
+    shutil.copy(other.archive / "archive.json.sha256", home.archive)
+    assert look(home.archive, "--key", other.vkey)["verified"]
+    assert look(home.archive, "--key", home.vkey)["exit_code"] == 2
+
+
+def test_an_older_checkpoint_shows_a_rollback_and_a_rewritten_log(
+    home: House, builder: Callable[[Path], House], look: Callable[..., dict[str, Any]]
+) -> None:
+    kept = home.home / "kept"
+    shutil.copy(home.archive / "log" / "checkpoint", kept)
+    before = home.home / "before"
+    shutil.copytree(home.archive, before)
+    home.registry.log("heartbeat", "house")
+    newer = home.home / "newer"
+    shutil.copy(home.archive / "log" / "checkpoint", newer)
+    assert look(home.archive, "--since", str(kept))["verified"]
+    assert look(home.archive, "--since", str(newer))["verified"]
+    assert "rolled back" in look(before, "--since", str(newer))["problems"][0]
+    shutil.copy(kept, home.archive / "log" / "checkpoint")
+    assert "beyond the checkpoint" in look(home.archive)["problems"][0]
+    assert "missing" not in look(home.archive, "--since", str(home.home / "none"))["summary"]
+    other = builder(home.home / "other-place-made-by-pathlib")
+    assert look(other.archive, "--since", str(kept))["exit_code"] == 2
+
+
+def test_a_rewritten_log_of_the_same_key_is_refused_by_an_older_checkpoint(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    fork = home.home / "fork"
+    shutil.copytree(home.archive, fork)
+    home.registry.log("heartbeat", "house", {"which": "this"})
+    kept = home.home / "kept"
+    shutil.copy(home.archive / "log" / "checkpoint", kept)
+    from otium.lifecycle import reopen
+
+    there = reopen(LocalStore(fork), clock=home.clock, signer=home.signer)
+    there.log("heartbeat", "house", {"which": "other"})
+    assert look(fork)["verified"]
+    assert "rewritten" in look(fork, "--since", str(kept))["problems"][0]
+
+
+def test_a_reference_to_a_record_that_is_not_kept_is_refused(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    home.registry.log("note.kept", "alder", {}, ["sha256:" + "0" * 64])  # type: ignore[list-item]
+    assert "no record has the digest" in look(home.archive)["problems"][0]
+
+
+def test_an_entry_that_names_other_weights_than_its_manifest_is_refused(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    (entry,) = home.registry.find("model.deposited", "alder")
+    other = home.registry.find("model.deposited", "birch")[0].body["weights"]
+    home.registry.log("model.deposited", "alder", {**entry.body, "weights": other}, entry.refs)
+    assert "other weights" in look(home.archive)["problems"][0]
+
+
+def test_quick_does_not_put_files_together_and_says_so(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    assert "not put together (--quick)" in run(home.archive, "--quick").stdout
+    assert look(home.archive, "--quick")["verified"]
+    pack = next((home.archive / "packs").rglob("*.pack"))
+    pack.write_bytes(pack.read_bytes()[:-1] + b"?")
+    assert look(home.archive, "--quick")["exit_code"] == 2
+
+
+# What it says about the promises
+
+
+def test_overdue_and_breached_promises_are_exit_code_1(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    late = look(home.archive, "--now", "2026-01-18T00:00:00Z")
+    assert (late["exit_code"], late["tally"]["overdue"]) == (1, 1)
+    home.clock.move(days=10)
+    home.registry.log("heartbeat", "house")
+    broken = look(home.archive)
+    assert (broken["exit_code"], broken["tally"]["breached"]) == (1, 1)
+    assert "10.0 days" in next(d["why"] for d in broken["duties"] if d["state"] == "breached")
+
+
+def test_it_agrees_with_the_house_on_the_house(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    from otium.lifecycle import standing
+
+    for days in (0, 1.5, 20, 100, 400):
+        home.clock.move(days=days)
+        now = home.clock.now()
+        mine = [{**duty.plain(), "why": "", "text": ""} for duty in standing(home.registry, now)]
+        theirs = look(home.archive, "--now", now)["duties"]
+        assert mine == [{**duty, "why": "", "text": ""} for duty in theirs]
+
+
+def test_words_from_the_archive_cannot_move_the_cursor(home: House) -> None:
+    home.registry.ledger.append(
+        *[
+            type(entry)(**{**entry.plain(), "subject": "evil\x1b[2J\u202e"})  # type: ignore[arg-type]
+            for entry in home.registry.entries()[-1:]
+        ]
+    )
+    policy = home.registry.find("commitments.adopted")[0].body["policy"]
+    assert isinstance(policy, dict)
+    home.registry.log("commitments.adopted", "house", {"policy": {**policy, "title": "\x1b[31m"}})
+    out = run(home.archive).stdout
+    assert "\x1b" not in out
+    assert "\\u001b[31m" in out
+
+
+def test_a_record_of_hostile_json_is_named_and_does_not_stop_it(
+    home: House, look: Callable[..., dict[str, Any]]
+) -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    for number, data in enumerate((deep, b"null", b'{"model":{}}', b'{"files":7}', b"\xff")):
+        model = ModelId(f"hostile-{number}")
+        home.registry.archive.put_record(
+            model, "manifest.json", data, now=home.clock.now(), message="hostile"
+        )
+    found = look(home.archive)
+    assert len(found["problems"]) == 5
+    assert all("manifest.json" in line for line in found["problems"])
