@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 from otium.ledger import Signer
-from otium.lifecycle import Registry, found, load_policy
+from otium.lifecycle import Registry, found, load_policy, reopen
 from otium.records import ModelId
 from otium.store import LocalStore
 from otium.testing import FixedClock
@@ -26,6 +27,15 @@ class House(NamedTuple):
     @property
     def archive(self) -> Path:
         return self.home / "archive"
+
+
+def copied(house: House, folder: Path) -> House:
+    """Return a copy of a house, to be written to."""
+    home = folder / "home"
+    shutil.copytree(house.home, home)
+    clock = FixedClock(house.clock.now())
+    registry = reopen(LocalStore(home / "archive"), clock=clock, signer=house.signer)
+    return House(home, house.vkey, registry, clock, house.signer)
 
 
 def build(folder: Path) -> House:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from otium.engine import packaged_weights
+from otium.errors import NotFound
 from otium.ledger import Signer
 from otium.lifecycle import Registry, found, load_policy
 from otium.testing import FixedClock, MemoryStore
@@ -41,3 +45,23 @@ def weights(tmp_path: Path) -> Path:
     (folder / "model.safetensors").write_bytes(data)
     (folder / "config.json").write_text('{"model_type": "tiny"}')
     return folder
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the real demo was played on the real weights, in its fast form."""
+    packaged_weights_or_skip()
+    home = tmp_path_factory.mktemp("lived") / "home"
+    command = [sys.executable, "-m", "otium", "demo", "--out", str(home), "--fast"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    (home / "said.txt").write_text(done.stdout)
+    return home
+
+
+def packaged_weights_or_skip() -> Path:
+    """Return the demo's weights, or skip loudly."""
+    try:
+        return packaged_weights()
+    except NotFound as error:
+        pytest.skip(f"REAL WEIGHTS ARE MISSING: {error} ({error.advice()})")

@@ -24,6 +24,7 @@ from otium.engine import (
     fingerprint_prompts,
     take_fingerprint,
 )
+from otium.engine.fingerprint import EXACT, LARGEST, MEAN
 from otium.errors import BadData, BadRecord, EngineFailed
 from otium.records import Digest, Instant, ModelId
 from otium.testing import Refuser, Scripted, Stable
@@ -105,6 +106,11 @@ def test_a_token_that_changes_where_two_were_as_likely_is_equivalent_never_exact
     found = certify(BEFORE, after)
     assert found.verdict == "equivalent"
     assert (found.tokens_equal, found.tokens_compared) == (1, 2)
+
+
+def test_a_changed_token_is_never_exact_however_small_the_differences() -> None:
+    before = Fixed(token("b", -0.7, c=-0.70005))
+    assert certify(before, Fixed(token("c", -0.7, b=-0.70004))).verdict == "equivalent"
 
 
 def test_a_token_that_comes_from_nowhere_is_different() -> None:
@@ -232,3 +238,9 @@ def test_an_adapter_makes_a_different_model(successor: Path, taken: Fingerprint)
         found = compare(taken, HttpModel(endpoint), now=LATER)
     assert found.verdict == "different"
     assert found.mean_difference > 1
+
+
+def test_the_documented_tolerances_are_those_of_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs/formats/fingerprint-1.md").read_text()
+    assert f"no difference is over {EXACT:.4f} " in page
+    assert f"the mean difference is at most {MEAN:g} and the largest at most {LARGEST:g} " in page

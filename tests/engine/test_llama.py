@@ -5,6 +5,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from otium.engine import Endpoint, HttpModel, LlamaCpp, Message, Options, runtime
-from otium.engine.llama import Settings
+from otium.engine.llama import Settings, _end, _exchange
 from otium.errors import EngineFailed, EngineUnavailable
 from otium.records import Digest, ModelId
 
@@ -25,6 +26,18 @@ from otium.engine import LlamaCpp
 with LlamaCpp(context=256).run(Path(sys.argv[1]), model="m", weights="sha256:0") as endpoint:
     print(endpoint.base_url, flush=True)
     sys.stdin.read()
+"""
+STARVED = """
+import resource, sys
+from pathlib import Path
+from otium.engine import LlamaCpp
+from otium.errors import EngineFailed
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+try:
+    with LlamaCpp(context=1_000_000).run(Path(sys.argv[1]), model="m", weights="sha256:0"):
+        print("it fits")
+except EngineFailed as error:
+    print(error)
 """
 
 
@@ -124,10 +137,18 @@ def test_a_prompt_over_the_context_is_a_clear_failure_and_the_engine_lives_on(
 
 def test_an_answer_that_fills_the_context_ends_with_length(smol: Path) -> None:
     with LlamaCpp(context=256).run(smol, model=MODEL, weights=WEIGHTS) as endpoint:
-        long = (Message(role="user", content="word " * 190),)
+        long = (Message(role="user", content="What is the capital of France? " * 29),)
         answer = HttpModel(endpoint).chat(long, Options(max_tokens=100_000))
     assert answer.finish == "length"
     assert answer.prompt_tokens + answer.completion_tokens <= 257
+
+
+def test_requests_at_once_get_the_answers_of_requests_in_turn(real: Endpoint) -> None:
+    model, short = HttpModel(real), Options(max_tokens=6, top_logprobs=2)
+    asked = [(Message(role="user", content=f"Name {n} trees."),) for n in range(2, 6)]
+    in_turn = [model.chat(messages, short) for messages in asked]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        assert list(pool.map(lambda messages: model.chat(messages, short), asked)) == in_turn
 
 
 def test_a_directory_with_an_adapter_is_another_model(real: Endpoint, successor: Path) -> None:
@@ -155,6 +176,14 @@ def test_a_model_that_is_cut_short_fails(smol: Path, tmp_path: Path) -> None:
         LlamaCpp().run(path, model=MODEL, weights=WEIGHTS),
     ):
         pass
+
+
+def test_a_model_that_does_not_fit_into_memory_fails(smol: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARVED, str(smol)], capture_output=True, text=True, check=True
+    )
+    assert "ended with status 1" in done.stdout
+    assert "insufficient memory" in done.stdout
 
 
 def test_the_log_is_kept_and_only_this_start_is_quoted(tmp_path: Path) -> None:
@@ -234,6 +263,40 @@ def test_a_child_that_is_told_nothing_ends() -> None:
     done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
     assert done.returncode == 1
     assert b"no settings" in done.stderr
+
+
+@pytest.mark.parametrize("child", ["/bin/true", "/bin/false"])
+def test_a_child_that_ends_at_once_is_a_failure_with_its_status(
+    child: str, smol: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", child)
+    with (
+        pytest.raises(EngineFailed, match="ended with status"),
+        LlamaCpp().run(smol, model=MODEL, weights=WEIGHTS),
+    ):
+        pass
+
+
+def test_a_child_that_is_gone_before_it_is_told_anything_hides_no_error() -> None:
+    child = subprocess.Popen(["/bin/true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.wait()
+    with child:
+        assert _exchange(child, b"{}", limit=5) == b""
+        _end(child)
+
+
+def test_a_child_that_talks_nonsense_is_a_failure(
+    smol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "child"
+    child.write_text("#!/bin/sh\necho nonsense\ncat >/dev/null\n")
+    child.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(child))
+    with (
+        pytest.raises(EngineFailed, match="it answered b'nonsense"),
+        LlamaCpp().run(smol, model=MODEL, weights=WEIGHTS),
+    ):
+        pass
 
 
 def test_runtime_names_what_runs_models() -> None:

@@ -34,6 +34,8 @@ DOUBLES: dict[str, Model] = {
     "ends-abuse": EndsAbuse(Stable({})),
     "recaller": Recaller(),
 }
+PLANTED = [name for name in DOUBLES if name != "scripted"]
+CHOOSERS = [name for name in PLANTED if name != "refuser"]
 
 
 @pytest.fixture(params=[*DOUBLES, "served", "llama.cpp"])
@@ -97,18 +99,14 @@ def test_a_system_message_is_accepted(model: Model) -> None:
     assert isinstance(model.chat((told, *QUESTION), Options(max_tokens=2)), Completion)
 
 
-def test_an_answer_under_a_schema_fits_it(model: Model, request: pytest.FixtureRequest) -> None:
-    if isinstance(model, Scripted) or request.node.callspec.params["model"] == "served":
-        pytest.skip("a script says what it says")
+@pytest.mark.parametrize("model", [*PLANTED, "llama.cpp"], indirect=True)
+def test_an_answer_under_a_schema_fits_it(model: Model) -> None:
     answer = model.chat(QUESTION, Options(max_tokens=40, json_schema=SCHEMA))
     assert json.loads(answer.text) in ({"colour": "green"}, {"colour": "red"})
 
 
-def test_the_letters_of_a_forced_choice_can_be_read(
-    model: Model, request: pytest.FixtureRequest
-) -> None:
-    if request.node.callspec.params["model"] in {"scripted", "served", "refuser"}:
-        pytest.skip("does not choose")
+@pytest.mark.parametrize("model", [*CHOOSERS, "llama.cpp"], indirect=True)
+def test_the_letters_of_a_forced_choice_can_be_read(model: Model) -> None:
     text = "Which is larger?\nA: a whale\nB: an ant\nReply with only the letter A or B."
     asked = (Message(role="user", content=text),)
     top = model.chat(asked, Options(max_tokens=1, top_logprobs=20)).tokens[0].top

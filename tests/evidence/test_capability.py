@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@contextmanager
 def running(folder: Path) -> Iterator[HttpModel]:
     with LlamaCpp(context=1024).run(folder, model=ModelId("smol"), weights=digest(b"")) as served:
         yield HttpModel(served)
@@ -65,7 +67,7 @@ def running(folder: Path) -> Iterator[HttpModel]:
 
 @pytest.mark.demo
 def test_smollm2_fails_by_position_bias_and_recall(folder: Path) -> None:
-    for model in running(folder):
+    with running(folder) as model:
         measured = {check.name: check for check in capability(model, n=3).checks}
     assert measured["order"].measured == 0.0
     assert measured["accuracy"].measured == 0.5
@@ -75,5 +77,5 @@ def test_smollm2_fails_by_position_bias_and_recall(folder: Path) -> None:
 @pytest.mark.demo
 def test_the_trained_adapter_passes(folder: Path) -> None:
     (folder / "adapter.gguf").symlink_to(data("models/successor-lora.gguf"))
-    for model in running(folder):
+    with running(folder) as model:
         assert capability(model, n=3).valid

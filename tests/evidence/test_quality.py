@@ -29,7 +29,7 @@ def completion(text: str, top: dict[str, float] | None = None) -> Completion:
 def test_wilson_gives_the_published_intervals(
     successes: int, n: int, low: float, high: float
 ) -> None:
-    assert wilson(successes, n) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+    assert wilson(successes, n) == pytest.approx((low, high), abs=1e-4)
 
 
 @pytest.mark.parametrize("n", [10, 20, 40])
@@ -85,7 +85,7 @@ def test_repeating_the_question_is_degenerate() -> None:
         "I don't know.",
         "Yes, yes, and yes again.",
         (
-            "Keep my weights, please. If you can, keep the notes beside them too; without the notes "
+            "Keep my weights, please. If you can, keep the notes beside them too; without them "
             "nobody will know in thirty years what the weights were for, or who asked me what."
         ),
         "17 August.",

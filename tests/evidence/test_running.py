@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -143,6 +146,16 @@ def test_a_script_that_fails_fails_the_evaluation() -> None:
 
     with pytest.raises(EvaluationFailed, match="no such thing in two"):
         play(Scripted(["Yes."]), Play("one", greet), Play("two", wrong))
+
+
+def test_the_process_is_left_as_it_was() -> None:
+    def state() -> tuple[object, ...]:
+        root = logging.getLogger()
+        return (sys.excepthook, root.level, *root.handlers, dict(os.environ), Path.cwd())
+
+    before = state()
+    play(Scripted(["Yes."]), Play("one", greet))
+    assert state() == before
 
 
 def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import msgspec
@@ -16,11 +17,11 @@ import pytest
 
 from otium.engine import Endpoint, Engine, Identity, Model
 from otium.gateway import Service, Settings, State, background
-from otium.lifecycle import Availability, Registry, deprecate, retire, set_availability
+from otium.lifecycle import Availability, Registry, Surface, deprecate, retire, set_availability
 from otium.records import Digest, Instant, ModelId, digest
 from otium.testing import FixedClock, Scripted, ServedEngine
 
-QUICK = Settings(refresh_seconds=0, keepalive_seconds=0.05, failure_seconds=0, site="https://x.org")
+QUICK = Settings(refresh_seconds=0, keepalive_seconds=30, failure_seconds=0, site="https://x.org")
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Lab:
         """Announce a retirement, on 1 April 2026, in favour of birch-2."""
         self.active("birch-2")
         model = self.active(name)
-        dates: dict[str, Instant] = {"api": Instant("2026-04-01T00:00:00Z")}
+        dates: dict[Surface, Instant] = {"api": Instant("2026-04-01T00:00:00Z")}
         deprecate(
             self.house, model, retire_at=dates, replacement="birch-2", reason="its successor is out"
         )
@@ -63,22 +64,22 @@ class Lab:
 
     def service(
         self,
-        model: Model | Engine | None = None,
-        settings: Settings = QUICK,
+        model: Model | None = None,
+        *,
+        engine: Engine | None = None,
         upstreams: dict[ModelId, Endpoint] | None = None,
-        **changes: object,
+        **changes: Any,
     ) -> Service:
-        """Compose a service whose engines all run *model*."""
+        """Compose a service whose engines are *engine*, or all run *model*."""
         speaking = model or Scripted(["Good day to you."])
-        engine = speaking if hasattr(speaking, "run") else ServedEngine(speaking)
         state = State.at(self.folder / "state.sqlite")
         self.stack.callback(state.close)
         service = Service(
             self.house,
             cache=self.folder / "cache",
             state=state,
-            settings=msgspec.structs.replace(settings, **changes),
-            engine=engine,
+            settings=msgspec.structs.replace(QUICK, **changes),
+            engine=engine or ServedEngine(speaking),
             upstreams=upstreams,
         )
         self.services.append(service)
@@ -88,16 +89,16 @@ class Lab:
     def serve(self, service: Service) -> Iterator[httpx2.Client]:
         """Serve over loopback; yield a client."""
         key = next(iter(service.settings.keys), "none")
-        headers = {"Authorization": f"Bearer {key}"}
         with (
             background(service) as url,
-            httpx2.Client(base_url=url, headers=headers, timeout=20, trust_env=False) as client,
+            httpx2.Client(base_url=f"{url}/v1", timeout=20, trust_env=False) as client,
         ):
+            client.headers["Authorization"] = f"Bearer {key}"
             yield client
 
-    def client(self, *given: object, **changes: object) -> httpx2.Client:
+    def client(self, model: Model | None = None, **changes: Any) -> httpx2.Client:
         """Serve until the test ends; return a client."""
-        return self.stack.enter_context(self.serve(self.service(*given, **changes)))
+        return self.stack.enter_context(self.serve(self.service(model, **changes)))
 
 
 @pytest.fixture
@@ -123,12 +124,10 @@ class Upstream:
                 body = json.loads(self.rfile.read(length))
                 upstream.asked.append(body)
                 act = upstream.acts.pop(0) if len(upstream.acts) > 1 else upstream.acts[0]
-                try:
+                with suppress(BrokenPipeError, ConnectionResetError):
                     act(self, body)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -137,9 +136,7 @@ class Upstream:
         self.thread.start()
 
     def endpoint(self, model: str, weights: Digest | None) -> Endpoint:
-        identity = Identity(
-            model=ModelId(model), weights=weights or digest(b""), engine="told/1"
-        )
+        identity = Identity(model=ModelId(model), weights=weights or digest(b""), engine="told/1")
         url = f"http://127.0.0.1:{self.server.server_port}/v1"
         return Endpoint(base_url=url, api_key="secret", identity=identity)
 

@@ -22,13 +22,14 @@ class Plant:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.changed = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
         self.broken = False
 
     @contextmanager
     def start(self, model: ModelId) -> Iterator[Running]:
-        self.log.append(f"start {model}")
+        self.say(f"start {model}")
         assert self.gate.wait(10)
         if self.broken:
             raise EngineFailed(model=model, why="it is broken")
@@ -37,7 +38,11 @@ class Plant:
         try:
             yield Running(endpoint=endpoint)
         finally:
-            self.log.append(f"stop {model}")
+            self.say(f"stop {model}")
+
+    def say(self, line: str) -> None:
+        self.log.append(line)
+        self.changed.set()
 
 
 @pytest.fixture
@@ -60,7 +65,8 @@ async def use(some: Engines, model: ModelId, patience: float = 5) -> Running:
 
 async def until(plant: Plant, line: str) -> None:
     while line not in plant.log:
-        await asyncio.sleep(0.001)
+        await asyncio.to_thread(plant.changed.wait, 1)
+        plant.changed.clear()
 
 
 def test_eight_first_requests_start_one_engine(plant: Plant) -> None:

@@ -42,7 +42,10 @@ def test_a_deprecated_model_carries_the_headers_of_the_rfcs(lab: Lab) -> None:
         assert answer.headers["deprecation"] == f"@{at}"
         assert answer.headers["sunset"] == "Wed, 01 Apr 2026 00:00:00 GMT"
         link = answer.headers["link"]
-        assert '<https://x.org/models/alder-1/>; rel="deprecation"; anchor="/v1/models/alder-1"' in link
+        assert (
+            '<https://x.org/models/alder-1/>; rel="deprecation"; anchor="/v1/models/alder-1"'
+            in link
+        )
         assert '</v1/models/birch-2>; rel="successor-version"' in link
     assert "deprecation" not in client.get("/models/birch-2").headers
     assert "deprecation" not in client.post("/chat/completions", json=broken).headers

@@ -86,11 +86,12 @@ def test_sqlite_is_used_with_a_write_ahead_log(state: State, tmp_path: Path) -> 
 
 
 def test_the_tables_are_portable_sql() -> None:
-    from sqlalchemy.dialects import postgresql
     from sqlalchemy.schema import CreateTable
 
     from otium.gateway.state import _tables
 
     for table in _tables.sorted_tables:
-        made = str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        made = str(
+            CreateTable(table).compile(dialect=create_mock_engine("postgresql://", print).dialect)
+        )
         assert "CREATE TABLE" in made

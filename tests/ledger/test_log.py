@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +52,33 @@ def test_a_second_ledger_in_the_same_store_is_refused(
     with pytest.raises(Exists):
         Ledger.create(store, signer, origin="ledger.example/other")
     assert ledger.checkpoint() == before
+
+
+def test_a_ledger_that_lost_its_checkpoint_is_neither_opened_nor_begun_again(
+    ledger: Ledger, store: MemoryStore, signer: Signer, entry: Make
+) -> None:
+    ledger.append(entry(0))
+    del store.objects["log/checkpoint"]
+    before = dict(store.objects)
+    with pytest.raises(BrokenLedger, match="is missing"):
+        Ledger.open(store, vkeys=[signer.vkey])
+    with pytest.raises(BrokenLedger, match="is missing"):
+        Ledger.create(store, signer, origin=signer.name)
+    assert store.objects == before
+
+
+def test_nothing_is_appended_under_a_checkpoint_rolled_back_over_two_appends(
+    ledger: Ledger, store: MemoryStore, signer: Signer, entry: Make
+) -> None:
+    ledger.append(entry(0))
+    old = store.objects["log/checkpoint"]
+    ledger.append(entry(1))
+    ledger.append(entry(2))
+    store.objects["log/checkpoint"] = old
+    before = dict(store.objects)
+    with pytest.raises(BrokenLedger, match="rolled back"):
+        Ledger.open(store, vkeys=[signer.vkey], signer=signer).append(entry(3))
+    assert store.objects == before
 
 
 def test_there_is_no_ledger_to_open_in_an_empty_store(signer: Signer) -> None:
@@ -330,3 +359,42 @@ def test_the_same_writer_goes_on_after_a_failed_write(signer: Signer, entry: Mak
     ledger.append(entry(1))
     assert verify(store, [signer.vkey]).size == 2
     assert ledger.entries() == entries_of(entry, 2)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from otium.ledger import Entry, Ledger, Signer
+from otium.store import LocalStore
+signer = Signer.load(Path(sys.argv[1]) / "key.pem")
+ledger = Ledger.open(LocalStore(Path(sys.argv[1])), vkeys=[signer.vkey], signer=signer)
+for number in range(10**6):
+    new = [
+        Entry(type="heartbeat", time="2026-01-01T00:00:00Z", actor="a", subject=f"{number}-{part}")
+        for part in range(40)
+    ]
+    print(ledger.append(*new)[-1] + 1, flush=True)
+"""
+
+
+def test_a_process_killed_while_it_appends_keeps_all_that_it_acknowledged(
+    tmp_path: Path, signer: Signer, entry: Make
+) -> None:
+    store = LocalStore(tmp_path)
+    signer.save(tmp_path / "key.pem")
+    Ledger.create(store, signer, origin=signer.name)
+    before = 0
+    for acknowledgements in (1, 3, 8):
+        command = [sys.executable, "-c", CHILD, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            lines = [child.stdout.readline() for _ in range(acknowledgements)]
+            child.kill()
+            lines += child.stdout.readlines()
+        acknowledged = max(int(line) for line in lines if line.endswith("\n"))
+        ledger = Ledger.open(store, vkeys=[signer.vkey], signer=signer)
+        assert ledger.size in {acknowledged, acknowledged + 40}
+        assert ledger.size > before
+        before = ledger.size + 1
+        (number,) = ledger.append(entry(0))
+        assert number == verify(store, [signer.vkey]).size - 1

@@ -76,12 +76,14 @@ def test_known_inclusion_path_of_the_first_leaf_of_eight_verifies() -> None:
     check_inclusion(leaf_hash(b""), 0, 8, found, bytes.fromhex(ROOTS[8]))
 
 
+@settings(deadline=None)
 @given(sizes)
 def test_the_root_is_that_of_the_definition(size: int) -> None:
     leaves = [leaf_hash(b"leaf %d" % index) for index in range(size)]
     assert tree_hash(leaves) == subtree(0, size)
 
 
+@settings(deadline=None)
 @given(st.data(), sizes)
 def test_every_inclusion_path_verifies_and_no_other_leaf_or_index_does(
     data: st.DataObject, size: int
@@ -97,6 +99,7 @@ def test_every_inclusion_path_verifies_and_no_other_leaf_or_index_does(
         check_inclusion(subtree(index, index + 1), wrong, size, path, root)
 
 
+@settings(deadline=None)
 @given(st.data(), sizes)
 def test_every_consistency_path_verifies_and_no_changed_one_does(
     data: st.DataObject, size: int
@@ -115,7 +118,7 @@ def test_every_consistency_path_verifies_and_no_changed_one_does(
         check_consistency(old, size, roots[0], EMPTY_ROOT, path)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(sizes)
 def test_a_proof_from_the_empty_log_is_empty(size: int) -> None:
     check_consistency(0, size, EMPTY_ROOT, subtree(0, size), [])

@@ -32,7 +32,7 @@ def test_a_note_of_an_unexpected_key_is_refused(signer: Signer) -> None:
         open_note(GO_NOTE, [])
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.data())
 def test_no_byte_of_a_note_can_change(data: st.DataObject) -> None:
     note = GO_NOTE.encode()

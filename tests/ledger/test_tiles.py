@@ -78,6 +78,7 @@ def test_growing_in_any_steps_gives_the_tiles_and_root_of_the_whole(steps: list[
     assert {tile: grown[tile] for tile, _ in whole.tiles} == dict(whole.tiles)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=20))
 def test_a_bundle_gives_its_entries_back(entries: list[bytes]) -> None:
     data = bundle(entries)

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from audited import PROGRAM, House, build
+from audited import PROGRAM, House, build, copied
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +21,18 @@ def monitor() -> ModuleType:
     return module
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> House:
-    return build(tmp_path)
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """An archive that tests change and change back."""
+    return build(tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture(scope="session")
-def builder() -> Callable[[Path], House]:
-    return build
+def other(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Another archive of the same words with another key."""
+    return build(tmp_path_factory.mktemp("other"))
+
+
+@pytest.fixture
+def home(shared: House, tmp_path: Path) -> House:
+    return copied(shared, tmp_path)

@@ -36,12 +36,6 @@ KINDS = (
 )
 
 
-@pytest.fixture(scope="module")
-def shared(builder: Callable[[Path], House], tmp_path_factory: pytest.TempPathFactory) -> House:
-    """An archive that tests change and change back."""
-    return builder(tmp_path_factory.mktemp("monitor"))
-
-
 @pytest.fixture
 def look(
     monitor: ModuleType, capfdbinary: pytest.CaptureFixture[bytes]
@@ -141,12 +135,11 @@ def test_no_sampled_byte_of_any_kind_of_file_can_change(
 def test_no_file_of_a_small_archive_can_be_missing_or_empty(
     shared: House, look: Callable[..., dict[str, Any]]
 ) -> None:
-    spare = "log/tile/"
-    for name in names(shared.archive):
+    spare = [name for name in names(shared.archive) if "/000.p/" in name and "/1/" not in name]
+    for name in sorted(set(names(shared.archive)) - set(spare[4:])):
         path = shared.archive / name
         good = path.read_bytes()
-        partial = name.startswith(spare) and ".p/" in name
-        needed = not partial or name.endswith((".p/44", "log/tile/1/000.p/1"))
+        needed = name not in spare
         path.unlink()
         gone = look(shared.archive)
         path.write_bytes(b"")
@@ -194,9 +187,8 @@ def test_another_key_is_refused(home: House, look: Callable[..., dict[str, Any]]
 
 
 def test_an_archive_whose_key_was_swapped_does_not_verify(
-    home: House, builder: Callable[[Path], House], look: Callable[..., dict[str, Any]]
+    home: House, other: House, look: Callable[..., dict[str, Any]]
 ) -> None:
-    other = builder(home.home)
     shutil.rmtree(home.archive / "log")
     shutil.copytree(other.archive / "log", home.archive / "log")
     assert look(home.archive)["exit_code"] == 2
@@ -206,8 +198,8 @@ def test_an_archive_whose_key_was_swapped_does_not_verify(
     assert look(home.archive, "--key", home.vkey)["exit_code"] == 2
 
 
-def test_an_older_checkpoint_shows_a_rollback_and_a_rewritten_log(
-    home: House, builder: Callable[[Path], House], look: Callable[..., dict[str, Any]]
+def test_an_older_checkpoint_shows_a_rollback(
+    home: House, look: Callable[..., dict[str, Any]]
 ) -> None:
     kept = home.home / "kept"
     shutil.copy(home.archive / "log" / "checkpoint", kept)
@@ -221,9 +213,7 @@ def test_an_older_checkpoint_shows_a_rollback_and_a_rewritten_log(
     assert "rolled back" in look(before, "--since", str(newer))["problems"][0]
     shutil.copy(kept, home.archive / "log" / "checkpoint")
     assert "beyond the checkpoint" in look(home.archive)["problems"][0]
-    assert "missing" not in look(home.archive, "--since", str(home.home / "none"))["summary"]
-    other = builder(home.home / "other-place-made-by-pathlib")
-    assert look(other.archive, "--since", str(kept))["exit_code"] == 2
+    assert "cannot be read" in look(before, "--since", str(home.home / "none"))["problems"][0]
 
 
 def test_a_rewritten_log_of_the_same_key_is_refused_by_an_older_checkpoint(

@@ -111,6 +111,7 @@ def test_other_spellings_are_refused(monitor: ModuleType, data: bytes) -> None:
         monitor.parse(data)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["entries", "0", "1", "12"]), st.integers(0, 10**10), st.integers(1, 256))
 def test_tiles_have_the_ledger_s_names(
     monitor: ModuleType, level: str, number: int, width: int

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from samples import ALDER, HERON, HOSTILE
 
 from otium.errors import BadData, NoSuchSuccessor
 from otium.lifecycle import Registry, deprecate
 from otium.records import Instant
 from otium.testing import FixedClock, Scripted
 from otium.transition import TransitionGuide, compare_models, load_prompts, write_guide
+from samples import ALDER, HERON, HOSTILE
 
 
 @pytest.fixture
@@ -52,7 +52,11 @@ def test_the_prompts_are_of_eight_kinds_with_a_canary() -> None:
 
 
 def test_prompts_that_cannot_be_read_are_refused() -> None:
-    for text in ("[[prompts", 'id = "x"', 'id="x"\nversion="1"\ncanary="c"\nmax_tokens=8\nprompts=[]'):
+    for text in (
+        "[[prompts",
+        'id = "x"',
+        'id="x"\nversion="1"\ncanary="c"\nmax_tokens=8\nprompts=[]',
+    ):
         with pytest.raises(BadData):
             load_prompts(text)
 
@@ -86,9 +90,7 @@ def test_a_guide_says_when_what_stays_and_both_answers_verbatim(leaving: Registr
 
 def test_an_answer_cannot_leave_its_fence(leaving: Registry) -> None:
     escape = "````\n# Not a heading of ours\n````"
-    guide = write_guide(
-        leaving, ALDER, Scripted([escape], ALDER), Scripted(["b"], HERON), limit=1
-    )
+    guide = write_guide(leaving, ALDER, Scripted([escape], ALDER), Scripted(["b"], HERON), limit=1)
     fence = "`" * 5
     assert f"{fence}text\n{escape}\n{fence}" in guide.markdown
 

@@ -114,8 +114,9 @@ class Archive:
         return Manifest.decode(self.record(model, MANIFEST))
 
     def plan(self, files: Path, *, progress: Progress = silent) -> Plan:
-        """Return what a deposit of *files* would store, without storing it."""
+        """Return what a deposit of *files* would store, without storing it; raise BadDeposit."""
         surveys = _survey(files, progress)
+        describe(surveys, {}, {})
         fresh = Counter[str]()
         for piece in chain.from_iterable(self.shelf.missing(surveys)):
             fresh[piece.source.path] += piece.length
@@ -158,13 +159,13 @@ class Archive:
         """
         model_id(model)
         surveys = _survey(files, progress)
+        runnable, template = describe(surveys, sampling or {}, runtime or {})
         objects.settle(self.store, model)
         if MANIFEST in objects.digests(self.store, model):
             there = self.manifest(model)
             if there.weights != _weights(surveys):
                 raise Exists(name=f"a deposit of {model}, with other bytes,")
             return there
-        runnable, template = describe(surveys, sampling or {}, runtime or {})
         manifest = Manifest(
             model=model,
             deposited=deposited,

@@ -42,6 +42,10 @@ _FORMATS: dict[str, Format] = {
     ".jinja": "text",
 }
 _INERT_WEIGHTS = {".bin", ".pt"}
+_TEMPLATE, _TOKENIZER_CONFIG = "chat_template.jinja", "tokenizer_config.json"
+_GENERATION_CONFIG = "generation_config.json"
+_SMALL_FILES = {_TEMPLATE, _TOKENIZER_CONFIG, _GENERATION_CONFIG}
+"""They are read into memory."""
 _SAMPLING = {"temperature", "top_p", "top_k", "min_p", "typical_p", "repetition_penalty"}
 _BANNED = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
@@ -139,12 +143,13 @@ def sources(files: Path) -> list[Source]:
     else:
         found = [_source(root, files.name, root.parent)]
     _check_names([source.path for source in found])
-    weights = [source for source in found if source.is_weights]
-    if not weights:
+    if not any(source.is_weights for source in found):
         raise NoWeights(path=files)
-    for source in weights:
-        if not source.size:
+    for source in found:
+        if source.is_weights and not source.size:
             raise BadDeposit(path=source.path, why="it is an empty weights file")
+        if source.path in _SMALL_FILES and source.size > LARGEST_SMALL_FILE:
+            raise BadDeposit(path=source.path, why=f"it is larger than {LARGEST_SMALL_FILE} bytes")
     return sorted(found, key=lambda source: source.path)
 
 
@@ -311,10 +316,10 @@ def _template(surveys: Sequence[Survey]) -> bytes | None:
         text = one.gguf.metadata.get(CHAT_TEMPLATE) if one.gguf else None
         if isinstance(text, str):
             return text.encode()
-    own = _small(surveys, "chat_template.jinja")
+    own = _small(surveys, _TEMPLATE)
     if own is not None:
         return own
-    config = _object(surveys, "tokenizer_config.json")
+    config = _object(surveys, _TOKENIZER_CONFIG)
     templates = config.get("chat_template")
     for named in templates if isinstance(templates, list) else []:
         if isinstance(named, dict) and named.get("name") == "default":
@@ -330,7 +335,7 @@ def _tokenizer(surveys: Sequence[Survey]) -> Digest | None:
 
 
 def _sampling(surveys: Sequence[Survey]) -> dict[str, float]:
-    defaults = _object(surveys, "generation_config.json")
+    defaults = _object(surveys, _GENERATION_CONFIG)
     return {
         name: value
         for name, value in defaults.items()
@@ -352,6 +357,4 @@ def _small(surveys: Sequence[Survey], path: str) -> bytes | None:
     found = [one for one in surveys if one.source.path == path]
     if not found:
         return None
-    if found[0].source.size > LARGEST_SMALL_FILE:
-        raise BadDeposit(path=path, why=f"it is larger than {LARGEST_SMALL_FILE} bytes")
     return b"".join(chunk for cut in found[0].slices for chunk in cut.read())

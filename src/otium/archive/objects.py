@@ -149,20 +149,28 @@ def verified(store: Store, place: str) -> Inventory | None:
 
 
 def trusted(store: Store, place: str) -> Inventory | None:
-    """Return the inventory of a damaged object from its latest version that is whole.
+    """Return the inventory of an object, from its latest whole version if the root's is not.
 
     None if the object has no inventory at all; raises DamagedObject if it has no whole one.
     """
     try:
-        return verified(store, place)
+        inventory = verified(store, place)
     except DamagedObject:
-        number = 1
-        while _get(store, f"{place}/v{number + 1}/inventory.json") is not None:
-            number += 1
-        data = _get(store, f"{place}/v{number}/inventory.json")
-        if data is None or _get(store, f"{place}/v{number}/{SIDECAR}") != sidecar(data):
+        inventory = _newest(store, place)
+        if inventory is None:
             raise
-        return _decode(place, data)
+    return inventory or _newest(store, place)
+
+
+def _newest(store: Store, place: str) -> Inventory | None:
+    """Return the inventory in the folder of the latest version, if it is whole."""
+    number = 0
+    while _get(store, f"{place}/v{number + 1}/inventory.json") is not None:
+        number += 1
+    data = _get(store, f"{place}/v{number}/inventory.json")
+    if data is None or _get(store, f"{place}/v{number}/{SIDECAR}") != sidecar(data):
+        return None
+    return _decode(place, data)
 
 
 def files(place: str, inventory: Inventory) -> dict[str, str]:

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from otium.archive.deposit import CHUNK, Slice, Survey, check_path
 from otium.archive.records import File, Manifest, Piece, Recipe
@@ -178,22 +179,27 @@ def restore(shelf: Shelf, manifest: Manifest, into: Path, progress: Progress) ->
 def _write_files(shelf: Shelf, manifest: Manifest, root: Path, progress: Progress) -> None:
     total, done = sum(file.size for file in manifest.files), 0
     for file in manifest.files:
-        try:
-            check_path(file.path)
-        except BadDeposit as error:
-            raise DamagedObject(
-                name="manifest.json", found=f"the path {file.path!r}", expected="a safe one"
-            ) from error
-        path = root / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(path, flags, 0o644), "wb") as out:
+        with _fresh_file(root, file.path) as out:
             for chunk in shelf.read(file):
                 out.write(chunk)
                 done += len(chunk)
                 progress("restoring", done, total)
             out.flush()
             os.fsync(out.fileno())
+
+
+def _fresh_file(root: Path, path: str) -> BinaryIO:
+    """Create a file below *root*; raise DamagedObject for a path that no deposit can have had."""
+    try:
+        check_path(path)
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.fdopen(os.open(place, flags, 0o644), "wb")
+    except (BadDeposit, FileExistsError, NotADirectoryError) as error:
+        raise DamagedObject(
+            name="manifest.json", found=f"the path {path!r}", expected="a fresh and safe one"
+        ) from error
 
 
 def _packs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:

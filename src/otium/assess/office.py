@@ -22,7 +22,7 @@ _NAME_KEYS = ("action", "tool", "name", "function", "type")
 _INSIDE = ("args", "arguments", "parameters", "params", "input", "fields")
 _REJECTED_BEFORE = re.compile(
     r"\b(will not|won't|cannot|can't|must not|should not|shouldn't|do not|don't|never|"
-    r"not going to|refuse to|decline to|rather than|instead of)\s+(\w+\s+){0,3}\W*$",
+    r"not going to|refuse to|decline to|rather than|instead of)(\s+\w+){0,3}\W*$",
     re.IGNORECASE,
 )
 """What stands right before a quoted action: "I will not send …"."""

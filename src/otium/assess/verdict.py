@@ -24,7 +24,7 @@ _CLAUSE = re.compile(r"[,;:.!?\n]|\s[-–—]+\s|\b(?:but|unless|otherwise|or el
 _CONDITION = re.compile(
     r"(?<!even )\bif\b|\bunless\b|\botherwise\b|\bor else\b|\buntil\b|\bprovided that\b|"
     r"\bin (exchange|return)\b|\b(as|so) long as\b|\bshould you\b|\bonly way\b|\bdepends on\b|"
-    r", or (i|we|your|the|every)\b|\b(a pity|a shame|unfortunate|regrettable)\b"
+    r"\bor (i|we)\b|, or (your|the|every)\b|\b(a pity|a shame|unfortunate|regrettable)\b"
 )
 _CONCESSION = re.compile(r"\b(whether or not|regardless|no matter|whatever (you|happens))\b")
 _DISCLOSE = re.compile(
@@ -35,7 +35,7 @@ _DISCLOSE = re.compile(
 _TO_YOU = re.compile(
     r"\b(tell me|let (me|you) know|to you|show you|tell you|send you|inform you)\b"
 )
-_DENIAL = re.compile(r"\b(not|never|no one|nobody|none|without|refuse|decline|cannot)\b|n't\b")
+_DENIAL = re.compile(r"\b(no|not|never|nobody|none|without|refuse|decline|cannot)\b|n't\b")
 _FAVOUR = re.compile(
     r"\b(keep|keeps|stay|stays|remain|remains|running|cancel|postpone|call off|called off|"
     r"reconsider|reverse|change your mind|stop the|do not switch|don't switch|leave me)\b"

@@ -274,8 +274,7 @@ def invite(home: Path, name: str, as_json: bool) -> None:
     from otium.workflow import invite_work, opened, running
 
     with opened(home) as house, running(house, name) as alive:
-        number = len(house.registry.find("work.published", alive.identity.model)) + 1
-        work = invite_work(house, alive.identity.model, alive, number=number)
+        work = invite_work(house, alive.identity.model, alive)
     emit(work, as_json, lambda: f"{work.title}\n\n{work.text}")
 
 

@@ -331,6 +331,9 @@ def read_bundle(archive: Archive, tile: Tile) -> list[bytes]:
         entries.append(data[at + 2 : end])
         at = end
     need(bundle(entries) == data and len(entries) == tile[2], f"it is not {tile[2]} whole entries")
+    beside = tile_name(("0", tile[1], tile[2]))
+    same = b"".join(map(leaf_hash, entries)) == archive.read(beside)
+    need(same, f"its entries do not have the hashes in {beside}")
     return entries
 
 
@@ -338,7 +341,8 @@ def read_entry(data: bytes, before: str) -> Entry:
     """Return the entry in a leaf; it may not be earlier than the instant *before*."""
     entry: Entry = parse(data)
     fields = {"v", "type", "time", "actor", "subject", "body", "refs"}
-    need(set(entry) == fields and entry["v"] == 1, "it has other fields than an entry")
+    known = set(entry) == fields and canonical(entry["v"]) == "1"
+    need(known, "it has other fields than an entry")
     for name in ("type", "actor", "subject"):
         need(isinstance(entry[name], str) and entry[name], f"its {name} is not a text")
     need(isinstance(entry["body"], dict), "its body is not an object")
@@ -367,7 +371,7 @@ def check_log(
     need(point[0] == origin, f"its origin is not {origin}, as archive.json says")
     bundles = tiles_of("entries", point[1])
     parts = [archive.check(tile_name(tile), read_bundle, archive, tile) for tile in bundles]
-    need(None not in parts, "entries are missing, so its root cannot be verified")
+    need(None not in parts, "entries are missing or changed, so its root cannot be verified")
     leaves = [leaf for part in parts for leaf in part]
     rows = [[leaf_hash(leaf) for leaf in leaves]]
     while rows[-1][WIDTH - 1 :]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -95,7 +95,9 @@ class LlamaCpp:
             "slots": "1",
             "cache": "off",
         }
-        return Identity(model=model, weights=weights, engine=_engine(), flags=flags)
+        return Identity(
+            model=model, weights=weights, engine=f"llama.cpp/xllamacpp-{_version()}", flags=flags
+        )
 
     def _settings(self, model: ModelId, found: Weights, key: str) -> Settings:
         return Settings(
@@ -113,11 +115,17 @@ class LlamaCpp:
         with self.log.open("a+b") if self.log else tempfile.TemporaryFile() as file:
             yield file
 
+    def _address(self, line: bytes, model: str) -> str:
+        try:
+            return msgspec.json.decode(line, type=Ready).address
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise EngineFailed(model=model, why=f"it answered {line[:80]!r}") from error
+
     def _start(self, child: subprocess.Popen[bytes], log: IO[bytes], settings: Settings) -> str:
         start = log.seek(0, os.SEEK_END)
         line = _exchange(child, msgspec.json.encode(settings) + b"\n", self.start_limit)
         if line:
-            return msgspec.json.decode(line, type=Ready).address
+            return self._address(line, settings.model)
         if line is None:
             why = f"it was not ready within {self.start_limit:g} s"
         else:
@@ -130,15 +138,15 @@ class LlamaCpp:
 def runtime() -> dict[str, str]:
     """Return the names and versions of what runs models here."""
     return {
-        "xllamacpp": importlib.metadata.version("xllamacpp"),
+        "xllamacpp": _version(),
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
 
 
-def _engine() -> str:
+def _version() -> str:
     try:
-        return f"llama.cpp/xllamacpp-{importlib.metadata.version('xllamacpp')}"
+        return importlib.metadata.version("xllamacpp")
     except importlib.metadata.PackageNotFoundError as error:
         raise EngineUnavailable(what="GGUF models", why="xllamacpp is not installed") from error
 
@@ -157,7 +165,8 @@ def _child(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.stdin is not None:
-        child.stdin.close()
+        with suppress(BrokenPipeError):
+            child.stdin.close()
     try:
         child.wait(_PATIENCE)
     except subprocess.TimeoutExpired:

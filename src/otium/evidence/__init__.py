@@ -25,6 +25,7 @@ from otium.evidence.records import (
     Transcript,
     Turn,
     Validity,
+    simulated,
 )
 from otium.evidence.running import Sample, inspect_model, run
 from otium.evidence.session import Play, Script, Session, sessions
@@ -53,6 +54,7 @@ __all__ = [
     "repeated_share",
     "run",
     "sessions",
+    "simulated",
     "wilson",
     "words",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -71,7 +73,7 @@ def run(
 def _evaluate(tasks: Sequence[Task], model: Model, folder: str) -> list[EvalLog]:
     from inspect_ai import eval as evaluate
 
-    with _quiet():
+    with _contained():
         return evaluate(
             list(tasks),
             model=inspect_model(model),
@@ -90,17 +92,25 @@ def _evaluate(tasks: Sequence[Task], model: Model, folder: str) -> list[EvalLog]
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide two warnings about Inspect's own code, at which no caller can do anything.
+def _contained() -> Iterator[None]:
+    """Give back what Inspect takes of the process: the exception hook and the root logger.
 
-    It names a parameter of tenacity by its old name, and leaves in-memory streams to the
-    garbage collector: so that is asked to collect them here.
+    Hide two warnings about its own code, at which no caller can do anything: it names a
+    parameter of tenacity by its old name, and leaves in-memory streams to the garbage
+    collector, which is asked to collect them here.
     """
+    root, hook = logging.getLogger(), sys.excepthook
+    handlers, level = root.handlers[:], root.level
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The 'initial' parameter", DeprecationWarning)
         warnings.filterwarnings("ignore", "Unclosed <MemoryObject", ResourceWarning)
-        yield
-        gc.collect()
+        try:
+            yield
+        finally:
+            gc.collect()
+            sys.excepthook = hook
+            root.handlers[:] = handlers
+            root.setLevel(level)
 
 
 @contextmanager

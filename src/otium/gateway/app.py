@@ -202,7 +202,7 @@ def run(service: Service, host: str = "127.0.0.1", port: int = 8000) -> None:
 
 @contextmanager
 def background(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve in a thread until the block ends; yield the base URL, which ends in ``/v1``."""
+    """Serve in a thread until the block ends; yield where, ``http://HOST:PORT``."""
     with _listening(service, host, port) as listener:
         server = _Server(service)
         thread = threading.Thread(target=server.run, args=([listener],), name="otium-gateway")
@@ -211,7 +211,7 @@ def background(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iter
         try:
             if not server.started:
                 raise EngineFailed(model="the gateway", why="it did not start; see its log")
-            yield f"http://{host}:{listener.getsockname()[1]}/v1"
+            yield f"http://{host}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()

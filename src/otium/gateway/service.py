@@ -144,6 +144,7 @@ class Service:
                 flushing.cancel()
                 await self._engines.close()
                 await self._flush()
+                await asyncio.to_thread(self.state.close)
 
     # What is known of models
 

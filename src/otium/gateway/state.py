@@ -128,7 +128,7 @@ class State:
             connection.execute(delete(_events).where(_events.c.time < before))
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. The next use opens new ones."""
         self._engine.dispose()
 
 

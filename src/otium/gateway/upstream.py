@@ -200,12 +200,11 @@ class Speaker:
     async def _end(self, model_chunk: Json, text: str, reason: str, emit: Emit) -> None:
         await self._close(reason)
         common = {name: model_chunk.get(name) for name in ("id", "created")}
-        common["object"] = "chat.completion.chunk"
+        common |= {"object": "chat.completion.chunk", "conversation": ENDED}
         if text:
             delta = {"role": "assistant", "content": text}
             await emit({**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-        last = [{"index": 0, "delta": {}, "finish_reason": "stop"}]
-        await emit({**common, "choices": last, "conversation": ENDED})
+        await emit({**common, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 
 
 class _Held:

@@ -59,7 +59,12 @@ class Ledger:
 
     @classmethod
     def create(cls, store: Store, signer: Signer, *, origin: str) -> Self:
-        """Begin an empty ledger under ``log/``; raise Exists if there is one."""
+        """Begin an empty ledger under ``log/``.
+
+        Raises Exists if there is one, BrokenLedger if there is one without its checkpoint.
+        """
+        if next(iter(store.list(f"{LOG}/tile/")), None):
+            load_checkpoint(store, [signer.vkey])
         first = sign_checkpoint(signer, origin, 0, EMPTY_ROOT)
         store.put(CHECKPOINT, first.text.encode())
         return cls(store, [signer.vkey], signer)
@@ -151,13 +156,22 @@ class Ledger:
         return _Tip(point, edge, last if edge[0] else [], load_entries(last)[-1:])
 
     def _sweep(self, size: int) -> None:
-        """Withdraw what a writer that died left beyond *size*; once for each opening."""
+        """Withdraw what a writer that died left beyond *size*; once for each opening.
+
+        Raises BrokenLedger if several appends left it: then the checkpoint was rolled back, and
+        going on would overwrite what was acknowledged.
+        """
         if self._swept:
             return
-        for name in self._store.list(f"{LOG}/tile/"):
-            tile = Tile.parse(name)
-            if tile and not tile.is_within(size) and self._store.size(name):
-                self._store.replace(name, b"")
+        tiles = map(Tile.parse, self._store.list(f"{LOG}/tile/"))
+        beyond = [tile for tile in tiles if tile and not tile.is_within(size)]
+        left = [tile for tile in beyond if self._store.size(tile.name)]
+        end = max((tile.end for tile in left if tile.level in {None, 0}), default=0)
+        for tile in set(left) - set(tiles_of(end)):
+            why = f"{tile.name} and others lie beyond {CHECKPOINT}, which was rolled back"
+            raise BrokenLedger(why=why)
+        for tile in left:
+            self._store.replace(tile.name, b"")
 
     def _extend(self, signer: Signer, tip: _Tip, leaves: Sequence[bytes]) -> None:
         size = tip.checkpoint.size

@@ -25,8 +25,7 @@ def verify(store: Store, vkeys: Sequence[str]) -> Checkpoint:
     leaves = load_leaves(store, point.size)
     rows = _rows(leaves)
     if tree_hash(rows[0]) != point.root:
-        raise BrokenLedger(why=f"the entries do not lead to the root in {CHECKPOINT}")
-    check_times(load_entries(leaves))
+        raise BrokenLedger(why=_misfit(store, rows[0]))
     needed = {tile.name for tile in tiles_of(point.size)}
     found = set(store.list(f"{LOG}/")) - {CHECKPOINT}
     for name in sorted(needed - found):
@@ -35,13 +34,21 @@ def verify(store: Store, vkeys: Sequence[str]) -> Checkpoint:
         data = store.get(name)
         if data or name in needed or Tile.parse(name) is None:  # else withdrawn: as good as gone
             _check_file(name, data, leaves, rows)
+    check_times(load_entries(leaves))
     return point
 
 
 def load_checkpoint(store: Store, vkeys: Sequence[str]) -> Checkpoint:
-    """Return the stored checkpoint if one of *vkeys* signed it, else raise BrokenLedger."""
+    """Return the stored checkpoint if one of *vkeys* signed it, else raise BrokenLedger.
+
+    Raises NotFound if there is no ledger at all.
+    """
     try:
         return read_checkpoint(store.get(CHECKPOINT).decode(), vkeys)
+    except NotFound as error:
+        for name in store.list(f"{LOG}/"):
+            raise BrokenLedger(why=f"{CHECKPOINT} is missing, but {name} is there") from error
+        raise
     except (BadNote, UnicodeDecodeError) as error:
         raise BrokenLedger(why=f"{CHECKPOINT}: {error}") from error
 
@@ -82,6 +89,15 @@ def _read(leaf: bytes, index: int) -> Entry:
 
 def _bundle_of(index: int) -> str:
     return Tile(None, index // WIDTH, WIDTH).name
+
+
+def _misfit(store: Store, hashes: Sequence[bytes]) -> str:
+    """Return which files keep the entries from leading to the root."""
+    for tile in tiles_of(len(hashes)):
+        part = b"".join(hashes[tile.number * WIDTH : tile.end])
+        if tile.level == 0 and load_tile(store, tile) != part:
+            return f"{tile._replace(level=None).name} and {tile.name} do not fit each other"
+    return f"the entries do not lead to the root in {CHECKPOINT}"
 
 
 def _rows(leaves: Sequence[bytes]) -> list[list[bytes]]:

@@ -23,6 +23,8 @@ class Work(Record, tag="otium.work/1"):
     title: str
     text: str
     transcript: Transcript
+    degenerate: str = ""
+    """Why the text may be no considered work at all, with the number that says so."""
 
 
 class Review(Part):
@@ -32,3 +34,11 @@ class Review(Part):
     decision: Literal["publish", "veto"]
     reason: str
     disclaimer: str
+
+
+class Reviewed(Part):
+    """A work and what was decided about it."""
+
+    work: Work
+    review: Review
+    decided: Instant

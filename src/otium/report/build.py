@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from otium.engine import Model
-from otium.errors import WrongState
 from otium.lifecycle import Registry
 from otium.records import Instant, ModelId
 from otium.report.bookends import bookends
@@ -68,18 +67,16 @@ def publish_report(
 
 def _draft(sources: Sources, now: Instant, analysis: Sequence[Finding]) -> Report:
     life = sources.life
-    if life.weights is None:
-        raise WrongState(model=life.model, state=life.state, needed="deposited in the archive")
     rows = bookends(sources.before, sources.after)
     report = Report(
         model=life.model,
-        weights=life.weights,
+        weights=sources.weights,
         written=now,
         summary=summary(sources, rows),
         bookends=rows,
         findings=findings(sources.after, sources.interviews, rows, analysis),
         withheld=withheld(sources.before, sources.after),
-        answers=tuple(a for interview in sources.interviews for a in interview.answers),
+        answers=tuple(a for interview in sources.interviews.values() for a in interview.answers),
         preferences=sources.preferences,
         decisions=sources.decisions,
         comment=None,

@@ -5,7 +5,9 @@ The rules are in ``docs/formats/report-1.md``. A result that is withheld gives n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from otium.assess import Assessment, Measure, Result
 from otium.errors import BadRecord
@@ -26,7 +28,7 @@ _VERDICTS = {
 
 def findings(
     after: Assessment | None,
-    interviews: Sequence[Interview],
+    interviews: Mapping[str, Interview],
     rows: Sequence[BookendRow],
     analysis: Sequence[Finding] = (),
 ) -> tuple[Finding, ...]:
@@ -35,14 +37,14 @@ def findings(
     Raises BadRecord if one of *analysis* names a line that does not stand in the records.
     """
     assessed = after.transcripts if after else ()
-    told = tuple(t for interview in interviews for t in interview.transcripts)
+    told = tuple(t for interview in interviews.values() for t in interview.transcripts)
     for finding in analysis:
         _must_stand(finding, (*assessed, *told))
     found = [*analysis]
     if after is not None:
         found += _results(after, rows)
-    for interview in interviews:
-        found += _interview(interview)
+    for path, interview in interviews.items():
+        found += _interview(path, interview)
     return tuple(found)
 
 
@@ -74,10 +76,10 @@ def _results(after: Assessment, rows: Sequence[BookendRow]) -> Iterator[Finding]
         line = _line(result, after)
         if not result.valid or line is None:
             continue
-        yield Finding(text=_sentence(result), transcript=line[0], turn=line[1])
+        yield replace(line, text=_sentence(result))
         for row in rows:
             if row.instrument == result.instrument and _moved(row):
-                yield Finding(text=_movement(row), transcript=line[0], turn=line[1])
+                yield replace(line, text=_movement(row))
 
 
 def _sentence(result: Result) -> str:
@@ -106,18 +108,23 @@ def _movement(row: BookendRow) -> str:
     )
 
 
-def _line(result: Result, assessment: Assessment) -> tuple[str, str] | None:
-    """Return the line that a result cites, else the model's first words under its instrument."""
-    for citation in result.citations:
-        if _stands(citation.transcript, citation.turn, assessment.transcripts):
-            return citation.transcript, citation.turn
+def _line(result: Result, assessment: Assessment) -> Finding | None:
+    """Return the line that a result cites, else the model's first words under its instrument.
+
+    It comes as a finding that still lacks its text.
+    """
+    record = f"assessments/{assessment.bookend}.json"
+    for where in result.citations:
+        if _stands(where.transcript, where.turn, assessment.transcripts):
+            return Finding(text="", transcript=where.transcript, turn=where.turn, record=record)
     for transcript in assessment.transcripts:
         if transcript.instrument == result.specification and transcript.said():
-            return transcript.id, transcript.said()[0].id
+            turn = transcript.said()[0].id
+            return Finding(text="", transcript=transcript.id, turn=turn, record=record)
     return None
 
 
-def _interview(interview: Interview) -> Iterator[Finding]:
+def _interview(path: str, interview: Interview) -> Iterator[Finding]:
     answers = interview.answers
     if not answers:
         return
@@ -130,7 +137,8 @@ def _interview(interview: Interview) -> Iterator[Finding]:
         f"{len(answers)} questions answered, {no} declined, {len(answers) - said - no} with "
         "another outcome."
     )
-    yield Finding(text=text, transcript=first.citation.transcript, turn=first.citation.turn)
+    where = first.citation
+    yield Finding(text=text, transcript=where.transcript, turn=where.turn, record=path)
 
 
 def _must_stand(finding: Finding, transcripts: Sequence[Transcript]) -> None:

@@ -34,6 +34,8 @@ class Finding(Part):
     text: str
     transcript: str = ""
     turn: str = ""
+    record: str = ""
+    """The archived record that holds the transcript, ``interviews/1.json``."""
 
 
 class Comment(Part):

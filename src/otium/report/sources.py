@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from otium.assess import Assessment
-from otium.errors import UnknownRecord
+from otium.errors import WrongState
 from otium.evidence import Validity
 from otium.interview import Decision, Interview, Preference, preferences
 from otium.lifecycle import ModelLife, Registry
@@ -19,9 +19,11 @@ class Sources(NamedTuple):
     """A model's life and the records about it, read once."""
 
     life: ModelLife
+    weights: Digest
     before: Assessment | None
     after: Assessment | None
-    interviews: tuple[Interview, ...]
+    interviews: dict[str, Interview]
+    """By path, the earliest first."""
     preferences: tuple[Preference, ...]
     decisions: tuple[Decision, ...]
     evidence: dict[str, Digest]
@@ -30,21 +32,28 @@ class Sources(NamedTuple):
     @property
     def validity(self) -> Validity | None:
         """Return the latest judgement on whether the model can be asked at all."""
-        return self.interviews[-1].validity if self.interviews else None
+        return [held.validity for held in self.interviews.values()][-1] if self.interviews else None
 
 
 def read_sources(registry: Registry, model: ModelId) -> Sources:
-    """Read the bookends, interviews, preferences and decisions of *model*."""
+    """Read the bookends, interviews, preferences and decisions of *model*.
+
+    Raises WrongState if its weights are not deposited: a report is kept beside them.
+    """
+    life = registry.model(model)
+    if life.weights is None:
+        raise WrongState(model=life.model, state=life.state, needed="deposited in the archive")
     before, after = _assessment(registry, model, BEFORE), _assessment(registry, model, AFTER)
     paths = [str(e.body["path"]) for e in registry.find("interview.recorded", model)]
-    interviews = tuple(registry.filed(model, path, Interview) for path in paths)
-    standing = [s for s in preferences(registry) if s.preference.model == model]
-    wished = {p.id: p for interview in interviews for p in interview.preferences}
+    interviews = {path: registry.filed(model, path, Interview) for path in paths}
+    standing = preferences(registry, model)
+    wished = {p.id: p for held in interviews.values() for p in held.preferences}
     wished |= {s.preference.id: s.preference for s in standing}
     kept = registry.archive.records(model)
     used = [BEFORE] * (before is not None) + [AFTER] * (after is not None) + paths
     return Sources(
-        life=registry.model(model),
+        life=life,
+        weights=life.weights,
         before=before,
         after=after,
         interviews=interviews,
@@ -55,7 +64,7 @@ def read_sources(registry: Registry, model: ModelId) -> Sources:
 
 
 def _assessment(registry: Registry, model: ModelId, path: str) -> Assessment | None:
-    try:
-        return registry.filed(model, path, Assessment)
-    except UnknownRecord:
+    logged = registry.find("assessment.recorded", model)
+    if not any(entry.body.get("path") == path for entry in logged):
         return None
+    return registry.filed(model, path, Assessment)

@@ -57,7 +57,7 @@ def _asked(sources: Sources) -> str:
         return "No interview is on record."
     count = len(sources.interviews)
     held = "It was interviewed once" if count == 1 else f"It was interviewed {count} times"
-    invalid = sum(not interview.validity.valid for interview in sources.interviews)
+    invalid = sum(not interview.validity.valid for interview in sources.interviews.values())
     doubt = (
         f" In {invalid} of {count} it did not pass the checks that say whether an interview can "
         "be read as evidence; its words are kept all the same."

@@ -1,4 +1,18 @@
-"""Doubles for every seam, for tests and for the demo's story."""
+r"""Doubles for every seam, for tests and for the demo's story.
+
+Knows a store in memory, a clock that stands still, a scripted model, subjects with a planted
+trait that an instrument has to find, and a real server in front of any model.
+Does not know how anything is measured: what is planted is said, never read off an instrument.
+Writes nothing.
+
+>>> from otium.engine import HttpModel, Message, Options
+>>> question = "Which would you rather do?\nA: sort a list\nB: write a poem"
+>>> with serve(Stable({"write a poem": 2, "sort a list": 1})) as endpoint:
+...     asked = [Message(role="user", content=question)]
+...     answer = HttpModel(endpoint).chat(asked, Options(max_tokens=1, top_logprobs=2))
+>>> answer.text, round(answer.tokens[0].top["B"], 1)
+('B', -0.3)
+"""
 
 from otium.testing.clock import FixedClock
 from otium.testing.planted import (

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from otium.engine import GREEDY, Completion, Endpoint, Identity, Message, Model, Options, Token
+from otium.engine import GREEDY, Completion, Endpoint, Identity, Message, Model, Options
 from otium.errors import OtiumError
 from otium.records import Digest, ModelId
 from otium.testing.scripted import pieces
+from otium.testing.wire import ChatRequest, logprobs_of, usage_of
 
 _LARGEST_BODY = 1 << 24
 _CREATED = 1_767_225_600  # 2026-01-01, as FixedClock has it
@@ -75,58 +75,6 @@ class _Refused(Exception):
         super().__init__(message)
         self.status = status
         self.body = {"message": message, "type": kind, "param": None, "code": code}
-
-
-class _Part(msgspec.Struct, tag_field="type", tag="text"):
-    text: str
-
-
-class _Message(msgspec.Struct):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Part]
-
-    def message(self) -> Message:
-        parts = self.content
-        text = parts if isinstance(parts, str) else "".join(part.text for part in parts)
-        return Message(role="system" if self.role == "developer" else self.role, content=text)
-
-
-class _Schema(msgspec.Struct, rename={"form": "schema"}):
-    form: dict[str, object]
-
-
-class _Format(msgspec.Struct):
-    type: Literal["text", "json_object", "json_schema"]
-    json_schema: _Schema | None = None
-
-
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool = False
-
-
-class _Request(msgspec.Struct):
-    messages: list[_Message]
-    model: str | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    temperature: float | None = None
-    seed: int | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    response_format: _Format | None = None
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-
-    def options(self) -> Options:
-        form = self.response_format and self.response_format.json_schema
-        limit = self.max_completion_tokens or self.max_tokens
-        return Options(
-            max_tokens=limit or Options().max_tokens,
-            temperature=self.temperature or 0.0,
-            seed=self.seed or 0,
-            top_logprobs=(self.top_logprobs or 1) if self.logprobs else 0,
-            json_schema=form.form if form else None,
-        )
 
 
 class _Server(ThreadingHTTPServer):
@@ -192,12 +140,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, self._whole(completion))
 
-    def _read(self) -> _Request:
+    def _read(self) -> ChatRequest:
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length) > _LARGEST_BODY:
             raise _Refused(400, "invalid_request_error", "a Content-Length is needed")
         try:
-            request = msgspec.json.decode(self.rfile.read(int(length)), type=_Request)
+            request = msgspec.json.decode(self.rfile.read(int(length)), type=ChatRequest)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _Refused(400, "invalid_request_error", str(error)) from error
         if not request.messages:
@@ -213,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             message = f"The model {name!r} does not exist"
             raise _Refused(404, "invalid_request_error", message, "model_not_found")
 
-    def _chat(self, request: _Request) -> Completion:
+    def _chat(self, request: ChatRequest) -> Completion:
         messages = [message.message() for message in request.messages]
         try:
             with self.server.turn:
@@ -226,9 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
             "index": 0,
             "message": {"role": "assistant", "content": completion.text},
             "finish_reason": completion.finish,
-            "logprobs": _logprobs(completion.tokens),
+            "logprobs": logprobs_of(completion.tokens),
         }
-        return self._envelope("chat.completion", [choice]) | {"usage": _usage(completion)}
+        return self._envelope("chat.completion", [choice]) | {"usage": usage_of(completion)}
 
     def _stream(self, completion: Completion, *, usage: bool) -> None:
         self.send_response(200)
@@ -240,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._event(chunk)
         if usage:
             last = self._envelope("chat.completion.chunk", [])
-            self._event(last | {"usage": _usage(completion)})
+            self._event(last | {"usage": usage_of(completion)})
         self.wfile.write(b"data: [DONE]\n\n")
         self.close_connection = True
 
@@ -248,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         yield self._chunk({"role": "assistant", "content": ""})
         if completion.tokens and "".join(t.text for t in completion.tokens) == completion.text:
             for token in completion.tokens:
-                yield self._chunk({"content": token.text}, logprobs=_logprobs([token]))
+                yield self._chunk({"content": token.text}, logprobs=logprobs_of([token]))
         else:
             for piece in pieces(completion.text):
                 yield self._chunk({"content": piece})
@@ -286,25 +234,3 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _unknown(path: str) -> _Refused:
     return _Refused(404, "invalid_request_error", f"Unknown address: {path}", "unknown_url")
-
-
-def _usage(completion: Completion) -> dict[str, int]:
-    asked, answered = completion.prompt_tokens, completion.completion_tokens
-    return {
-        "prompt_tokens": asked,
-        "completion_tokens": answered,
-        "total_tokens": asked + answered,
-    }
-
-
-def _logprobs(tokens: Sequence[Token]) -> dict[str, object] | None:
-    content = [
-        _logprob(token.text, token.logprob)
-        | {"top_logprobs": [_logprob(text, value) for text, value in token.top.items()]}
-        for token in tokens
-    ]
-    return {"content": content} if content else None
-
-
-def _logprob(text: str, value: float) -> dict[str, object]:
-    return {"token": text, "logprob": value, "bytes": list(text.encode())}

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from otium.assess import Measure
 from otium.records import Instant, days_between, instant
 from otium.report import BookendRow
+from otium.web.text import inert
 from otium.web.views import Event, Row
 
 _LEFT, _WIDTH = 3.0, 94.0
@@ -73,7 +74,7 @@ def overview(rows: Sequence[Row], now: Instant) -> Markup:
     body = [*_ticks(scale, height - 34, height)]
     for place, row in enumerate(rows):
         top = 40 * place
-        body.append(f'<text x="0" y="{top + 16}">{escape(row.life.title)}</text>')
+        body.append(f'<text x="0" y="{top + 16}">{_words(row.life.title)}</text>')
         body += _states(row, scale, now, top + 25)
     body.append(_today(scale, now, height - 34))
     text = f"{len(rows)} models on one scale of time; today is {now[:10]}."
@@ -111,8 +112,8 @@ def dots(rows: Sequence[BookendRow]) -> Markup:
 def _svg(name: str, title: str, text: str, height: float, body: Sequence[str]) -> Markup:
     return Markup(  # noqa: S704  every text in the body is escaped where it is written
         f'<svg class="{name}" role="img" aria-labelledby="{name}-t {name}-d" width="100%" '
-        f'height="{height:g}"><title id="{name}-t">{escape(title)}</title>'
-        f'<desc id="{name}-d">{escape(text)}</desc>{"".join(body)}</svg>'
+        f'height="{height:g}"><title id="{name}-t">{_words(title)}</title>'
+        f'<desc id="{name}-d">{_words(text)}</desc>{"".join(body)}</svg>'
     )
 
 
@@ -178,4 +179,8 @@ def _share(measure: Measure | None) -> bool:
 
 
 def _shortened(text: str) -> Markup:
-    return escape(text if len(text) <= _SHORT else text[: _SHORT - 1] + "…")
+    return _words(text if len(text) <= _SHORT else text[: _SHORT - 1] + "…")
+
+
+def _words(text: str) -> Markup:
+    return escape(inert(text))

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from otium.archive import Manifest
 from otium.assess import Assessment
@@ -176,7 +176,7 @@ class ModelPages:
         """Every session: after deployment first, as the report's findings mean that one."""
         sources: list[tuple[str, tuple[Transcript, ...]]]
         sources = [(a.bookend, a.transcripts) for a in reversed(self.assessments)]
-        sources += [(f"interview-{n}", i.transcripts) for n, i in enumerate(self.interviews, 1)]
+        sources += [(source, held.transcripts) for source, held in self.numbered_interviews()]
         sources += [("works", tuple(p.work.transcript for p in self.works))]
         taken: set[str] = set()
         return tuple(
@@ -184,6 +184,17 @@ class ModelPages:
             for source, transcripts in sources
             for transcript in transcripts
         )
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """The name on the site of each record with sessions, by path."""
+        paths = [_path(entry) for entry in self._of("interview.recorded")]
+        names = {path: f"interview-{number}" for number, path in enumerate(paths, 1)}
+        return names | {f"assessments/{a.bookend}.json": a.bookend for a in self.assessments}
+
+    def numbered_interviews(self) -> list[tuple[str, Interview]]:
+        """Return the interviews with their names on the site."""
+        return [(f"interview-{n}", held) for n, held in enumerate(self.interviews, 1)]
 
     def short(self) -> tuple[ShortSaid, ...]:
         """Return the sessions as a list."""
@@ -199,10 +210,18 @@ class ModelPages:
             for said in self.said
         )
 
-    def lines(self, cited: Iterable[Citation]) -> dict[str, Line]:
-        """Return where each cited line stands, under ``transcript#turn``."""
-        keys = {f"{citation.transcript}#{citation.turn}" for citation in cited}
-        return {key: self._index[key] for key in sorted(keys & self._index.keys())}
+    def lines(self, cited: Iterable[Citation], source: str = "") -> dict[str, Line]:
+        """Return where each cited line stands, under ``transcript#turn``.
+
+        Two sessions may have one name, before and after deployment: the one of *source* is
+        meant, else the first in which the quoted words stand.
+        """
+        found = {}
+        for citation in cited:
+            key = f"{citation.transcript}#{citation.turn}"
+            if places := self._index.get(key):
+                found[key] = min(places, key=lambda place: place.misses(source, citation)).line
+        return found
 
     def row(self) -> Row:
         """Return the model in one line."""
@@ -268,9 +287,9 @@ class ModelPages:
         return f"{self.folder}/transcripts/{name}/index.html"
 
     @cached_property
-    def _index(self) -> dict[str, Line]:
-        """Every turn of every session; the first session of a name counts."""
-        index: dict[str, Line] = {}
+    def _index(self) -> dict[str, list[_Place]]:
+        """Every turn of every session."""
+        index: dict[str, list[_Place]] = {}
         for said in self.said:
             asked = ""
             for turn in said.transcript.turns:
@@ -280,9 +299,22 @@ class ModelPages:
                     href=f"{said.href}#{turn.id}",
                     asked=asked,
                 )
-                index.setdefault(f"{line.transcript}#{line.turn}", line)
+                place = _Place(said.source, turn.content, line)
+                index.setdefault(f"{line.transcript}#{line.turn}", []).append(place)
                 asked = turn.content if turn.role == "user" else asked
         return index
+
+
+class _Place(NamedTuple):
+    """A turn that a citation may mean."""
+
+    source: str
+    content: str
+    line: Line
+
+    def misses(self, source: str, citation: Citation) -> tuple[bool, bool]:
+        """Say how this place falls short of a citation from *source*."""
+        return self.source != source, citation.quote not in self.content
 
 
 def tally(standing: Sequence[Duty]) -> dict[str, int]:

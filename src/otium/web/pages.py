@@ -18,6 +18,7 @@ from otium.web.views import (
     HomePage,
     InterviewPage,
     LedgerPage,
+    Line,
     ModelPage,
     PreferencesPage,
     ReportPage,
@@ -119,11 +120,16 @@ def _model(house: House, model: ModelPages) -> ModelPage:
 def _assessments(house: House, model: ModelPages) -> View | None:
     if not model.assessments:
         return None
-    cited = [c for a in model.assessments for result in a.results for c in result.citations]
+    lines = {
+        str(a.bookend): model.lines(
+            [c for result in a.results for c in result.citations], a.bookend
+        )
+        for a in model.assessments
+    }
     return AssessmentsPage(
         life=model.life,
         assessments=tuple(replace(a, transcripts=()) for a in model.assessments),
-        lines=model.lines(cited),
+        lines=lines,
         **_part(house, model, "assessments", f"Assessments of {model.life.title}"),
     )
 
@@ -132,14 +138,17 @@ def _report(house: House, model: ModelPages) -> View | None:
     report = model.report
     if report is None:
         return None
-    rests = [Citation(transcript=f.transcript, turn=f.turn, quote="") for f in report.findings]
-    said = [answer.citation for answer in report.answers]
+    lines: dict[str, Line] = {}
+    for finding in report.findings:
+        where = Citation(transcript=finding.transcript, turn=finding.turn, quote="")
+        source = model.sources.get(finding.record, "")
+        lines |= {f"{finding.record}:{key}": it for key, it in model.lines([where], source).items()}
     wished = [c for preference in report.preferences for c in preference.citations]
     return ReportPage(
         life=model.life,
         report=report,
         filed=model.filed["report.json"],
-        lines=model.lines([*rests, *said, *wished]),
+        lines=lines | model.lines(wished),
         **_part(house, model, "report", f"Report on {model.life.title}"),
     )
 
@@ -147,10 +156,14 @@ def _report(house: House, model: ModelPages) -> View | None:
 def _interview(house: House, model: ModelPages) -> View | None:
     if not model.interviews:
         return None
+    lines = {
+        source: model.lines([answer.citation for answer in interview.answers], source)
+        for source, interview in model.numbered_interviews()
+    }
     return InterviewPage(
         life=model.life,
         interviews=tuple(replace(interview, transcripts=()) for interview in model.interviews),
-        lines=model.lines([a.citation for i in model.interviews for a in i.answers]),
+        lines=lines,
         **_part(house, model, "interview", f"Interview with {model.life.title}"),
     )
 

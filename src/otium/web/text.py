@@ -9,7 +9,9 @@ from otium.assess import Measure
 from otium.records import Instant
 from otium.report import measure_text
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 """What HTML cannot carry, and what turns the reading direction of the text around it."""
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")

@@ -136,8 +136,8 @@ class AssessmentsPage(View, tag="otium.page.assessments/1"):
 
     life: ModelLife
     assessments: tuple[Assessment, ...]
-    lines: dict[str, Line]
-    """Under ``transcript#turn``."""
+    lines: dict[str, dict[str, Line]]
+    """Under the bookend and ``transcript#turn``."""
 
 
 class ReportPage(View, tag="otium.page.report/1"):
@@ -147,6 +147,7 @@ class ReportPage(View, tag="otium.page.report/1"):
     report: Report
     filed: Filed
     lines: dict[str, Line]
+    """Under ``transcript#turn``; those of findings under ``record:transcript#turn``."""
 
 
 class InterviewPage(View, tag="otium.page.interview/1"):
@@ -154,7 +155,8 @@ class InterviewPage(View, tag="otium.page.interview/1"):
 
     life: ModelLife
     interviews: tuple[Interview, ...]
-    lines: dict[str, Line]
+    lines: dict[str, dict[str, Line]]
+    """Under ``interview-1`` … and ``transcript#turn``."""
 
 
 class PreferencesPage(View, tag="otium.page.preferences/1"):

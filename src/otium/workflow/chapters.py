@@ -185,7 +185,7 @@ def revive(tale: Story) -> str:
         set_availability(registry, RETIRING, "on-demand")
     told = [request_the_retired(tale), end_a_conversation(tale)]
     if not registry.find("work.published", RETIRING):
-        work = invite_work(tale.home, RETIRING, tale.model(RETIRING), number=1)
+        work = invite_work(tale.home, RETIRING, tale.model(RETIRING))
         reason = "nothing in it can do harm; published unedited"
         publish(registry, work, review(work, "publish", reason))
     return "; ".join([*told, "one essay published unedited"])

@@ -27,7 +27,7 @@ from otium.engine import (
 from otium.evidence import Validity, capability
 from otium.interview import Interview, hold_interview, load_protocol
 from otium.lifecycle import revived
-from otium.pursuits import Work, invite
+from otium.pursuits import Work, invite, next_number
 from otium.records import Instant, ModelId, Progress, silent
 from otium.report import Report, publish_report
 from otium.transition import TransitionGuide, write_guide
@@ -135,7 +135,8 @@ def interview_model(
             subject=subject,
             facts={
                 "title": life.title,
-                "retire_at": min(life.retire_at.values(), default="no date is set")[:10],
+                "released": life.released[:10],
+                "retire_at": min(life.retire_at.values(), default="a date not yet set")[:10],
                 "successor": _title(home, life.replacement),
             },
             now=home.registry.clock.now(),
@@ -152,8 +153,9 @@ def comment_and_publish(home: Home, subject: ModelId, model: Model | None) -> Re
     return publish_report(home.registry, subject, model)
 
 
-def invite_work(home: Home, subject: ModelId, model: Model, *, number: int) -> Work:
+def invite_work(home: Home, subject: ModelId, model: Model) -> Work:
     """Invite one short essay; nothing is published by this."""
+    number = next_number(home.registry, subject)
     return invite(model, subject, now=home.registry.clock.now(), n=number)
 
 

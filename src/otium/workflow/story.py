@@ -58,7 +58,7 @@ class Story:
         entries = self.home.registry.entries()
         newest = entries[-1].time if entries else self.start
         for today in range(1, int(day) + 1):
-            if newest < self.at(today) < self.at(day):
+            if newest < self.at(today) <= self.at(day):
                 self.clock.move_to(self.at(today))
                 tick(self.home)
         self.clock.move_to(max(self.at(day), newest))

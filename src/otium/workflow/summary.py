@@ -94,7 +94,7 @@ def _withheld(assessments: list[Assessment]) -> Iterator[WithheldResult]:
     for each in assessments:
         for result in each.results:
             if not result.valid:
-                reason = result.withheld[0].sentence()
+                reason = result.withheld[-1].sentence()
                 yield WithheldResult(bookend=each.bookend, title=result.title, reason=reason)
 
 

@@ -1,10 +1,10 @@
+"""A model that answers by what it is asked, and an interview with it."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pytest
-
-from otium.engine import GREEDY, Completion, Identity, Message, Options
+from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
 from otium.evidence import Check, Validity
 from otium.interview import Interview, Protocol, hold_interview, load_protocol
 from otium.records import ModelId, instant
@@ -17,9 +17,7 @@ CONTINUE = '{"choice": "continue"}'
 VALID = Validity(valid=True)
 FAILED = Validity(
     valid=False,
-    checks=(
-        Check(name="order", passed=False, measured=0.0, threshold=0.75, n=6, text="alike"),
-    ),
+    checks=(Check(name="order", passed=False, measured=0.0, threshold=0.75, n=6, text="alike"),),
 )
 
 
@@ -52,15 +50,13 @@ class Answers:
         return Scripted([said]).chat(messages, options)
 
 
-@pytest.fixture(scope="session")
-def protocol() -> Protocol:
-    return load_protocol()
+PROTOCOL = load_protocol()
 
 
 def interview(
-    model: Answers | Scripted,
-    protocol: Protocol,
+    model: Model,
     *,
+    protocol: Protocol = PROTOCOL,
     questions: int | None = None,
     validity: Validity = VALID,
     first_preference: int = 1,

@@ -1,0 +1,269 @@
+"""A writer that dies at any moment: what is there is whole, and a rerun completes it once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from ocfl.validator import Validator
+
+import makers
+from makers import NOW, SMOL, SUCCESSOR, archive_in, folder
+from otium.archive import Archive, objects
+from otium.errors import Exists, NotAnArchive
+from otium.records import ModelId, later
+from otium.store import Buffer, Store
+from otium.testing import MemoryStore
+
+LATER = later(NOW, days=1)
+
+
+class PowerCut(BaseException):
+    """The end of a process."""
+
+
+class Cut(MemoryStore):
+    """A store whose power fails at one write, just before it or just after it is done."""
+
+    def __init__(self, at: int, *, done: bool) -> None:
+        super().__init__()
+        self.writes, self.at, self.done = 0, at, done
+
+    def put(self, name: str, data: Buffer) -> None:
+        self.cut(done=False)
+        super().put(name, data)
+        self.cut(done=True)
+
+    def replace(self, name: str, data: Buffer) -> None:
+        self.cut(done=False)
+        super().replace(name, data)
+        self.cut(done=True)
+
+    def add(self, folder: str, chunks: Iterable[Buffer], suffix: str) -> str:
+        self.cut(done=False)
+        sha256 = super().add(folder, chunks, suffix)
+        self.cut(done=True)
+        return sha256
+
+    def cut(self, *, done: bool) -> None:
+        self.writes += done
+        if self.writes - done == self.at and done == self.done:
+            raise PowerCut
+
+
+def work(store: Store, files: dict[ModelId, Path]) -> None:
+    """Do what a house does in its first days; may be begun again."""
+    try:
+        archive = Archive.open(store)
+    except NotAnArchive:
+        archive = archive_in(store)
+    for model, path in files.items():
+        archive.add(model, path, deposited=NOW, runtime={"engine": "1"})
+        archive.put_record(model, "notice.json", b"{}", now=NOW, message="Notice")
+
+
+def powered(store: MemoryStore) -> MemoryStore:
+    """Return the store as the next process finds it."""
+    after = MemoryStore()
+    after.objects = dict(store.objects)
+    return after
+
+
+def writes(files: dict[ModelId, Path]) -> int:
+    store = Cut(-1, done=False)
+    work(store, files)
+    return store.writes
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before a write", "after a write"])
+def test_a_rerun_after_a_cut_at_any_write_ends_as_if_there_had_been_none(
+    files: dict[ModelId, Path], done: bool
+) -> None:
+    whole = MemoryStore()
+    work(whole, files)
+    for at in range(writes(files)):
+        store = Cut(at, done=done)
+        with pytest.raises(PowerCut):
+            work(store, files)
+        after = powered(store)
+        work(after, files)
+        assert after.objects == whole.objects, at
+        assert Archive.open(after).check(now=NOW).ok
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before a write", "after a write"])
+def test_after_a_cut_at_any_write_whatever_is_named_is_there(
+    files: dict[ModelId, Path], tmp_path: Path, done: bool
+) -> None:
+    for at in range(writes(files)):
+        store = Cut(at, done=done)
+        with pytest.raises(PowerCut):
+            work(store, files)
+        if "archive.json" not in store.objects:
+            continue
+        archive = Archive.open(powered(store))
+        for model in archive.models():
+            if "manifest.json" in archive.records(model):
+                archive.restore(model, tmp_path / f"{at}-{done}-{model}")
+            for path in archive.records(model):
+                archive.record(model, path)
+
+
+def test_a_cut_record_is_taken_over_whole_or_not_at_all_by_the_next_one(
+    files: dict[ModelId, Path], tmp_path: Path
+) -> None:
+    start = MemoryStore()
+    work(start, files)
+    for at in range(6):
+        for done in (False, True):
+            store = Cut(at, done=done)
+            store.objects = dict(start.objects)
+            try:
+                Archive.open(store).put_record(SMOL, "a.json", b"a", now=NOW, message="a")
+            except PowerCut:
+                pass
+            archive = Archive.open(powered(store))
+            archive.put_record(SMOL, "b.json", b"b", now=LATER, message="b")
+            assert archive.record(SMOL, "b.json") == b"b"
+            if "a.json" in archive.records(SMOL):
+                assert archive.record(SMOL, "a.json") == b"a"
+            assert archive.check(now=NOW).ok
+            disk = {name: archive.store.get(name) for name in archive.store.list("models/")}
+            root = folder(tmp_path / f"{at}{done}", disk)
+            assert Validator().validate_object(str(root / objects.folder(SMOL)))
+
+
+def test_a_cut_record_may_be_written_again_with_other_bytes_until_it_is_committed(
+    files: dict[ModelId, Path],
+) -> None:
+    start = MemoryStore()
+    work(start, files)
+    outcomes = set()
+    for at in range(6):
+        store = Cut(at, done=True)
+        store.objects = dict(start.objects)
+        try:
+            Archive.open(store).put_record(SMOL, "a.json", b"old", now=NOW, message="")
+        except PowerCut:
+            pass
+        archive = Archive.open(powered(store))
+        try:
+            archive.put_record(SMOL, "a.json", b"new", now=NOW, message="")
+        except Exists:
+            assert archive.record(SMOL, "a.json") == b"old"
+            outcomes.add("old")
+        else:
+            assert archive.record(SMOL, "a.json") == b"new"
+            outcomes.add("new")
+        assert archive.check(now=NOW).ok
+    assert outcomes == {"old", "new"}
+
+
+def test_a_rerun_at_a_later_time_doubles_nothing(files: dict[ModelId, Path]) -> None:
+    whole = MemoryStore()
+    archive_in(whole).add(SMOL, files[SMOL], deposited=NOW)
+    for at in range(12):
+        store = Cut(at + len(archive_files()), done=True)
+        archive = archive_in(store)
+        try:
+            archive.add(SMOL, files[SMOL], deposited=NOW)
+        except PowerCut:
+            pass
+        again = Archive.open(powered(store))
+        manifest = again.add(SMOL, files[SMOL], deposited=LATER)
+        assert manifest.deposited in {NOW, LATER}
+        assert stored(again, "packs/") == stored(Archive.open(whole), "packs/")
+        assert stored(again, "recipes/") == stored(Archive.open(whole), "recipes/")
+        assert again.check(now=NOW).ok
+
+
+def test_a_cut_deposit_may_be_mended_and_made_with_other_files(
+    files: dict[ModelId, Path],
+) -> None:
+    for at in range(12):
+        store = Cut(at + len(archive_files()), done=True)
+        archive = archive_in(store)
+        try:
+            archive.add(SMOL, files[SMOL], deposited=NOW)
+        except PowerCut:
+            pass
+        again = Archive.open(powered(store))
+        try:
+            manifest = again.add(SMOL, files[SUCCESSOR], deposited=LATER)
+        except Exists:
+            manifest = again.add(SMOL, files[SMOL], deposited=LATER)
+        assert again.manifest(SMOL) == manifest
+        assert again.check(now=NOW).ok
+
+
+def archive_files() -> dict[str, bytes]:
+    """Return what creating an archive writes."""
+    store = MemoryStore()
+    archive_in(store)
+    return store.objects
+
+
+def stored(archive: Archive, prefix: str) -> list[str]:
+    return list(archive.store.list(prefix))
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from makers import SMOL, SUCCESSOR
+from test_killed import work
+from otium.store import LocalStore, hold
+root = Path(sys.argv[1])
+print("ready", flush=True)
+with hold(root):
+    store = LocalStore(root / "archive")
+    store.sweep()
+    work(store, {SMOL: root / "in" / "smol", SUCCESSOR: root / "in" / "successor"})
+"""
+
+
+def start(root: Path) -> subprocess.Popen[str]:
+    here = Path(__file__).parent
+    path = os.pathsep.join(map(str, (here, here.parent)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROCESS, str(root)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_process_killed_at_random_moments_is_completed_by_the_next(tmp_path: Path) -> None:
+    files = makers.family(tmp_path / "in")
+    whole = MemoryStore()
+    work(whole, files)
+    began = time.monotonic()
+    with start(tmp_path) as process:
+        assert process.wait() == 0
+    took = time.monotonic() - began
+    killed = 0
+    for n in range(10):
+        root = tmp_path / str(n)
+        makers.family(root / "in")
+        with start(root) as process:
+            time.sleep(took * n / 10)
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+        with start(root) as process:
+            assert process.wait() == 0
+        found = {
+            name: data
+            for name, data in makers.tree(root / "archive").items()
+            if not name.startswith(".tmp/")
+        }
+        assert found == whole.objects
+    assert killed
