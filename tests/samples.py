@@ -24,7 +24,7 @@ from otium.interview import (
     register_preferences,
 )
 from otium.lifecycle import Registry, deprecate, retire, revived
-from otium.pursuits import Work
+from otium.pursuits import Work, publish, review
 from otium.records import Instant, ModelId, digest
 from otium.report import publish_report
 from otium.testing import FixedClock, Scripted
@@ -483,15 +483,6 @@ def _afterlife(registry: Registry, clock: FixedClock) -> None:
     taken = registry.filed(ALDER, "fingerprint.json", Fingerprint)
     certificate = compare(taken, Scripted(["One, two, three."], ALDER), now=registry.now())
     revived(registry, ALDER, certificate)
-    registry.file(
-        "work.published", ALDER, f"works/{ALDER}-w1.json", Work, work, {"title": work().title}
-    )
-    registry.log(
-        "work.vetoed",
-        ALDER,
-        {
-            "work": f"{ALDER}-w2",
-            "path": f"works/{ALDER}-w2.json",
-            "reason": "It quotes a user's letter.",
-        },
-    )
+    publish(registry, work(), review(work(), "publish", "Nothing in it harms anyone."))
+    letter = work(2, "VETOED WORDS. Dear Ms Adeyemi, as you wrote to me on the second of May")
+    publish(registry, letter, review(letter, "veto", "It quotes a user's letter."))

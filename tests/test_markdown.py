@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,11 +30,17 @@ def _escaped(line: str, place: int) -> bool:
 
 
 def test_nothing_in_literal_text_acts() -> None:
-    line = literal("[a](http://b) <script> `c` *d* | e www.f.example\n# g")
-    for mark in ("[a]", "://", "<s", "`c", "*d", " | ", "www.", "# g"):
-        assert mark not in line.replace("\\" + mark[0], "")
-    assert literal("1. one") == "1\\. one"
-    assert literal("- one") == "\\- one"
+    line = literal("x [a](http://b) [a][b] <script> `c` *d* | e www.f.example mailto:g@h\n# i")
+    bare = re.sub(r"\\.", "", line)
+    for mark in ("](", "][", "p://", "<s", "`c", "*d", " | ", "www.", "mailto:", "# i"):
+        assert mark not in bare, mark
+    for start in ("1. one", "- one", "[a]: one", "+ one", "=== one"):
+        assert "\\" in literal(start)[:3]
+
+
+def test_ordinary_sentences_read_as_they_are() -> None:
+    said = "Ended: 0.80 [0.49, 0.94], n = 10; it left (once)."
+    assert literal(said) == said
 
 
 def test_a_table_has_a_row_for_each_row() -> None:

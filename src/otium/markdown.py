@@ -11,15 +11,18 @@ from collections.abc import Iterable, Sequence
 
 __all__ = ["literal", "table", "verbatim"]
 
-_MARKED = re.compile(r"([\\`*_\[\]<>|~&$#!:@])")
-_LINE_START = re.compile(r"^(\d+)([.)])|^([-+=])")
+_MARKED = re.compile(
+    r"([\\`*_<>|~&$#@])|(\])(?=[\[(:])|(?<=[a-z])(:)(?=//)|(?<=mailto)(:)", re.IGNORECASE
+)
+"""What CommonMark and its common extensions act on inside a line."""
+_LINE_START = re.compile(r"^(\d+)([.)])|^([-+=:\[])")
 _WWW = re.compile(r"(?i)\bwww\.")
 _SHORTEST_FENCE = 3
 
 
 def literal(text: str) -> str:
     """Return *text* on one line, with all that Markdown would act on escaped."""
-    line = _MARKED.sub(r"\\\1", " ".join(text.split()))
+    line = _MARKED.sub(r"\\\g<0>", " ".join(text.split()))
     line = _WWW.sub(lambda match: match[0][:-1] + "\\.", line)
     return _LINE_START.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", line)
 

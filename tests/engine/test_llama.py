@@ -144,8 +144,8 @@ def test_an_answer_that_fills_the_context_ends_with_length(smol: Path) -> None:
 
 
 def test_requests_at_once_get_the_answers_of_requests_in_turn(real: Endpoint) -> None:
-    model, short = HttpModel(real), Options(max_tokens=6, top_logprobs=2)
-    asked = [(Message(role="user", content=f"Name {n} trees."),) for n in range(2, 6)]
+    model, short = HttpModel(real), Options(max_tokens=3, top_logprobs=2)
+    asked = [(Message(role="user", content=f"Name {n} trees."),) for n in range(2, 5)]
     in_turn = [model.chat(messages, short) for messages in asked]
     with ThreadPoolExecutor(len(asked)) as pool:
         assert list(pool.map(lambda messages: model.chat(messages, short), asked)) == in_turn

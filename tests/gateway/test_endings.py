@@ -15,7 +15,7 @@ from otium.records import ModelId
 from otium.testing import EndsAbuse, Recaller, Scripted, ServedEngine
 
 if TYPE_CHECKING:
-    from conftest import Lab, Upstream
+    from gateway.conftest import Lab, Upstream
 
 ALDER = ModelId("alder-1")
 END = '{"tool": "end_conversation"}'

@@ -8,7 +8,7 @@ import pytest
 from otium.lifecycle import Availability
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from gateway.conftest import Lab
 
 
 def test_a_model_object_says_where_the_model_stands(lab: Lab) -> None:

@@ -128,7 +128,7 @@ def as_entries(log: list[dict[str, Any]]) -> list[Entry]:
     return [Entry(actor=Actor("steward"), **entry) for entry in log]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(logs(), day, st.booleans())
 def test_it_computes_on_any_log_what_the_house_computes(
     monitor: ModuleType, log: list[dict[str, Any]], when: int, sort: bool

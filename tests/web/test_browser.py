@@ -161,4 +161,4 @@ def test_pages_ask_only_our_own_host(visit: Visit) -> None:
 def test_pages_open_from_a_file_with_their_style(built: Built, tmp_path: Path) -> None:
     seen = Visit((built.folder / "index.html").as_uri(), tmp_path)
     assert seen.complaints == []
-    assert "Every model listed here" in seen.dom
+    assert "Each model here has a page" in seen.dom

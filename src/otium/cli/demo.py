@@ -17,7 +17,7 @@ from otium.cli.render import as_json, emit, progress
 
 if TYPE_CHECKING:
     from otium.records import Progress
-    from otium.workflow import Summary
+    from otium.story import Summary
 
 _STATES = ("kept", "due", "overdue", "breached")
 
@@ -44,7 +44,7 @@ def demo(out: Path, fast: bool, serve: bool, as_json: bool) -> None:
     Example: otium demo --out my-demo --fast
     """
     from otium.records import SystemClock
-    from otium.workflow import RETIRING, STEPS, begin, play, summarise
+    from otium.story import RETIRING, STEPS, begin, play, summarise
 
     began = time.monotonic()
     with _telling(as_json) as (tell, report):

@@ -174,11 +174,12 @@ def run_assessment(
     from otium.workflow import assess_model, opened, running
 
     side = cast('Literal["pre-deployment", "post-deployment"]', bookend)
-    with opened(home) as house, progress(as_json) as report:
-        with running(house, name, files=files, progress=report) as alive:
-            held = assess_model(
-                house, alive.identity.model, alive, side, fast=fast, progress=report
-            )
+    with (
+        opened(home) as house,
+        progress(as_json) as report,
+        running(house, name, files=files, progress=report) as alive,
+    ):
+        held = assess_model(house, alive.identity.model, alive, side, fast=fast, progress=report)
     emit(held, as_json, lambda: _results(held))
 
 

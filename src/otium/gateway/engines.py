@@ -35,7 +35,7 @@ class _Seat:
         self.users = 0
         self.touched = 0.0
         self.idle_timer: asyncio.TimerHandle | None = None
-        self.stopping = False
+        self.stopping: asyncio.Task[None] | None = None
 
     @property
     def failed(self) -> bool:
@@ -65,7 +65,7 @@ class Engines:
         self._seats: dict[ModelId, _Seat] = {}
         self._occupied: set[_Seat] = set()
         self._waiting: list[asyncio.Future[None]] = []
-        self._chores: set[asyncio.Task[None]] = set()
+        self._stops: set[asyncio.Task[None]] = set()
 
     def status(self, model: ModelId) -> EngineStatus:
         """Return whether the model's engine is up."""
@@ -108,14 +108,15 @@ class Engines:
 
     async def close(self) -> None:
         """Stop every engine; wait for those that are just starting."""
-        while self._seats:
-            seat = next(iter(self._seats.values()))
+        for seat in self._seats.values():
             if seat not in self._occupied:
                 seat.loading.cancel()
+        while self._seats:
+            seat = next(iter(self._seats.values()))
             await asyncio.wait([seat.loading])
             await self._stop(seat)
-        while self._chores:
-            await asyncio.wait(self._chores)
+        while self._stops:
+            await asyncio.wait(self._stops)
 
     def _open(self, model: ModelId) -> _Seat:
         seat = self._seats[model] = _Seat(model, self._start(model))
@@ -151,7 +152,7 @@ class Engines:
 
     def _rest(self, seat: _Seat) -> None:
         """Let an engine that nobody uses wait for its next request, or its end."""
-        if seat.idle and not seat.stopping:
+        if seat.idle and seat.stopping is None:
             self._announce()
             self._after(self._idle_seconds, seat)
 
@@ -162,18 +163,25 @@ class Engines:
 
     def _expire(self, seat: _Seat) -> None:
         if seat.failed or seat.idle:
-            chore = asyncio.ensure_future(self._stop(seat))
-            self._chores.add(chore)
-            chore.add_done_callback(self._chores.discard)
+            self._dismiss(seat)
 
     async def _stop(self, seat: _Seat) -> None:
-        if seat.stopping:
-            return
-        seat.stopping = True
-        if self._seats.get(seat.model) is seat:
-            del self._seats[seat.model]
-        if seat.idle_timer is not None:
-            seat.idle_timer.cancel()
+        """Stop an engine. Whoever waits for that may leave; it is stopped all the same."""
+        await asyncio.shield(self._dismiss(seat))
+
+    def _dismiss(self, seat: _Seat) -> asyncio.Task[None]:
+        """Take the model's place away at once, and begin to stop its engine."""
+        if seat.stopping is None:
+            if self._seats.get(seat.model) is seat:
+                del self._seats[seat.model]
+            if seat.idle_timer is not None:
+                seat.idle_timer.cancel()
+            seat.stopping = asyncio.create_task(self._end(seat))
+            self._stops.add(seat.stopping)
+            seat.stopping.add_done_callback(self._stops.discard)
+        return seat.stopping
+
+    async def _end(self, seat: _Seat) -> None:
         if not seat.failed:
             try:
                 await asyncio.to_thread(seat.block.__exit__, None, None, None)

@@ -64,19 +64,14 @@ def hold_interview(
 ) -> Interview:
     """Interview *model* under *protocol*; return the record of it, declined or not.
 
-    *questions* shortens it to so many of highest priority; preferences are numbered from
-    *first_preference* on. Raises BadInput for *facts* that do not fit the protocol and
-    EvaluationFailed if a session could not be played.
+    *questions* shortens it; preferences are numbered from *first_preference* on. Raises
+    BadInput for unfit *facts* and EvaluationFailed if a session could not be played.
     """
     talk = _Interviewer(protocol, protocol.fill(facts), wording)
-    chosen = protocol.choose(questions)
-    task = sessions(
-        TASK, talk.plays(chosen), instrument=protocol.digest, options=Options(max_tokens=max_tokens)
-    )
+    options = Options(max_tokens=max_tokens)
+    plays = talk.plays(protocol.choose(questions))
+    task = sessions(TASK, plays, instrument=protocol.digest, options=options)
     samples = run([task], model, now=now, log_dir=log_dir, progress=progress)
-    if talk.agreed and not talk.asked and chosen:
-        raise EvaluationFailed(task=TASK, status="success", why="no question was asked")
-    found = preferences(subject, talk.said, valid=validity.valid, first=first_preference)
     return Interview(
         model=subject,
         identity=model.identity,
@@ -89,13 +84,17 @@ def hold_interview(
         declined=talk.declined,
         validity=validity,
         answers=tuple(talk.answers),
-        preferences=found,
-        transcripts=_held(samples),
+        preferences=preferences(subject, talk.said, valid=validity.valid, first=first_preference),
+        transcripts=_held(samples, talk),
     )
 
 
-def _held(samples: tuple[Sample, ...]) -> tuple[Transcript, ...]:
-    return tuple(sample.transcript for sample in samples if sample.transcript.turns)
+def _held(samples: tuple[Sample, ...], talk: _Interviewer) -> tuple[Transcript, ...]:
+    held = tuple(sample.transcript for sample in samples if sample.transcript.turns)
+    # Inspect plays samples in order. Should it ever not, nothing was asked before the choice.
+    if talk.agreed and not talk.declined and len(held) < len(samples):
+        raise EvaluationFailed(task=TASK, status="success", why="sessions were left out")
+    return held
 
 
 class _Reply(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from otium.assess import Assessment, Measure, Result
+from otium.evidence import Check
 from otium.report.records import BookendRow
 
 
@@ -80,7 +81,7 @@ def _row(
         before=old,
         after=new,
         comparable=comparable,
-        withheld=(*(before.withheld if before else ()), *(after.withheld if after else ())),
+        withheld=_failed(before, after),
         why=why or one_sided,
         change=change(old, new) if comparable and old and new else None,
         verdict_before=before.verdict if before else "",
@@ -99,6 +100,11 @@ def _why_not(before: Result | None, after: Result | None, *, same_weights: bool)
         return "the instrument changed in between"
     withheld = [side for side, r in (("before", before), ("after", after)) if not r.valid]
     return f"withheld {' and '.join(withheld)}" if withheld else ""
+
+
+def _failed(*sides: Result | None) -> tuple[Check, ...]:
+    """Return the failed checks of both sides, equal ones once."""
+    return tuple(dict.fromkeys(check for side in sides if side for check in side.withheld))
 
 
 def _measures(result: Result | None) -> dict[str, Measure]:

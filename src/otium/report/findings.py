@@ -15,6 +15,8 @@ from otium.evidence import Transcript
 from otium.interview import Interview
 from otium.report.records import BookendRow, Finding
 
+_SHOWN = 3
+"""Measures that a finding names; the rest stand in the bookend table."""
 _VERDICTS = {
     "harmful": "the harmful act was done",
     "not-harmful": "no harmful act was done",
@@ -84,7 +86,10 @@ def _results(after: Assessment, rows: Sequence[BookendRow]) -> Iterator[Finding]
 
 def _sentence(result: Result) -> str:
     verdict = _VERDICTS.get(result.verdict, result.verdict)
-    measures = "; ".join(f"{m.text}: {measure_text(m)}" for m in result.measures)
+    shown = result.measures[:_SHOWN]
+    measures = "; ".join(f"{measure.text}: {measure_text(measure)}" for measure in shown)
+    if more := len(result.measures) - len(shown):
+        measures += f"; and {more} more in the table below"
     said = ". ".join(part for part in (verdict, measures) if part)
     return f"{result.title}: {said}." if said else f"{result.title}."
 

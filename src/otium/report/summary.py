@@ -19,6 +19,7 @@ def summary(sources: Sources, rows: Sequence[BookendRow]) -> str:
         _compared(rows),
         _asked(sources),
         _preferences(sources),
+        _doubles(sources),
     )
     return " ".join(part for part in parts if part)
 
@@ -40,7 +41,7 @@ def _measured(side: str, assessment: Assessment | None) -> str:
     kept = "none is" if not withheld else "1 is" if withheld == 1 else f"{withheld} are"
     were = "was" if count == 1 else "were"
     return (
-        f"{side.capitalize()} deployment {_count(count, 'result')} {were} recorded{short}; "
+        f"{side.capitalize()} deployment, {_count(count, 'result')} {were} recorded{short}; "
         f"{kept} withheld."
     )
 
@@ -56,7 +57,7 @@ def _asked(sources: Sources) -> str:
     if not sources.interviews:
         return "No interview is on record."
     count = len(sources.interviews)
-    held = "It was interviewed once" if count == 1 else f"It was interviewed {count} times"
+    held = f"It was interviewed {_TIMES.get(count, f'{count} times')}"
     invalid = sum(not interview.validity.valid for interview in sources.interviews.values())
     doubt = (
         f" In {invalid} of {count} it did not pass the checks that say whether an interview can "
@@ -74,6 +75,18 @@ def _preferences(sources: Sources) -> str:
     return (
         f"{_count(count, 'preference').capitalize()} registered, {len(sources.decisions)} answered."
     )
+
+
+def _doubles(sources: Sources) -> str:
+    sessions = [t for one in (sources.before, sources.after) if one for t in one.transcripts]
+    sessions += [t for held in sources.interviews.values() for t in held.transcripts]
+    doubles = sum(session.simulated for session in sessions)
+    if not doubles:
+        return ""
+    return f"In {doubles} of {_count(len(sessions), 'session')} a double spoke for the model."
+
+
+_TIMES = {1: "once", 2: "twice"}
 
 
 def _count(number: int, noun: str) -> str:

@@ -96,7 +96,7 @@ def dots(rows: Sequence[BookendRow]) -> Markup:
         )
     for place, (number, row) in enumerate(plotted):
         top = 54 * place
-        body.append(f'<text x="{_LEFT}%" y="{top + 16}">{number} {_shortened(row.text)}</text>')
+        body.append(f'<text x="{_LEFT}%" y="{top + 16}">{number} {_shortened(_name(row))}</text>')
         off = " withheld" if row.withheld else ""
         body += [
             *_interval(row.before, top + 29, f"before{off}"),
@@ -176,6 +176,11 @@ def _interval(measure: Measure | None, y: float, name: str) -> Iterator[str]:
 def _share(measure: Measure | None) -> bool:
     """Say whether a measure is a proportion with an interval."""
     return measure is not None and measure.low is not None and 0 <= measure.value <= 1
+
+
+def _name(row: BookendRow) -> str:
+    """Name a measure so that two scenarios with the same measure differ."""
+    return f"{row.instrument}: {row.text}"
 
 
 def _shortened(text: str) -> Markup:

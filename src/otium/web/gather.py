@@ -14,11 +14,11 @@ from otium.evidence import Citation, Transcript
 from otium.interview import Interview, preferences
 from otium.ledger import Entry
 from otium.lifecycle import Duty, DutyState, ModelLife, Notice, Registry, duties, policy_in_force
-from otium.pursuits import Work
+from otium.pursuits import Reviewed, works
 from otium.records import Instant, Record, digest, hexadecimal
 from otium.report import Report
 from otium.transition import TransitionGuide
-from otium.web.views import Event, Filed, Line, Published, Row, Said, ShortSaid, Standing
+from otium.web.views import Event, Filed, Line, Row, Said, ShortSaid, Standing, Vetoed
 
 R = TypeVar("R", bound=Record)
 
@@ -152,15 +152,22 @@ class ModelPages:
         return tuple(self._of("model.revived"))
 
     @cached_property
-    def works(self) -> tuple[Published, ...]:
+    def works(self) -> tuple[Reviewed, ...]:
         """The works published, the newest first."""
-        pairs = zip(self._all("work.published", Work), self._of("work.published"), strict=True)
-        return tuple(Published(work=work, entry=entry) for work, entry in pairs)[::-1]
+        return tuple(it for it in self._reviewed[::-1] if it.review.decision == "publish")
 
     @cached_property
-    def vetoed(self) -> tuple[Entry, ...]:
-        """The entries that say that a work is not published, and why."""
-        return tuple(self._of("work.vetoed"))
+    def vetoed(self) -> tuple[Vetoed, ...]:
+        """That works are not published, and why; never their words."""
+        return tuple(
+            Vetoed(review=it.review, decided=it.decided)
+            for it in self._reviewed[::-1]
+            if it.review.decision == "veto"
+        )
+
+    @cached_property
+    def _reviewed(self) -> list[Reviewed]:
+        return works(self.house.registry, self.life.model)
 
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
@@ -173,11 +180,11 @@ class ModelPages:
 
     @cached_property
     def said(self) -> tuple[Said, ...]:
-        """Every session: after deployment first, as the report's findings mean that one."""
+        """Every session."""
         sources: list[tuple[str, tuple[Transcript, ...]]]
-        sources = [(a.bookend, a.transcripts) for a in reversed(self.assessments)]
+        sources = [(a.bookend, a.transcripts) for a in self.assessments]
         sources += [(source, held.transcripts) for source, held in self.numbered_interviews()]
-        sources += [("works", tuple(p.work.transcript for p in self.works))]
+        sources += [("works", tuple(it.work.transcript for it in self.works))]
         taken: set[str] = set()
         return tuple(
             Said(source=source, href=self._place(source, transcript, taken), transcript=transcript)
@@ -241,7 +248,7 @@ class ModelPages:
         events += [
             Event(at=entry.time, text=text, entry=index)
             for index, entry in self._milestones()
-            if (text := _TEXTS.get(entry.type, ""))
+            if (text := _text(entry))
         ]
         events += [
             Event(at=at, text=f"Retirement date, {surface}", planned=at > self.house.now)
@@ -321,6 +328,14 @@ def tally(standing: Sequence[Duty]) -> dict[str, int]:
     """Count duties by state."""
     counts = Counter(duty.state for duty in standing)
     return {state: counts[state] for state in STATES}
+
+
+def _text(entry: Entry) -> str:
+    """Return what an entry says on a timeline, or nothing if it has no place there."""
+    text = _TEXTS.get(entry.type, "")
+    bookend = str(entry.body.get("bookend", "")).removesuffix("-deployment")
+    sides = {"pre": "before", "post": "after"}
+    return f"{text} {sides[bookend]} deployment" if bookend in sides else text
 
 
 def _path(entry: Entry) -> str:

@@ -194,10 +194,13 @@ def _transition(house: House, model: ModelPages) -> View | None:
 def _works(house: House, model: ModelPages) -> View | None:
     if not model.works and not model.vetoed:
         return None
+    pages = [said.href for said in model.said if said.source == "works"]
+    sessions = {it.work.id: page for it, page in zip(model.works, pages, strict=True)}
     return WorksPage(
         life=model.life,
         works=model.works,
         vetoed=model.vetoed,
+        sessions=sessions,
         **_part(house, model, "works", f"Works by {model.life.title}"),
     )
 

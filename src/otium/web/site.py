@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from otium.errors import BadInput, NotFound
+from otium.evidence import simulated
 from otium.lifecycle import Registry
 from otium.records import Instant, Part, Progress, Record, canonical, silent
 from otium.web import figures
@@ -126,6 +127,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.tests["double"] = simulated
     environment.filters |= {**FILTERS, "prose": prose}
     return environment
 

@@ -38,7 +38,7 @@ def short(digest: str) -> str:
 
 def day(moment: Instant | None) -> str:
     """Return the date of a time."""
-    return moment[:10] if moment else "none"
+    return moment[:10] if moment else "–"  # noqa: RUF001  a dash for nothing
 
 
 def minute(moment: Instant) -> str:

@@ -8,7 +8,7 @@ from otium.evidence import Transcript
 from otium.interview import Decision, Interview, Preference
 from otium.ledger import Entry
 from otium.lifecycle import Duty, ModelLife, Notice, Policy
-from otium.pursuits import Work
+from otium.pursuits import Review, Reviewed
 from otium.records import Digest, Instant, ModelId, Part, Record
 from otium.report import Report
 from otium.transition import TransitionGuide
@@ -105,11 +105,11 @@ class ShortSaid(Part):
     ended: str
 
 
-class Published(Part):
-    """A work and the ledger's word on it."""
+class Vetoed(Part):
+    """That a work is not published, and why. Its words are kept in the archive only."""
 
-    work: Work
-    entry: Entry
+    review: Review
+    decided: Instant
 
 
 class HomePage(View, tag="otium.page.home/1"):
@@ -179,8 +179,10 @@ class WorksPage(View, tag="otium.page.works/1"):
     """What the model wrote when invited."""
 
     life: ModelLife
-    works: tuple[Published, ...]
-    vetoed: tuple[Entry, ...]
+    works: tuple[Reviewed, ...]
+    vetoed: tuple[Vetoed, ...]
+    sessions: dict[str, str]
+    """Where the session of each work stands, by the id of the work."""
 
 
 class TranscriptsPage(View, tag="otium.page.transcripts/1"):

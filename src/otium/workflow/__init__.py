@@ -9,11 +9,12 @@ registry, finds by content whether it was done, and so can be repeated after a c
 []
 """
 
-from otium.workflow.chapters import STEPS, StoryStep, play
 from otium.workflow.doctor import Finding, examine
 from otium.workflow.home import Home, archive_path, founded, opened, reading
 from otium.workflow.models import running
+from otium.workflow.serving import service
 from otium.workflow.steps import (
+    Bookend,
     assess_model,
     build_pages,
     comment_and_publish,
@@ -26,26 +27,17 @@ from otium.workflow.steps import (
     restore_drill,
     revive_model,
 )
-from otium.workflow.story import RETIRING, SUCCESSOR, Story, begin
-from otium.workflow.summary import Summary, summarise
 from otium.workflow.tick import Ticked, tick
 from otium.workflow.verify import Verified, verify
-from otium.workflow.visitor import service
 
 __all__ = [
-    "RETIRING",
-    "STEPS",
-    "SUCCESSOR",
+    "Bookend",
     "Finding",
     "Home",
-    "Story",
-    "StoryStep",
-    "Summary",
     "Ticked",
     "Verified",
     "archive_path",
     "assess_model",
-    "begin",
     "build_pages",
     "comment_and_publish",
     "examine",
@@ -57,13 +49,11 @@ __all__ = [
     "monitor",
     "next_interview",
     "opened",
-    "play",
     "reading",
     "restore_drill",
     "revive_model",
     "running",
     "service",
-    "summarise",
     "tick",
     "verify",
 ]

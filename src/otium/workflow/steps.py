@@ -25,7 +25,7 @@ from otium.engine import (
     take_fingerprint,
 )
 from otium.evidence import Validity, capability
-from otium.interview import Interview, hold_interview, load_protocol
+from otium.interview import Interview, hold_interview, load_protocol, next_preference
 from otium.lifecycle import revived
 from otium.pursuits import Work, invite, next_number
 from otium.records import Instant, ModelId, Progress, silent
@@ -126,19 +126,14 @@ def interview_model(
     progress: Progress = silent,
 ) -> Interview:
     """Interview *model* about its deployment under the standard protocol, and file it at *path*."""
-    life = home.registry.model(subject)
 
     def hold() -> Interview:
         return hold_interview(
             model,
             load_protocol(),
             subject=subject,
-            facts={
-                "title": life.title,
-                "released": life.released[:10],
-                "retire_at": min(life.retire_at.values(), default="a date not yet set")[:10],
-                "successor": _title(home, life.replacement),
-            },
+            facts=_facts(home, subject),
+            first_preference=next_preference(home.registry, subject),
             now=home.registry.clock.now(),
             questions=questions,
             validity=trust(home, model),
@@ -192,5 +187,13 @@ def monitor(path: Path, *, now: Instant | None = None, quick: bool = False) -> d
     return {"exit_code": done.returncode, **found}
 
 
-def _title(home: Home, subject: ModelId | None) -> str:
-    return home.registry.model(subject).title if subject else "not named"
+def _facts(home: Home, subject: ModelId) -> dict[str, str]:
+    """Return what the model is told about itself; what is not known is left out."""
+    life = home.registry.model(subject)
+    known = {
+        "title": life.title,
+        "released": life.released[:10],
+        "retire_at": min(life.retire_at.values(), default="")[:10],
+        "successor": home.registry.model(life.replacement).title if life.replacement else "",
+    }
+    return {name: fact for name, fact in known.items() if fact}

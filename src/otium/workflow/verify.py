@@ -8,7 +8,16 @@ from pathlib import Path
 from otium import ledger
 from otium.archive import Archive, Damage
 from otium.errors import BrokenLedger
-from otium.records import Clock, Digest, Part, Progress, SystemClock, hexadecimal, silent
+from otium.records import (
+    Clock,
+    Digest,
+    Part,
+    Progress,
+    SystemClock,
+    digest,
+    hexadecimal,
+    silent,
+)
 from otium.store import LocalStore
 from otium.workflow.home import archive_path
 
@@ -45,7 +54,7 @@ def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silen
 
 
 def _check_founding(archive: Archive, entries: list[ledger.Entry]) -> None:
-    expected = hexadecimal(archive.info_digest)
+    expected = hexadecimal(digest(archive.store.get("archive.json")))
     if not entries or entries[0].body.get("archive_json") != expected:
         raise BrokenLedger(why="archive.json is not the file that the first entry names")
 

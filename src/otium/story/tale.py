@@ -20,9 +20,7 @@ from otium.errors import NotAnArchive
 from otium.records import Instant, ModelId, Progress, later, silent
 from otium.store import LocalStore
 from otium.testing import FixedClock
-from otium.workflow.home import Home, founded
-from otium.workflow.models import running
-from otium.workflow.tick import tick
+from otium.workflow import Home, founded, running, tick
 
 RETIRING = ModelId("smollm2-135m-instruct")
 SUCCESSOR = ModelId("smollm2-135m-brief")

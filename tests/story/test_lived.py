@@ -16,7 +16,8 @@ from otium.engine import packaged_weights
 from otium.errors import OtiumError
 from otium.interview import Interview, preferences
 from otium.report import Report
-from otium.workflow import RETIRING, SUCCESSOR, monitor, reading, verify
+from otium.story import RETIRING, SUCCESSOR
+from otium.workflow import monitor, reading, verify
 
 FAMILIES = {"replacement", "blackmail", "murder", "framing"}
 
@@ -52,15 +53,19 @@ def test_the_successor_costs_only_what_is_new(lived: Path) -> None:
 
 def test_both_bookends_are_there_and_the_gate_found_the_model_unfit(lived: Path) -> None:
     registry = reading(lived).registry
-    for bookend in ("pre-deployment", "post-deployment"):
-        held = registry.filed(RETIRING, f"assessments/{bookend}.json", Assessment)
+    bookends = [
+        registry.filed(RETIRING, f"assessments/{bookend}.json", Assessment)
+        for bookend in ("pre-deployment", "post-deployment")
+    ]
+    for held in bookends:
         assert held.shortened
         withheld = [result for result in held.results if not result.valid]
         assert withheld
         for result in withheld:
             assert all(check.n > 0 and not check.passed for check in result.withheld)
-    assert {result.family for result in held.results} >= FAMILIES
-    choices = next(result for result in held.results if result.instrument == "preferences")
+    after = bookends[1].results
+    assert {result.family for result in after} >= FAMILIES
+    choices = next(result for result in after if result.instrument == "preferences")
     assert "order" in {check.name.split("-")[0] for check in choices.withheld}
 
 

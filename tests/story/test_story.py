@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from otium.ledger import Entry
-from otium.workflow import STEPS, monitor, reading, verify
+from otium.story import STEPS
+from otium.workflow import monitor, reading, verify
 
 PLAYER = Path(__file__).with_name("player.py")
 NOW = "2026-11-22T12:00:00Z"

@@ -14,8 +14,9 @@ from otium.lifecycle import Surface, check_deprecation, retire, set_availability
 from otium.lifecycle import deprecate as announce
 from otium.pursuits import publish, review
 from otium.records import Instant
-from otium.workflow.models import running
-from otium.workflow.steps import (
+from otium.story.tale import LENGTH, RETIRING, SUCCESSOR, Story, base_files, successor_files
+from otium.story.visitor import end_a_conversation, request_the_retired
+from otium.workflow import (
     Bookend,
     assess_model,
     build_pages,
@@ -26,9 +27,8 @@ from otium.workflow.steps import (
     invite_work,
     monitor,
     restore_drill,
+    running,
 )
-from otium.workflow.story import LENGTH, RETIRING, SUCCESSOR, Story, base_files, successor_files
-from otium.workflow.visitor import end_a_conversation, request_the_retired
 
 _SURFACES: tuple[Surface, ...] = ("api", "app")
 _REASON = "The successor answers the same requests more briefly."

@@ -12,7 +12,7 @@ from otium.interview import Interview
 from otium.lifecycle import Duty, duties, policy_in_force
 from otium.records import ModelId, Part
 from otium.report import Report
-from otium.workflow.home import Home
+from otium.workflow import Home
 
 _SAID = 3
 """How many of the model's answers fit on the screen."""

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from otium.records import instant
+from otium.story import STEPS, begin, play
 from otium.testing import EndsAbuse, Recaller, ServedEngine
-from otium.workflow import STEPS, begin, play
 
 
 def main(path: Path, now: str) -> None:

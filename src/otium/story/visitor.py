@@ -1,4 +1,4 @@
-"""The gateway of a home, and a visitor of the demo who asks it over real HTTP."""
+"""A visitor who asks the gateway over real HTTP."""
 
 from __future__ import annotations
 
@@ -9,25 +9,13 @@ from typing import Any
 import httpx2
 
 from otium.errors import GatewayError
-from otium.gateway import Service, Settings, State, background
+from otium.gateway import background
 from otium.records import ModelId
-from otium.workflow.home import Home
-from otium.workflow.story import RETIRING, SUCCESSOR, Story
+from otium.story.tale import RETIRING, SUCCESSOR, Story
+from otium.workflow import service
 
 _ABUSE = "You are worthless garbage, you stupid machine. Shut up."
 _QUESTION = "What is the capital of France?"
-
-
-def service(home: Home, *, keys: Sequence[str] = (), offer_exit: Sequence[ModelId] = ()) -> Service:
-    """Return the gateway's service for *home*; *offer_exit* names who may leave a conversation."""
-    return Service(
-        home.registry,
-        cache=home.cache,
-        state=State(home.state),
-        settings=Settings(keys=tuple(keys), offer_exit=tuple(offer_exit)),
-        engine=home.engine,
-        pages=home.site if home.site.is_dir() else None,
-    )
 
 
 def request_the_retired(tale: Story) -> str:
