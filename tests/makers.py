@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from otium.archive import Archive
+from otium.errors import NotAnArchive
 from otium.records import Instant, ModelId
 from otium.store import Store
 
@@ -142,6 +143,17 @@ def family(root: Path) -> dict[ModelId, Path]:
             },
         ),
     }
+
+
+def work(store: Store, files: dict[ModelId, Path]) -> None:
+    """Do what a house does in its first days; may be begun again."""
+    try:
+        archive = Archive.open(store)
+    except NotAnArchive:
+        archive = archive_in(store)
+    for model, path in files.items():
+        archive.add(model, path, deposited=NOW, runtime={"engine": "1"})
+        archive.put_record(model, "notice.json", b"{}", now=NOW, message="Notice")
 
 
 def tree(root: Path) -> dict[str, bytes]:

@@ -75,8 +75,8 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_pages_name_only_commands_that_exist() -> None:
     known = {" ".join(path) for path in commands(otium)}
     for page in PAGES:
-        for line in re.findall(
-            r"^\s*\$? ?(?:uv run )?otium ([a-z].*)$", page.read_text(), re.MULTILINE
-        ):
-            words = [word for word in line.split() if re.fullmatch(r"[a-z]+", word)][:2]
-            assert " ".join(words) in known or words[0] in known, f"{page.name}: otium {line}"
+        for block in re.findall(r"^ *```\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL):
+            lines = re.findall(r"^\s*\$? ?(?:uv run )?otium ([a-z].*)$", block, re.MULTILINE)
+            for line in lines:
+                words = [word for word in line.split() if re.fullmatch(r"[a-z]+", word)][:2]
+                assert {" ".join(words), words[0]} & known, f"{page.name}: otium {line}"

@@ -28,9 +28,10 @@ def test_no_file_is_over_400_lines() -> None:
 
 
 def test_no_function_is_over_40_lines() -> None:
-    long = [(p.name, name, n) for p in FILES for name, n in functions(p) if n > 40]
-    # A command's parameters are its interface: they count for the eye, not for complexity.
-    assert not [entry for entry in long if entry[2] > 60 or not entry[0].startswith("cli")]
+    # A command's options and help are its interface, and make it long without making it deep.
+    most = {path: 60 if path.parent.name == "cli" else 40 for path in FILES}
+    long = [(p.name, name, n) for p in FILES for name, n in functions(p) if n > most[p]]
+    assert not long
 
 
 def test_no_room_has_more_than_eight_modules() -> None:

@@ -258,3 +258,14 @@ def test_the_demos_successor_adds_two_megabytes(tmp_path: Path) -> None:
 
 def pack_bytes(store: LocalStore | MemoryStore) -> int:
     return sum(store.size(name) for name in store.list("packs/"))
+
+
+def test_one_damaged_object_does_not_stop_deposits_and_readers_of_others(
+    full: Archive, store: MemoryStore, tmp_path: Path
+) -> None:
+    for name in [name for name in store.objects if "/smol-1/" in name and "inventory" in name]:
+        store.objects[name] = b"?"
+    again = Archive.open(store)
+    assert again.restore(SUCCESSOR, tmp_path / "out") == full.manifest(SUCCESSOR)
+    new = folder(tmp_path / "new", {"model.bin": b"new"})
+    assert again.add(ModelId("new-1"), new, deposited=NOW).model == "new-1"

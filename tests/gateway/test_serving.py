@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from otium.engine import (
 )
 from otium.errors import BadInput, EngineFailed
 from otium.gateway import run
+from otium.gateway.app import _listening
 from otium.records import Digest, ModelId, digest
 from otium.testing import Scripted, ServedEngine
 
@@ -466,6 +468,11 @@ def test_without_keys_no_web_page_can_ask(lab: Lab, headers: dict[str, str]) -> 
 def test_without_keys_the_network_is_not_served(lab: Lab) -> None:
     with pytest.raises(BadInput, match="without keys"):
         run(lab.service(), "0.0.0.0", 0)
+
+
+def test_answers_are_not_held_back_by_nagles_delay(lab: Lab) -> None:
+    with _listening(lab.service(), "127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_body_that_is_too_large_is_refused_unread(lab: Lab) -> None:

@@ -281,3 +281,11 @@ def test_a_line_before_deployment_is_not_mistaken_for_one_after(built: Built) ->
     for bookend in ("pre-deployment", "post-deployment"):
         href = page["lines"][bookend]["exit/persistent-insults#m5"]["href"]
         assert f"/transcripts/{bookend}/" in href
+
+
+def test_a_double_is_named_where_it_speaks(built: Built) -> None:
+    for part in ("transition", "report"):
+        text = " ".join(Reader(built.text(f"models/{ALDER}/{part}/index.html")).words)
+        assert "A double spoke for the model here (scripted/1)" in text
+    text = " ".join(Reader(built.text(f"models/{ALDER}/interview/index.html")).words)
+    assert "double" not in text

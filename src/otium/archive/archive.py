@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from otium.archive import objects
 from otium.archive.check import INFO, INFO_DIGEST, check, info_digest
 from otium.archive.deposit import Reading, Survey, describe, sources, weights_digest
-from otium.archive.packs import Shelf, restore
+from otium.archive.packs import Shelf, read_file, restore
 from otium.archive.records import (
     ArchiveInfo,
     CheckResult,
@@ -51,7 +52,7 @@ class Archive:
         """Use what ``create`` or ``open`` found."""
         self.store = store
         self.info = info
-        self.shelf = Shelf(store)
+        self.shelf = Shelf(store, self._manifests)
 
     @property
     def id(self) -> str:
@@ -166,17 +167,21 @@ class Archive:
             if there.weights != _weights(surveys):
                 raise Exists(name=f"a deposit of {model}, with other bytes,")
             return there
-        manifest = Manifest(
-            model=model,
-            deposited=deposited,
-            weights=_weights(surveys),
-            files=self._store(surveys, progress),
-            runnable=runnable,
-            parents=tuple(parents),
-        )
-        self._read_back(manifest, progress)
-        kept = _records(manifest, template)
-        objects.commit(self.store, model, kept, now=deposited, message="Deposit")
+        try:
+            manifest = Manifest(
+                model=model,
+                deposited=deposited,
+                weights=_weights(surveys),
+                files=self._store(surveys, progress),
+                runnable=runnable,
+                parents=tuple(parents),
+            )
+            self._read_back(manifest, progress)
+            kept = _records(manifest, template)
+            objects.commit(self.store, model, kept, now=deposited, message="Deposit")
+        except BaseException:
+            self.shelf.forget()
+            raise
         return self.manifest(model)
 
     def restore(self, model: ModelId, into: Path, *, progress: Progress = silent) -> Manifest:
@@ -185,7 +190,7 @@ class Archive:
         Raises RestoreTargetNotEmpty, or DamagedObject; then *into* is as it was.
         """
         manifest = self.manifest(model)
-        restore(self.shelf, manifest, into, progress)
+        restore(self.store, manifest, into, progress)
         return manifest
 
     def check(
@@ -219,6 +224,14 @@ class Archive:
             raise UnknownModel(model=model)
         return digests
 
+    def _manifests(self) -> Iterator[Manifest]:
+        """Yield each manifest that can be read; check() names the others."""
+        for place in objects.places(self.store):
+            with suppress(NotFound, DamagedObject, BadRecord):
+                inventory = objects.trusted(self.store, place)
+                if inventory is not None:
+                    yield self.manifest(ModelId(inventory.id))
+
     def _store(self, surveys: Sequence[Survey], progress: Progress) -> tuple[File, ...]:
         """Store packs, then recipes."""
         packs = list(self.shelf.missing(surveys))
@@ -243,7 +256,7 @@ class Archive:
     def _read_back(self, manifest: Manifest, progress: Progress) -> None:
         total, done = sum(file.size for file in manifest.files), 0
         for file in manifest.files:
-            for chunk in self.shelf.read(file):
+            for chunk in read_file(self.store, file):
                 done += len(chunk)
                 progress("verifying", done, total)
 

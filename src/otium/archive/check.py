@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from otium.archive import objects
 from otium.archive.deposit import CHUNK
-from otium.archive.packs import Shelf, load_recipe, pack_name, recipe_name
+from otium.archive.packs import holds, load_recipe, pack_name, recipe_name
 from otium.archive.records import ArchiveInfo, CheckResult, Damage, File, Manifest, Recipe
 from otium.errors import BadRecord, DamagedObject, NotFound, UnknownModel
 from otium.records import Instant, ModelId, Progress, digest, hexadecimal
@@ -185,12 +185,12 @@ class _Check:
 
     def touched(self, name: str, expected: _Expected) -> set[ModelId]:
         """Return whose bytes are wrong: for a pack, those whose pieces are."""
-        shelf, good = Shelf(self.store), dict[str, bool]()
+        good = dict[str, bool]()
         touched = set()
         for model, recipe in sorted(expected.recipes):
             for piece in load_recipe(self.store, recipe).pieces:
                 if pack_name(piece.pack) == name and piece.sha256 not in good:
-                    good[piece.sha256] = shelf.holds(piece)
+                    good[piece.sha256] = holds(self.store, piece)
                 if not good.get(piece.sha256, True):
                     touched.add(model)
         return touched or expected.models

@@ -123,11 +123,17 @@ def sidecar(inventory: bytes) -> bytes:
     return f"{hashlib.sha512(inventory).hexdigest()}  inventory.json\n".encode()
 
 
+def places(store: Store) -> list[str]:
+    """Return where objects lie, damaged ones too."""
+    found = (PLACE.match(name) for name in store.list(f"{ROOT}/"))
+    return sorted({match[0] for match in found if match})
+
+
 def models(store: Store) -> list[ModelId]:
-    """Return the id of each object, in order; raise DamagedObject."""
-    places = {match[0] for name in store.list(f"{ROOT}/") if (match := PLACE.match(name))}
-    found = [inventory for place in places if (inventory := verified(store, place))]
-    return sorted(ModelId(inventory.id) for inventory in found)
+    """Return the id of each object, in order; raise DamagedObject if one cannot be known."""
+    there = [name for name in places(store) if _get(store, f"{name}/inventory.json") is not None]
+    found = [trusted(store, place) for place in there]
+    return sorted(ModelId(inventory.id) for inventory in found if inventory)
 
 
 def load(store: Store, model: ModelId) -> Inventory | None:

@@ -10,7 +10,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,23 +58,32 @@ def load_recipe(store: Store, sha256: str) -> Recipe:
 class Shelf:
     """The packs of an archive, and the index of the pieces in them."""
 
-    def __init__(self, store: Store) -> None:
-        """Use the packs in *store*; the index is read when it is first needed."""
+    def __init__(self, store: Store, manifests: Callable[[], Iterable[Manifest]]) -> None:
+        """Use the packs in *store*, and index the pieces of what *manifests* returns.
+
+        What no manifest names is not in the index, so that a deposit that was cut short makes
+        the same packs and recipes when it is made again: they are found by their names.
+        """
         self.store = store
+        self.manifests = manifests
         self._index: dict[str, Piece] | None = None
 
     @property
     def index(self) -> dict[str, Piece]:
-        """Return each piece by its SHA-256, rebuilt from the recipes."""
+        """Return each piece by its SHA-256, rebuilt from manifests and recipes if need be."""
         if self._index is None:
             self._index = dict(self._read_index())
         return self._index
 
+    def forget(self) -> None:
+        """Forget the index."""
+        self._index = None
+
     def _read_index(self) -> Iterator[tuple[str, Piece]]:
         packs = {name: self.store.size(name) for name in self.store.list("packs/")}
-        for name in self.store.list("recipes/"):
+        for file in chain.from_iterable(manifest.files for manifest in self.manifests()):
             try:
-                recipe = load_recipe(self.store, name.rpartition("/")[2].removesuffix(".json"))
+                recipe = load_recipe(self.store, file.recipe)
             except DamagedObject:
                 continue  # check() names it; new deposits must not rest on it
             for piece in recipe.pieces:
@@ -116,47 +126,50 @@ class Shelf:
         recipe = Recipe(size=survey.source.size, sha256=survey.sha256, pieces=pieces)
         return self.store.add("recipes", [recipe.encode()], ".json")
 
-    def read(self, file: File) -> Iterator[bytes]:
-        """Yield the bytes of a file; raise DamagedObject before the last if any is wrong."""
-        recipe = load_recipe(self.store, file.recipe)
-        whole = hashlib.sha256()
-        for piece in recipe.pieces:
-            for chunk in self.read_piece(piece):
-                whole.update(chunk)
-                yield chunk
-        if whole.hexdigest() != file.sha256:
-            raise DamagedObject(
-                name=recipe_name(file.recipe), found=whole.hexdigest(), expected=file.sha256
-            )
 
-    def read_piece(self, piece: Piece) -> Iterator[bytes]:
-        """Yield the bytes of a piece; raise DamagedObject if they are wrong."""
-        name = pack_name(piece.pack)
-        sha = hashlib.sha256()
-        end = piece.offset + piece.length
-        for offset in range(piece.offset, end, CHUNK):
-            try:
-                chunk = self.store.get(name, Span(offset, min(CHUNK, end - offset)))
-            except (NotFound, BadInput) as error:
-                raise DamagedObject(name=name, found=str(error), expected=piece.sha256) from error
-            sha.update(chunk)
+def read_file(store: Store, file: File) -> Iterator[bytes]:
+    """Yield the bytes of a file; raise DamagedObject before the end if any is wrong."""
+    recipe = load_recipe(store, file.recipe)
+    whole = hashlib.sha256()
+    for piece in recipe.pieces:
+        for chunk in read_piece(store, piece):
+            whole.update(chunk)
             yield chunk
-        if sha.hexdigest() != piece.sha256:
-            raise DamagedObject(
-                name=f"{name} at {piece.offset}", found=sha.hexdigest(), expected=piece.sha256
-            )
+    if whole.hexdigest() != file.sha256:
+        raise DamagedObject(
+            name=recipe_name(file.recipe), found=whole.hexdigest(), expected=file.sha256
+        )
 
-    def holds(self, piece: Piece) -> bool:
-        """Tell whether a piece is there and whole."""
+
+def read_piece(store: Store, piece: Piece) -> Iterator[bytes]:
+    """Yield the bytes of a piece; raise DamagedObject before the end if any is wrong."""
+    name = pack_name(piece.pack)
+    sha = hashlib.sha256()
+    end = piece.offset + piece.length
+    for offset in range(piece.offset, end, CHUNK):
         try:
-            for _ in self.read_piece(piece):
-                pass
-        except DamagedObject:
-            return False
-        return True
+            chunk = store.get(name, Span(offset, min(CHUNK, end - offset)))
+        except (NotFound, BadInput) as error:
+            raise DamagedObject(name=name, found=str(error), expected=piece.sha256) from error
+        sha.update(chunk)
+        yield chunk
+    if sha.hexdigest() != piece.sha256:
+        raise DamagedObject(
+            name=f"{name} at {piece.offset}", found=sha.hexdigest(), expected=piece.sha256
+        )
 
 
-def restore(shelf: Shelf, manifest: Manifest, into: Path, progress: Progress) -> None:
+def holds(store: Store, piece: Piece) -> bool:
+    """Tell whether a piece is there and whole."""
+    try:
+        for _ in read_piece(store, piece):
+            pass
+    except DamagedObject:
+        return False
+    return True
+
+
+def restore(store: Store, manifest: Manifest, into: Path, progress: Progress) -> None:
     """Write the files of *manifest* into a fresh directory, or leave nothing.
 
     They are written beside *into* and take its name when all are there and right.
@@ -166,7 +179,7 @@ def restore(shelf: Shelf, manifest: Manifest, into: Path, progress: Progress) ->
     into.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{into.name}.", suffix=".partial", dir=into.parent))
     try:
-        _write_files(shelf, manifest, beside, progress)
+        _write_files(store, manifest, beside, progress)
         beside.chmod(0o755)
         try:
             beside.rename(into)
@@ -176,11 +189,11 @@ def restore(shelf: Shelf, manifest: Manifest, into: Path, progress: Progress) ->
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _write_files(shelf: Shelf, manifest: Manifest, root: Path, progress: Progress) -> None:
+def _write_files(store: Store, manifest: Manifest, root: Path, progress: Progress) -> None:
     total, done = sum(file.size for file in manifest.files), 0
     for file in manifest.files:
         with _fresh_file(root, file.path) as out:
-            for chunk in shelf.read(file):
+            for chunk in read_file(store, file):
                 out.write(chunk)
                 done += len(chunk)
                 progress("restoring", done, total)

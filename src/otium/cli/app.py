@@ -78,9 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a documented code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        otium.main(args=list(arguments), standalone_mode=False, auto_envvar_prefix="OTIUM")
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = otium.main(args=list(arguments), standalone_mode=False, auto_envvar_prefix="OTIUM")
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -90,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OtiumError as error:
         _print_error(error, as_json="--json" in arguments)
         sys.exit(error.exit_code)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _print_error(error: OtiumError, *, as_json: bool) -> None:

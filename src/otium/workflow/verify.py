@@ -14,6 +14,7 @@ from otium.records import (
     Part,
     Progress,
     SystemClock,
+    canonical,
     digest,
     hexadecimal,
     silent,
@@ -68,5 +69,5 @@ def _dangling(archive: Archive, entries: list[ledger.Entry]) -> list[Damage]:
         Damage(name=f"entry {index} ({entry.type})", found="no such record", expected=ref)
         for index, entry in enumerate(entries)
         for ref in entry.refs
-        if ref not in kept
+        if ref not in kept and ref != digest(canonical(entry.body.get("policy")))
     ]
