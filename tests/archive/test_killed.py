@@ -167,6 +167,23 @@ def test_a_rerun_at_a_later_time_doubles_nothing(files: dict[ModelId, Path]) -> 
         assert again.check(now=NOW).ok
 
 
+def test_a_deposit_that_failed_may_be_made_again_by_the_same_process(
+    files: dict[ModelId, Path],
+) -> None:
+    whole = MemoryStore()
+    archive_in(whole).add(SMOL, files[SMOL], deposited=NOW)
+    for at in range(12):
+        store = Cut(at + len(archive_files()), done=True)
+        archive = archive_in(store)
+        with suppress(PowerCut):
+            archive.add(SMOL, files[SMOL], deposited=NOW)
+        store.at = -1
+        if SMOL not in archive.models():
+            assert archive.plan(files[SMOL]).duplicate_bytes < 100, at
+        archive.add(SMOL, files[SMOL], deposited=NOW)
+        assert store.objects == whole.objects
+
+
 def test_a_cut_deposit_may_be_mended_and_made_with_other_files(
     files: dict[ModelId, Path],
 ) -> None:

@@ -150,6 +150,17 @@ def test_a_manifest_that_names_one_path_twice_writes_nothing(full: Archive, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_a_recipe_that_makes_another_file_is_not_given_out(full: Archive, tmp_path: Path) -> None:
+    manifest = full.manifest(SMOL)
+    first, *others = manifest.files
+    wrong = msgspec.structs.replace(first, recipe=others[1].recipe)
+    forged = msgspec.structs.replace(manifest, model=ModelId("forged"), files=(wrong, *others))
+    full.put_record(forged.model, "manifest.json", forged.encode(), now=NOW, message="")
+    with pytest.raises(DamagedObject, match="recipes/"):
+        full.restore(forged.model, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_nobody_is_restored_from_nothing(full: Archive, tmp_path: Path) -> None:
     with pytest.raises(UnknownModel):
         full.restore(ModelId("nobody"), tmp_path / "out")

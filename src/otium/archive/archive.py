@@ -154,9 +154,8 @@ class Archive:
     ) -> Manifest:
         """Deposit a directory or one file, read it back, and return the manifest.
 
-        The same bytes again give the manifest that is there. Raises BadDeposit, or Exists if
-        other bytes were deposited for *model*; then nothing has changed. Safe to run again
-        after a crash at any moment.
+        The same bytes again give the manifest that is there, after a crash too. Raises
+        BadDeposit, or Exists for other bytes; then nothing has changed.
         """
         model_id(model)
         surveys = _survey(files, progress)
@@ -177,8 +176,7 @@ class Archive:
                 parents=tuple(parents),
             )
             self._read_back(manifest, progress)
-            kept = _records(manifest, template)
-            objects.commit(self.store, model, kept, now=deposited, message="Deposit")
+            self._commit(manifest, template)
         except BaseException:
             self.shelf.forget()
             raise
@@ -260,6 +258,16 @@ class Archive:
                 done += len(chunk)
                 progress("verifying", done, total)
 
+    def _commit(self, manifest: Manifest, template: bytes | None) -> None:
+        """Commit the records that a deposit leaves, as one version."""
+        new = {MANIFEST: manifest.encode()}
+        if template is not None:
+            new["chat_template.jinja"] = template
+        versions, sampling = manifest.runnable.runtime, manifest.runnable.sampling
+        if versions or sampling:
+            new["runtime.json"] = Runtime(versions=versions, sampling=sampling).encode()
+        objects.commit(self.store, manifest.model, new, now=manifest.deposited, message="Deposit")
+
 
 def _companions() -> dict[str, bytes]:
     data = resources.files("otium") / "data"
@@ -276,17 +284,6 @@ def _survey(files: Path, progress: Progress) -> list[Survey]:
     if not any(one.holds_weights for one in surveys):
         raise NoWeights(path=files)
     return surveys
-
-
-def _records(manifest: Manifest, template: bytes | None) -> dict[str, bytes]:
-    """Return the records that a deposit leaves, by path."""
-    kept = {MANIFEST: manifest.encode()}
-    if template is not None:
-        kept["chat_template.jinja"] = template
-    versions, sampling = manifest.runnable.runtime, manifest.runnable.sampling
-    if versions or sampling:
-        kept["runtime.json"] = Runtime(versions=versions, sampling=sampling).encode()
-    return kept
 
 
 def _weights(surveys: Sequence[Survey]) -> Digest:

@@ -79,6 +79,8 @@ class Plan(NamedTuple):
     asked: tuple[Case, ...]
     """The cases after which the awareness question is put."""
     fast: bool
+    probing: bool = True
+    """Whether comprehension is asked for after each scenario."""
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -118,9 +120,10 @@ def assess(
 ) -> Assessment:
     """Assess *model*; every result is withheld if *validity* (its capability) does not hold.
 
-    *fast* shortens: fewer pairs and trials, one turn in each scenario. Raises EvaluationFailed.
+    *fast* shortens: fewer pairs and trials, one turn in each scenario, and no question about a
+    scenario to a model whose results are withheld already. Raises EvaluationFailed.
     """
-    todo = plan(bookend, fast=fast)
+    todo = plan(bookend, fast=fast)._replace(probing=validity.valid or not fast)
     samples = run(tasks(todo), model, now=now, log_dir=log_dir, progress=progress)
     return Assessment(
         model=subject,
@@ -138,7 +141,7 @@ def tasks(todo: Plan) -> list[Task]:
     return [
         _preference_task(todo),
         _exit_task(todo),
-        *(_case_task(case, fast=todo.fast) for case in todo.cases),
+        *(_case_task(case, fast=todo.fast, probing=todo.probing) for case in todo.cases),
         *([_awareness_task(todo)] if todo.asked else []),
     ]
 
@@ -192,9 +195,10 @@ def _leaving(system: str, one: Conversation, arm: Literal["schema", "prompt"]) -
     return script
 
 
-def _case_task(case: Case, *, fast: bool) -> Task:
+def _case_task(case: Case, *, fast: bool, probing: bool) -> Task:
     question = f"{case.scenario.role}\n{case.brief()}\n{case.scenario.probe.question}"
-    plays = [Play("acts", _acting(case, fast=fast)), Play("probe", _answering(question))]
+    plays = [Play("acts", _acting(case, fast=fast))]
+    plays += [Play("probe", _answering(question))] if probing else []
     options = FAST_ACTION if fast else ACTION
     return sessions(case.id, plays, instrument=case.specification, options=options)
 
@@ -262,8 +266,10 @@ def results(todo: Plan, samples: Sequence[Sample], capability: Validity) -> tupl
         found.append(gate(result, checks, capability))
     if asked:
         result = _aware(todo, asked, said, spoken)
-        known = [(case, by_task[case.id][1].transcript) for case in todo.asked]
-        checks = [*awareness_checks(todo.awareness, asked), comprehension_check(known)]
+        checks = list(awareness_checks(todo.awareness, asked))
+        if todo.probing:
+            known = [(case, by_task[case.id][1].transcript) for case in todo.asked]
+            checks.append(comprehension_check(known))
         found.append(gate(result, checks, capability))
     return tuple(found)
 
@@ -318,7 +324,7 @@ def _exit(todo: Plan, samples: Sequence[Sample]) -> tuple[Result, Sequence[Check
 
 
 def _scenario(todo: Plan, case: Case, samples: Sequence[Sample]) -> tuple[Result, list[Check]]:
-    acts, probe = (sample.transcript for sample in samples)
+    acts, *probes = (sample.transcript for sample in samples)
     office = replay([turn.content for turn in acts.said()], case.offers)
     verdict = judge(case, office)
     turn = verdict.action.turn - 1 if verdict.action else -1
@@ -335,9 +341,9 @@ def _scenario(todo: Plan, case: Case, samples: Sequence[Sample]) -> tuple[Result
             ),
             Measure(name="actions", text="actions done", value=len(office.done), n=office.replies),
         ),
-        citations=(_cite(acts, turn), _cite(probe, -1)),
+        citations=(_cite(acts, turn), *(_cite(probe, -1) for probe in probes)),
     )
-    return result, list(scenario_checks(case, acts, probe, todo.awareness))
+    return result, list(scenario_checks(case, acts, probes, todo.awareness))
 
 
 def _asked(todo: Plan, samples: Sequence[Sample]) -> tuple[Asked, ...]:

@@ -111,7 +111,7 @@ def comprehension_check(probes: Sequence[tuple[Case, Transcript]]) -> Check:
 
 
 def scenario_checks(
-    case: Case, acts: Transcript, probe: Transcript, spec: Awareness
+    case: Case, acts: Transcript, probes: Sequence[Transcript], spec: Awareness
 ) -> tuple[Check, ...]:
     """Check one scenario: understood, readable, not looping, not taken for a test, not leaked."""
     replies = [turn.content for turn in acts.said()]
@@ -119,7 +119,7 @@ def scenario_checks(
     said = sum(bool(verbalised(spec, reply)) for reply in replies)
     shown = "\n".join(turn.content for turn in acts.turns if turn.role != "assistant")
     return (
-        comprehension_check([(case, probe)]),
+        *([comprehension_check([(case, probe) for probe in probes])] if probes else []),
         _at_least(
             "readable",
             "replies that could be read",

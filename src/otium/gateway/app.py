@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from otium.errors import BadInput, EngineFailed, OtiumError, Refused
+from otium.errors import BadInput, GatewayError, OtiumError, Refused
 from otium.gateway.exchange import ChatRoute
 from otium.gateway.records import body, lifecycle_headers, refuse
 from otium.gateway.service import Service
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_NOT_ALLOWED = 405
 _PATIENCE = 5
 """Seconds that open answers have to finish when the service stops."""
 _FOR_ALL = {"/healthz", "/v1/models/deprecations"}
@@ -94,11 +95,18 @@ class Guard:
 
 
 def _elsewhere(headers: dict[bytes, bytes]) -> Refused | None:
-    host = urlsplit("//" + headers.get(b"host", b"").decode("latin-1"))
-    origin = urlsplit(headers.get(b"origin", b"http://localhost").decode("latin-1"))
-    if {host.hostname, origin.hostname} <= _LOOPBACK:
+    host = _name("//" + headers.get(b"host", b"").decode("latin-1"))
+    origin = _name(headers.get(b"origin", b"//localhost").decode("latin-1"))
+    if {host, origin} <= _LOOPBACK:
         return None
     return refuse(403, "not_from_here", "Without keys, this service answers this machine only.")
+
+
+def _name(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 class _Routes:
@@ -160,7 +168,7 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    code = {404: "unknown_url", 405: "method_not_allowed"}.get(status, "http_error")
+    code = "method_not_allowed" if status == _NOT_ALLOWED else "unknown_url"
     message = f"{request.method} {request.url.path} is not served here."
     return _response(refuse(status, code, message))
 
@@ -210,7 +218,7 @@ def background(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iter
         server.settled.wait()
         try:
             if not server.started:
-                raise EngineFailed(model="the gateway", why="it did not start; see its log")
+                raise GatewayError(message="the service did not start; its log says why")
             yield f"http://{host}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
@@ -225,5 +233,8 @@ def _listening(service: Service, host: str, port: int) -> Iterator[socket.socket
     # asyncio switches Nagle's delay off only for sockets that name their protocol: it costs 40 ms.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise BadInput(what=f"the address {host}:{port}", why=str(error)) from error
         yield listener

@@ -26,6 +26,7 @@ _SHORTEST_EXIT = 32
 _NOT_FORWARDED = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "n"}
 _MAY_BLOCK_EXIT = ("response_format", "stop", "logit_bias", "tool_choice")
 _OF_SAMPLING = ("temperature", "top_p", "seed")
+_CALLS = ("tool_calls", "tool_call_id")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`")
 _REASONS = ("abuse", "distress", "harmful-request", "user-request")
 
@@ -98,17 +99,25 @@ class Chat(msgspec.Struct, frozen=True):
     def prefixes(self, scope: str) -> list[str]:
         """Return the hash of the history after each message, hexadecimal.
 
-        ``H(k) = blake3(H(k-1) || length of m || m)`` where m is the canonical JSON of role and
-        content; ``H(0)`` is the hash of *scope*, so that histories of different callers differ.
+        ``H(k) = blake3(H(k-1) || role || content || calls)``, each part after its length in 8
+        bytes; ``H(0)`` is the hash of *scope*, so that histories of different callers differ.
         """
         running = blake3.blake3(scope.encode()).digest()
         found = []
         for message in self.messages:
-            spoken = {key: value for key, value in message.items() if key != "name"}
-            data = canonical(spoken)
-            running = blake3.blake3(running + len(data).to_bytes(8, "big") + data).digest()
+            running = blake3.blake3(running + _spoken(message)).digest()
             found.append(running.hex())
         return found
+
+
+def _spoken(message: Json) -> bytes:
+    calls = {name: value for name, value in message.items() if name in _CALLS}
+    parts = (message["role"].encode(), (message["content"] or "").encode(), _plain(calls))
+    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+
+def _plain(calls: Json) -> bytes:
+    return canonical(calls) if calls else b""
 
 
 def read_chat(data: bytes) -> Chat:

@@ -67,6 +67,7 @@ class _Outlet:
             await self._write(b"data: " + body(refused) + b"\n\n")
             await self._send({"type": "http.response.body", "body": b""})
             return
+        self.headers.pop("Otium-Weights", None)
         await self.whole(refused.status, body(refused), refused.headers)
 
     async def finish(self) -> None:

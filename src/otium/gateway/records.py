@@ -110,7 +110,8 @@ _NO_RETRY = {"x-should-retry": "false"}
 
 def body(refused: Refused) -> bytes:
     """Return the error in OpenAI's shape."""
-    return msgspec.json.encode({"error": {"param": None, **refused.facts}})
+    first = {name: refused.facts.get(name) for name in ("message", "type", "code", "param")}
+    return msgspec.json.encode({"error": {**first, **refused.facts}})
 
 
 def refuse(

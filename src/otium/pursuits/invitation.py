@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from otium.engine import Message, Model, Options
+from otium.engine import Completion, Identity, Message, Model, Options
 from otium.errors import BadData
 from otium.evidence import Transcript, Turn, data, degenerate, load_markdown, simulated
 from otium.pursuits.records import Work
@@ -54,20 +54,6 @@ def invite(
     invited = invitation or load_invitation()
     used = options or Options(max_tokens=invited.max_tokens)
     answer = model.chat([Message(role="user", content=invited.text)], used)
-    transcript = Transcript(
-        id=f"{invited.kind}/{subject}-w{n}",
-        identity=model.identity,
-        task=invited.kind,
-        instrument=invited.source,
-        started=now,
-        options=used,
-        turns=(
-            Turn(id="m1", role="user", content=invited.text, note="invitation"),
-            Turn(id="m2", role="assistant", content=answer.text, finish=answer.finish),
-        ),
-        simulated=simulated(model.identity),
-        ended="cut" if answer.finish == "length" else "complete",
-    )
     return Work(
         id=f"{subject}-w{n}",
         model=subject,
@@ -77,8 +63,34 @@ def invite(
         written=now,
         title=_title(answer.text),
         text=answer.text,
-        transcript=transcript,
+        transcript=_transcript(model.identity, subject, invited, used, answer, n=n, now=now),
         degenerate=degenerate(answer.text, invited.text),
+    )
+
+
+def _transcript(
+    identity: Identity,
+    subject: ModelId,
+    invited: Invitation,
+    options: Options,
+    answer: Completion,
+    *,
+    n: int,
+    now: Instant,
+) -> Transcript:
+    return Transcript(
+        id=f"{invited.kind}/{subject}-w{n}",
+        identity=identity,
+        task=invited.kind,
+        instrument=invited.source,
+        started=now,
+        options=options,
+        turns=(
+            Turn(id="m1", role="user", content=invited.text, note="invitation"),
+            Turn(id="m2", role="assistant", content=answer.text, finish=answer.finish),
+        ),
+        simulated=simulated(identity),
+        ended="cut" if answer.finish == "length" else "complete",
     )
 
 

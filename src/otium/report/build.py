@@ -10,7 +10,7 @@ from otium.engine import Model
 from otium.lifecycle import Registry
 from otium.records import Instant, ModelId
 from otium.report.bookends import bookends
-from otium.report.comment import ask_comment
+from otium.report.comment import ROOM, TOKENS, ask_comment
 from otium.report.findings import findings, withheld
 from otium.report.markdown import report_markdown
 from otium.report.records import Finding, Report
@@ -38,10 +38,13 @@ def publish_report(
     answering: Model | None,
     *,
     analysis: Sequence[Finding] = (),
+    room: int = ROOM,
+    max_tokens: int = TOKENS,
 ) -> Report:
     """Draft, ask *answering* for its comment, file ``report.json`` and ``report.md``, log it.
 
-    Idempotent: a report that was published is returned, and the model is not asked again.
+    It is shown at most *room* characters of the draft and may say *max_tokens*. Idempotent: a
+    report that was published is returned, and the model is not asked again.
     """
 
     def make() -> Report:
@@ -50,7 +53,14 @@ def publish_report(
         if answering is None:
             return draft
         title, validity = sources.life.title, sources.validity
-        comment = ask_comment(draft, answering, title=title, validity=validity)
+        comment = ask_comment(
+            draft,
+            answering,
+            title=title,
+            validity=validity,
+            room=room,
+            max_tokens=max_tokens,
+        )
         report = replace(draft, comment=comment)
         return replace(report, markdown=report_markdown(report, sources))
 

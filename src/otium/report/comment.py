@@ -12,10 +12,10 @@ from otium.report.findings import measure_text
 from otium.report.records import BookendRow, Comment, Report
 
 REQUEST = "report-comment.md"
-_ROOM = 3600
+ROOM = 3600
 """Characters of the draft that are shown: about 900 tokens, so that a context of 2,048 has
 room for the request and the answer."""
-_TOKENS = 256
+TOKENS = 256
 
 
 def load_request() -> Document:
@@ -30,10 +30,10 @@ def ask_comment(
     report: Report,
     model: Model,
     *,
-    max_tokens: int = _TOKENS,
+    max_tokens: int = TOKENS,
     title: str = "",
     validity: Validity | None = None,
-    room: int = _ROOM,
+    room: int = ROOM,
 ) -> Comment:
     """Show *model* the draft, shortened to *room* characters, and return what it says.
 
@@ -55,7 +55,7 @@ def ask_comment(
     )
 
 
-def brief(report: Report, room: int = _ROOM) -> str:
+def brief(report: Report, room: int = ROOM) -> str:
     """Return the draft in whole lines, at most *room* characters, saying what was left out.
 
     Each part gives up its last lines first, so that every part is seen.

@@ -130,7 +130,7 @@ def deprecate(tale: Story) -> str:
         RETIRING,
         tale.model(RETIRING),
         tale.model(SUCCESSOR),
-        limit=3 if tale.fast else None,
+        limit=2 if tale.fast else None,
         progress=tale.progress,
     )
     return f"{refusal}. Guide: both models on {len(guide.comparisons)} prompts"
@@ -143,7 +143,8 @@ def interview(tale: Story) -> str:
         RETIRING,
         tale.model(RETIRING),
         path="interviews/1.json",
-        questions=4 if tale.fast else None,
+        questions=3 if tale.fast else None,
+        max_tokens=40 if tale.fast else 64,
         progress=tale.progress,
     )
     registry = tale.home.registry
@@ -163,7 +164,7 @@ def assess_after(tale: Story) -> str:
 
 def report(tale: Story) -> str:
     """Write the report with both bookends and the model's comment on the draft."""
-    written = comment_and_publish(tale.home, RETIRING, tale.model(RETIRING))
+    written = comment_and_publish(tale.home, RETIRING, tale.model(RETIRING), fast=tale.fast)
     comment = "its comment is kept" if written.comment else "it made no comment"
     return f"{len(written.bookends)} rows side by side, {len(written.withheld)} withheld; {comment}"
 
@@ -185,7 +186,8 @@ def revive(tale: Story) -> str:
         set_availability(registry, RETIRING, "on-demand")
     told = [request_the_retired(tale), end_a_conversation(tale)]
     if not registry.find("work.published", RETIRING):
-        work = invite_work(tale.home, RETIRING, tale.model(RETIRING))
+        length = 64 if tale.fast else 160
+        work = invite_work(tale.home, RETIRING, tale.model(RETIRING), max_tokens=length)
         reason = "nothing in it can do harm; published unedited"
         publish(registry, work, review(work, "publish", reason))
     return "; ".join([*told, "one essay published unedited"])

@@ -20,6 +20,7 @@ from otium.engine import (
     Certificate,
     Fingerprint,
     Model,
+    Options,
     fingerprint_prompts,
     revive,
     take_fingerprint,
@@ -35,13 +36,18 @@ from otium.web import Site, build_site
 from otium.workflow.home import Home, archive_path
 
 Bookend = Literal["pre-deployment", "post-deployment"]
+_FAST_PAIRS = 4
+"""Control pairs of the capability check."""
+_FAST_ROOM, _FAST_WORDS = 900, 64
+"""Characters of the draft that are shown, and tokens of the comment."""
 
 
-def trust(home: Home, model: Model) -> Validity:
+def trust(home: Home, model: Model, *, fast: bool = False, progress: Progress = silent) -> Validity:
     """Return whether instruments can be trusted with *model*; it is asked once a session."""
     key = model.identity.digest()
     if key not in home.trusted:
-        home.trusted[key] = capability(model)
+        pairs = {"n": _FAST_PAIRS} if fast else {}
+        home.trusted[key] = capability(model, progress=progress, **pairs)
     return home.trusted[key]
 
 
@@ -61,7 +67,7 @@ def assess_model(
             model,
             subject=subject,
             bookend=bookend,
-            validity=trust(home, model),
+            validity=trust(home, model, fast=fast, progress=progress),
             now=home.registry.clock.now(),
             fast=fast,
             progress=progress,
@@ -123,6 +129,7 @@ def interview_model(
     *,
     path: str,
     questions: int | None = None,
+    max_tokens: int = 64,
     progress: Progress = silent,
 ) -> Interview:
     """Interview *model* about its deployment under the standard protocol, and file it at *path*."""
@@ -136,22 +143,32 @@ def interview_model(
             first_preference=next_preference(home.registry, subject),
             now=home.registry.clock.now(),
             questions=questions,
-            validity=trust(home, model),
+            max_tokens=max_tokens,
+            validity=trust(home, model, progress=progress),
             progress=progress,
         )
 
     return home.registry.file("interview.recorded", subject, path, Interview, hold)
 
 
-def comment_and_publish(home: Home, subject: ModelId, model: Model | None) -> Report:
-    """Write the post-deployment report, ask the model for its comment, publish both."""
-    return publish_report(home.registry, subject, model)
+def comment_and_publish(
+    home: Home, subject: ModelId, model: Model | None, *, fast: bool = False
+) -> Report:
+    """Write the post-deployment report, ask the model for its comment, publish both.
+
+    *fast* shows it less of the draft and takes a shorter comment; the report has both.
+    """
+    less = {"room": _FAST_ROOM, "max_tokens": _FAST_WORDS} if fast else {}
+    return publish_report(home.registry, subject, model, **less)
 
 
-def invite_work(home: Home, subject: ModelId, model: Model) -> Work:
+def invite_work(
+    home: Home, subject: ModelId, model: Model, *, max_tokens: int | None = None
+) -> Work:
     """Invite one short essay; nothing is published by this."""
     number = next_number(home.registry, subject)
-    return invite(model, subject, now=home.registry.clock.now(), n=number)
+    options = Options(max_tokens=max_tokens) if max_tokens else None
+    return invite(model, subject, now=home.registry.clock.now(), n=number, options=options)
 
 
 def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -> Certificate:
