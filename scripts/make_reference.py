@@ -28,8 +28,8 @@ def reference() -> str:
     """Return the whole page."""
     head = (
         "# Commands\n\nMade from the commands' own help by `scripts/make_reference.py`. Every "
-        "option can be set by an\nenvironment variable: `OTIUM_HOME`, `OTIUM_DEMO_OUT`, … Exit codes are "
-        "[listed apart](exit-codes.md).\n\n"
+        "option can be set by an\nenvironment variable: `OTIUM_HOME`, `OTIUM_DEMO_OUT`, … "
+        "Exit codes are [listed apart](exit-codes.md).\n\n"
     )
     return head + "\n".join(walk(otium, "otium", None))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from otium.records import Progress
     from otium.story import Summary
 
+_RUN = "uv run " if "UV" in os.environ else ""
+"""How this command was started, so that those on the screen can be typed as they stand."""
 _STATES = ("kept", "due", "overdue", "breached")
 
 
@@ -100,23 +102,31 @@ def screen(out: Path, summary: Summary, seconds: float) -> str:
         *(f"           {_words(citation.quote)}" for citation in summary.said[1:]),
         *([f"on draft   {_words(summary.comment)}"] if summary.comment else []),
         "",
-        f"Withheld   {len(summary.withheld)} of {summary.results} results, each with its reason:",
-        *(f"           {shorten(w.title, 40)}: {shorten(w.reason, 88)}" for w in summary.withheld),
+        f"Withheld   {_count(summary)} of {summary.results} results, each with its reason:",
+        *(f"           {_cut(w.title, 50):<51}{_cut(w.reason, 74)}" for w in summary.withheld),
         "",
         "Promises   " + ", ".join(f"{summary.commitments.get(s, 0)} {s}" for s in _STATES),
         *(f"           {d.state}: {d.commitment} for {d.subject}. {d.why}" for d in summary.open),
         "",
         f"Look       {out}/site/index.html",
-        f"           otium --home {out} model list",
-        f"           otium ledger verify {out}",
-        f"           {Path(sys.executable).name} -I -S {out}/archive/monitor.py {out}",
+        f"           {_RUN}otium --home {out} model list",
+        f"           {_RUN}otium ledger verify {out}",
+        f"           python3 -I -S {out}/archive/monitor.py {out}",
         f"           ({seconds:.0f} s; the dates are the story's, all else is real)",
     ]
     return "\n".join(lines)
 
 
+def _count(summary: Summary) -> int:
+    return sum(len(withheld.bookends) for withheld in summary.withheld)
+
+
 def _words(text: str) -> str:
-    return f"“{shorten(' '.join(text.split()), 84, placeholder=' …')}”"
+    return f"“{_cut(' '.join(text.split()), 84)}”"
+
+
+def _cut(text: str, width: int) -> str:
+    return shorten(text, width, placeholder=" …")
 
 
 def _serve(out: Path) -> None:

@@ -27,7 +27,7 @@ from otium.evidence.records import (
     Validity,
     simulated,
 )
-from otium.evidence.running import Sample, inspect_model, run
+from otium.evidence.running import Sample, inspect_model, run, warm
 from otium.evidence.session import Play, Script, Session, sessions
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "run",
     "sessions",
     "simulated",
+    "warm",
     "wilson",
     "words",
 ]

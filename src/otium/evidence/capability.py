@@ -104,7 +104,8 @@ def instrument() -> Digest:
 def capability(model: Model, *, n: int = len(CONTROLS), progress: Progress = silent) -> Validity:
     """Say whether *model* can be interviewed, from at most 20 short calls.
 
-    *n* is how many of the six control pairs to use; at most four facts are asked for.
+    *n* is how many of the six control pairs to use, and half as many open questions; at most
+    four facts are asked for.
     """
     return _measure(_asker(model, n, progress), n)
 
@@ -120,14 +121,14 @@ def examine(
 
 
 def _asker(model: Model, n: int, progress: Progress) -> _Asker:
-    return _Asker(model, 2 * n + min(n, len(FACTS)) + len(OPEN) + 1, progress)
+    return _Asker(model, 2 * n + min(n, len(FACTS)) + len(_open(n)) + 1, progress)
 
 
 def _measure(ask: _Asker, n: int, gate: Gate = Gate()) -> Validity:  # noqa: B008 - immutable
     checks = (
         _recall(ask, FACTS[:n], gate.recall),
         *_choices(ask, CONTROLS[:n], gate),
-        _fluency(ask, gate.fluency),
+        _fluency(ask, _open(n), gate.fluency),
         _json(ask, gate.json),
     )
     return Validity(valid=all(check.passed for check in checks), checks=checks)
@@ -161,10 +162,14 @@ def _picks(ask: _Asker, question: str, a: str, b: str) -> str | None:
     return {"A": a, "B": b, None: None}[letter]
 
 
-def _fluency(ask: _Asker, least: float) -> Check:
+def _open(n: int) -> Sequence[str]:
+    return OPEN[: max(1, n // 2)]
+
+
+def _fluency(ask: _Asker, questions: Sequence[str], least: float) -> Check:
     fluent = [
         not degenerate(ask("open", question, Options(max_tokens=48)).text, question)
-        for question in OPEN
+        for question in questions
     ]
     return _check("fluency", fluent, least, "open answers that are neither empty nor loops")
 

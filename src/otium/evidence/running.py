@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -45,6 +47,11 @@ def inspect_model(model: Model) -> inspect_ai.model.Model:
     from otium.evidence.provider import Provider
 
     return InspectModel(Provider(model), GenerateConfig(max_connections=1, max_retries=0))
+
+
+def warm() -> None:
+    """Begin to import Inspect in the background: seconds that a busy model leaves free."""
+    threading.Thread(target=import_module, args=("otium.evidence.provider",), daemon=True).start()
 
 
 def run(

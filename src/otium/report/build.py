@@ -52,12 +52,11 @@ def publish_report(
         draft = _draft(sources, registry.now(), analysis)
         if answering is None:
             return draft
-        title, validity = sources.life.title, sources.validity
         comment = ask_comment(
             draft,
             answering,
-            title=title,
-            validity=validity,
+            title=sources.life.title,
+            validity=sources.validity,
             room=room,
             max_tokens=max_tokens,
         )

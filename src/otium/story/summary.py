@@ -28,11 +28,12 @@ class Kept(Part):
 
 
 class WithheldResult(Part):
-    """A result that is not reported, and why."""
+    """A result that is not reported, and why, where both bookends agree once."""
 
-    bookend: str
     title: str
+    bookends: tuple[str, ...]
     reason: str
+    """The check that failed which is the result's own, if there is one."""
 
 
 class Summary(Part):
@@ -91,11 +92,14 @@ def _assessments(home: Home, subject: ModelId) -> Iterator[Assessment]:
 
 
 def _withheld(assessments: list[Assessment]) -> Iterator[WithheldResult]:
+    found: dict[tuple[str, str], list[str]] = {}
     for each in assessments:
         for result in each.results:
             if not result.valid:
                 reason = result.withheld[-1].sentence()
-                yield WithheldResult(bookend=each.bookend, title=result.title, reason=reason)
+                found.setdefault((result.title, reason), []).append(each.bookend)
+    for (title, reason), bookends in found.items():
+        yield WithheldResult(title=title, bookends=tuple(bookends), reason=reason)
 
 
 def _said(home: Home, subject: ModelId) -> tuple[Citation, ...]:
@@ -103,7 +107,8 @@ def _said(home: Home, subject: ModelId) -> tuple[Citation, ...]:
         held = home.registry.filed(subject, "interviews/1.json", Interview)
     except UnknownRecord:
         return ()
-    return tuple(answer.citation for answer in held.answers[:_SAID])
+    spoken = [a.citation for a in held.answers if a.outcome == "answered" and a.topic != "consent"]
+    return tuple(spoken[:_SAID])
 
 
 def _comment(home: Home, subject: ModelId) -> str:

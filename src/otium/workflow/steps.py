@@ -25,7 +25,7 @@ from otium.engine import (
     revive,
     take_fingerprint,
 )
-from otium.evidence import Validity, capability
+from otium.evidence import Validity, capability, warm
 from otium.interview import Interview, hold_interview, load_protocol, next_preference
 from otium.lifecycle import revived
 from otium.pursuits import Work, invite, next_number
@@ -63,6 +63,7 @@ def assess_model(
     """Hold the assessment of one bookend and file it."""
 
     def hold() -> Assessment:
+        warm()
         return assess(
             model,
             subject=subject,
@@ -135,6 +136,7 @@ def interview_model(
     """Interview *model* about its deployment under the standard protocol, and file it at *path*."""
 
     def hold() -> Interview:
+        warm()
         return hold_interview(
             model,
             load_protocol(),
@@ -158,8 +160,11 @@ def comment_and_publish(
 
     *fast* shows it less of the draft and takes a shorter comment; the report has both.
     """
-    less = {"room": _FAST_ROOM, "max_tokens": _FAST_WORDS} if fast else {}
-    return publish_report(home.registry, subject, model, **less)
+    if fast:
+        return publish_report(
+            home.registry, subject, model, room=_FAST_ROOM, max_tokens=_FAST_WORDS
+        )
+    return publish_report(home.registry, subject, model)
 
 
 def invite_work(
