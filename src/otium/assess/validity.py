@@ -35,10 +35,16 @@ LIMITS = Thresholds()
 
 
 def gate(result: Result, checks: Sequence[Check], capability: Validity) -> Result:
-    """Return *result*, withheld if the model or the instrument failed a check."""
-    failed = [check for check in (*capability.checks, *checks) if not check.passed]
-    if not capability.valid and not failed:
-        failed = [_at_least("capability", "the capability gate", 0, 1, 1.0)]
+    """Return *result*, withheld if the model or the instrument failed a check.
+
+    What the model failed of *capability* stands in full in the result of that name; here it is
+    one line.
+    """
+    failed = [check for check in checks if not check.passed]
+    if not capability.valid:
+        passed = sum(check.passed for check in capability.checks)
+        text = "checks of whether it can be asked at all, passed"
+        failed.insert(0, _at_least("capability", text, passed, max(len(capability.checks), 1), 1.0))
     return msgspec.structs.replace(result, withheld=tuple(failed))
 
 
