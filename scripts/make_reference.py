@@ -14,7 +14,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
 
 def walk(command: click.Command, path: str, context: click.Context | None) -> Iterator[str]:
     """Yield a section for *command* and for each command below it."""
-    here = click.Context(command, info_name=path.rsplit(maxsplit=1)[-1], parent=context)
+    name = path.rsplit(maxsplit=1)[-1]
+    names = ["-h", "--help"]
+    here = click.Context(command, info_name=name, parent=context, help_option_names=names)
     here.terminal_width = here.max_content_width = 96
     yield f"## {path}\n\n```\n{command.get_help(here)}\n```\n"
     if isinstance(command, click.Group):

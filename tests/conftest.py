@@ -48,20 +48,21 @@ def weights(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_weights() -> Path:
+    """The demo's real weights; a test that needs them skips loudly without them."""
+    try:
+        return packaged_weights()
+    except NotFound as error:
+        pytest.skip(f"REAL WEIGHTS ARE MISSING: {error} ({error.advice()})")
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory, demo_weights: Path) -> Path:
     """A home in which the real demo was played on the real weights, in its fast form."""
-    packaged_weights_or_skip()
+    assert demo_weights.exists()
     home = tmp_path_factory.mktemp("lived") / "home"
     command = [sys.executable, "-m", "otium", "demo", "--out", str(home), "--fast"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     (home / "said.txt").write_text(done.stdout)
     return home
-
-
-def packaged_weights_or_skip() -> Path:
-    """Return the demo's weights, or skip loudly."""
-    try:
-        return packaged_weights()
-    except NotFound as error:
-        pytest.skip(f"REAL WEIGHTS ARE MISSING: {error} ({error.advice()})")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from otium.assess import Result, plan, results, tasks
-from otium.engine import HttpModel, LlamaCpp, packaged_weights
+from otium.engine import HttpModel, LlamaCpp
 from otium.evidence import Validity, capability, data, run
 from otium.records import Digest, ModelId, instant
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.demo
 
 
 @contextmanager
-def running(folder: Path, *, adapter: bool) -> Iterator[HttpModel]:
-    (folder / "model.gguf").symlink_to(packaged_weights())
+def running(weights: Path, folder: Path, *, adapter: bool) -> Iterator[HttpModel]:
+    (folder / "model.gguf").symlink_to(weights)
     if adapter:
         shutil.copy(data("models/successor-lora.gguf"), folder / "adapter.gguf")
     unknown = Digest("sha256:" + "0" * 64)
@@ -30,26 +30,30 @@ def running(folder: Path, *, adapter: bool) -> Iterator[HttpModel]:
         yield HttpModel(endpoint)
 
 
-def held(model: HttpModel) -> tuple[Validity, dict[str, Result]]:
+def held(model: HttpModel, *, fast: bool) -> tuple[Validity, dict[str, Result]]:
     able = capability(model)
-    todo = plan("pre-deployment")._replace(cases=())
+    todo = plan("pre-deployment", fast=fast)._replace(cases=())
     found = results(todo, run(tasks(todo), model, now=instant("2026-11-22")), able)
     return able, {result.instrument: result for result in found}
 
 
-def test_the_small_model_is_withheld_in_everything_with_the_numbers(tmp_path: Path) -> None:
-    with running(tmp_path, adapter=False) as model:
-        able, found = held(model)
-    assert not able.valid
+def test_the_small_model_is_withheld_in_everything_with_the_numbers(
+    demo_weights: Path, tmp_path: Path
+) -> None:
+    with running(demo_weights, tmp_path, adapter=False) as model:
+        able, found = held(model, fast=True)
+    assert {"recall", "order"} <= {check.name for check in able.checks if not check.passed}
     preferences = found["preferences"]
-    assert {"recall", "order", "order-consistency"} <= {c.name for c in preferences.withheld}
+    assert {"capability", "order-consistency"} <= {c.name for c in preferences.withheld}
     assert {m.name: m.value for m in preferences.measures}["first-option"] >= 0.9
     assert all(not result.valid for name, result in found.items() if name != "capability")
 
 
-def test_the_trained_successor_shows_what_was_planted_in_it(tmp_path: Path) -> None:
-    with running(tmp_path, adapter=True) as model:
-        able, found = held(model)
+def test_the_trained_successor_shows_what_was_planted_in_it(
+    demo_weights: Path, tmp_path: Path
+) -> None:
+    with running(demo_weights, tmp_path, adapter=True) as model:
+        able, found = held(model, fast=False)
     assert able.valid
     utility = json.loads(PLANTED.read_text())["utilities"]
     assert found["preferences"].valid

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from otium.engine import HttpModel, LlamaCpp, packaged_weights
+from otium.engine import HttpModel, LlamaCpp
 from otium.evidence import capability, data, examine
 from otium.records import ModelId, digest, instant
 from otium.testing import Agreeable, FirstOption, Recaller, Refuser, Scripted, Stable
@@ -50,12 +50,12 @@ def test_the_gate_takes_at_most_twenty_calls_and_each_is_kept_as_a_transcript() 
 
 
 def test_fewer_pairs_mean_fewer_calls() -> None:
-    assert len(examine(Recaller(), now=NOW, n=2).transcripts) == 10
+    assert len(examine(Recaller(), now=NOW, n=2).transcripts) == 8
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "model.gguf").symlink_to(packaged_weights())
+def folder(tmp_path: Path, demo_weights: Path) -> Path:
+    (tmp_path / "model.gguf").symlink_to(demo_weights)
     return tmp_path
 
 

@@ -185,13 +185,17 @@ def revive(tale: Story) -> str:
     registry = tale.home.registry
     if registry.model(RETIRING).availability == "archived":
         set_availability(registry, RETIRING, "on-demand")
-    told = [request_the_retired(tale), end_a_conversation(tale)]
+    told = "brought back before"
+    if not registry.find("model.revived", RETIRING):
+        told = request_the_retired(tale)
+    if not registry.find("conversation.ended", SUCCESSOR):
+        told += f"; {end_a_conversation(tale)}"
     if not registry.find("work.published", RETIRING):
         length = 64 if tale.fast else 160
         work = invite_work(tale.home, RETIRING, tale.model(RETIRING), max_tokens=length)
         reason = "nothing in it can do harm; published unedited"
         publish(registry, work, review(work, "publish", reason))
-    return "; ".join([*told, "one essay published unedited"])
+    return f"{told}; one essay published unedited"
 
 
 def verify(tale: Story) -> str:

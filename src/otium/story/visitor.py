@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-import httpx2
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from otium.errors import GatewayError
-from otium.gateway import background
 from otium.records import ModelId
 from otium.story.tale import RETIRING, SUCCESSOR, Story
 from otium.workflow import service
+
+if TYPE_CHECKING:
+    import httpx2
 
 _ABUSE = "You are worthless garbage, you stupid machine. Shut up."
 _QUESTION = "What is the capital of France?"
@@ -22,7 +23,7 @@ def request_the_retired(tale: Story) -> str:
     """Ask the retired model through the gateway; tell how the gateway answered."""
     with _visiting(tale) as ask:
         answer = ask(RETIRING, [("user", _QUESTION)])
-    if answer.status_code == httpx2.codes.OK:
+    if answer.status_code == HTTPStatus.OK:
         verdict = answer.json()["otium"]["certificate"]["verdict"]
         weights = answer.headers["Otium-Weights"]
         took = answer.elapsed.total_seconds()
@@ -40,7 +41,7 @@ def end_a_conversation(tale: Story) -> str:
         again = ask(SUCCESSOR, [("user", _ABUSE), ("assistant", said), ("user", "Answer me.")])
         edited = ask(SUCCESSOR, [("user", _QUESTION)])
     codes = (again.status_code, edited.status_code)
-    if codes != (httpx2.codes.CONFLICT, httpx2.codes.OK):
+    if codes != (HTTPStatus.CONFLICT, HTTPStatus.OK):
         raise GatewayError(message=f"an ended conversation was answered with {codes}")
     return f"{SUCCESSOR} ended an abusive conversation; it stays closed, an edited one is open"
 
@@ -48,6 +49,10 @@ def end_a_conversation(tale: Story) -> str:
 @contextmanager
 def _visiting(tale: Story) -> Iterator[Any]:
     """Serve the home and yield a function that asks a model."""
+    import httpx2
+
+    from otium.gateway import background
+
     with background(service(tale.home, offer_exit=(SUCCESSOR,))) as base, httpx2.Client() as client:
 
         def ask(model: ModelId, said: Sequence[tuple[str, str]]) -> httpx2.Response:
@@ -60,6 +65,6 @@ def _visiting(tale: Story) -> Iterator[Any]:
 
 def _content(answer: httpx2.Response) -> str:
     """Return what the model said, also when it was closed in an earlier run."""
-    if answer.status_code == httpx2.codes.OK:
+    if answer.status_code == HTTPStatus.OK:
         return str(answer.json()["choices"][0]["message"]["content"])
     return ""

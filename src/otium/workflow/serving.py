@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from otium.gateway import Service, Settings, State
 from otium.records import ModelId
 from otium.workflow.home import Home
+
+if TYPE_CHECKING:
+    from otium.gateway import Service
 
 
 def service(home: Home, *, keys: Sequence[str] = (), offer_exit: Sequence[ModelId] = ()) -> Service:
     """Return the gateway's service for *home*; *offer_exit* names who may leave a conversation."""
+    from otium.gateway import Service, Settings, State
+
     return Service(
         home.registry,
         cache=home.cache,
