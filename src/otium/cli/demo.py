@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _RUN = "uv run " if "UV" in os.environ else ""
 """How this command was started, so that those on the screen can be typed as they stand."""
+_PORT = 8420
 _STATES = ("kept", "due", "overdue", "breached")
 
 
@@ -130,7 +131,10 @@ def _cut(text: str, width: int) -> str:
 
 
 def _serve(out: Path) -> None:
-    from otium.web import serve_site
+    from otium.gateway import run
+    from otium.story import SUCCESSOR
+    from otium.workflow import opened, service
 
-    click.echo("Pages: http://127.0.0.1:8420/ (Ctrl-C to stop)")
-    serve_site(out / "site", port=8420)
+    with opened(out) as home:
+        click.echo(f"Pages: http://127.0.0.1:{_PORT}/  API: /v1 beside them (Ctrl-C to stop)")
+        run(service(home, offer_exit=(SUCCESSOR,)), "127.0.0.1", _PORT)
