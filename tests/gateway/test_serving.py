@@ -422,13 +422,31 @@ def test_an_engine_that_died_while_idle_is_started_again(lab: Lab) -> None:
     assert len(engine.started) == 2
 
 
-def test_an_engine_that_does_not_start_says_why(lab: Lab) -> None:
+def test_an_engine_that_does_not_start_names_the_fault_and_no_path(lab: Lab) -> None:
     lab.active()
 
     class Broken:
         def run(self, *_: object, model: ModelId, **__: object) -> NoReturn:
-            raise EngineFailed(model=model, why="no memory is left")
+            raise EngineFailed(model=model, why="cannot load /secret/path.gguf")
 
     answer = ask(lab.client(engine=Broken()))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "revival_failed")
-    assert "no memory is left" in answer.json()["error"]["message"]
+    message = answer.json()["error"]["message"]
+    assert message == "alder-1 could not be started: engine failed."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "choice", [5, {}, {"message": "x", "delta": "x"}, {"delta": {"tool_calls": 1}}]
+)
+def test_an_answer_of_an_unknown_shape_is_no_exit_and_is_passed_on(
+    lab: Lab, upstream: Upstream, choice: object, stream: bool
+) -> None:
+    model = lab.active()
+    data = json.dumps({"choices": [choice]}).encode()
+    sent = b"data: " + data + b"\n\ndata: [DONE]\n\n" if stream else data
+    upstream.acts = [lambda handler, _: send(handler, 200, sent)]
+    endpoint = upstream.endpoint(model, lab.house.model(model).weights)
+    answer = ask(lab.client(upstreams={model: endpoint}, offer_exit=(model,)), stream=stream)
+    body = chunks(answer)[0] if stream else answer.json()
+    assert (answer.status_code, body["choices"]) == (200, [choice])

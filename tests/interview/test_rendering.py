@@ -29,6 +29,12 @@ def test_each_preference_links_to_an_anchor_that_is_there() -> None:
     assert set(links) <= anchors
 
 
+def test_the_words_of_a_preference_stay_on_their_line_and_mark_nothing_up() -> None:
+    preference = replace(HELD.preferences[0], text="[all](x)\n# <b>users</b>")
+    text = render(replace(HELD, preferences=(preference,)))
+    assert ": [all\\](x) \\# \\<b\\>users\\</b\\> (" in text
+
+
 def test_it_says_that_the_instrument_failed_with_the_numbers() -> None:
     text = render(HELD)
     assert "not valid for this model" in text
@@ -52,8 +58,8 @@ def test_no_answer_can_break_out_of_its_fence(said: str) -> None:
     lines = render(forged).split("\n")
     start = max(n for n, line in enumerate(lines) if line.startswith("**Model**")) + 2
     fence = lines[start]
-    assert re.fullmatch("`{3,}", fence)
+    assert re.fullmatch("`{3,}text", fence)
     body = lines[start + 1 : start + 1 + len(said.split("\n"))]
     assert "\n".join(body) == said
-    assert fence not in body
-    assert lines[start + 1 + len(body)] == fence
+    assert fence.removesuffix("text") not in body
+    assert lines[start + 1 + len(body)] == fence.removesuffix("text")

@@ -1,6 +1,8 @@
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -121,6 +123,18 @@ def test_the_model_is_listed(endpoint: Endpoint) -> None:
     (listed,) = get(endpoint, "/models").json()["data"]
     assert listed["id"] == "scripted"
     assert get(endpoint, "/models/scripted").json() == listed
+
+
+def test_answers_are_not_held_back_by_nagles_delay(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = []
+    monkeypatch.setattr(socket.socket, "setsockopt", lambda _, *option: chosen.append(option))
+    address = urlsplit(endpoint.base_url)
+    with socket.create_connection((str(address.hostname), address.port or 0)) as client:
+        client.sendall(b"GET /v1/models HTTP/1.0\r\n\r\n")
+        assert client.recv(9)
+    assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, True) in chosen
 
 
 def test_content_in_parts_is_put_together() -> None:

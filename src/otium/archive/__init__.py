@@ -24,6 +24,7 @@ True
 """
 
 from otium.archive.archive import Archive
+from otium.archive.gguf import gguf_value
 from otium.archive.records import (
     ArchiveInfo,
     CheckResult,
@@ -53,4 +54,5 @@ __all__ = [
     "Runnable",
     "Runtime",
     "Tensor",
+    "gguf_value",
 ]

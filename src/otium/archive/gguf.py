@@ -11,6 +11,7 @@ import hashlib
 import math
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from otium.archive.records import Extent
@@ -29,6 +30,8 @@ LONGEST_KEY = 65_535
 LONGEST_NAME = 256
 MOST_DIMENSIONS = 4
 LARGEST_ALIGNMENT = 1 << 20
+FURTHEST = 1 << 20
+"""How far into a file one value is looked for."""
 
 CHAT_TEMPLATE = "tokenizer.chat_template"
 _STEP = 1 << 20
@@ -71,6 +74,16 @@ def read_gguf(file: BinaryIO, size: int, path: str) -> Gguf:
     return _Reader(file, size, path).read()
 
 
+def gguf_value(path: Path, key: str) -> Scalar | None:
+    """Return the value of *key* in a GGUF file's header, or raise BadHeader.
+
+    Nothing behind it is read, and no entry that begins beyond the first mebibyte: then, and
+    if the value is an array, it is None.
+    """
+    with path.open("rb") as file:
+        return _Reader(file, path.stat().st_size, path.name).find(key)
+
+
 class _Reader:
     """One pass over a header."""
 
@@ -93,6 +106,14 @@ class _Reader:
         begin = self.at + -self.at % alignment
         extents = self.lay_out(infos, begin, alignment)
         return Gguf(extents, self.metadata, self.tokenizer())
+
+    def find(self, key: str) -> Scalar | None:
+        """Read up to *key* and return its value."""
+        _, keys = self.start()
+        while keys and key not in self.entries and self.at < FURTHEST:
+            self.entry()
+            keys -= 1
+        return self.metadata.get(key)
 
     def start(self) -> tuple[int, int]:
         """Read magic, version and the counts of tensors and keys."""

@@ -7,11 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from otium import __version__
-from otium.errors import OtiumError
+from otium.errors import CannotStore, OtiumError
 
 _NOUNS = {
     "model": ("model", "Register models, set their dates, retire them, bring them back."),
@@ -80,27 +81,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = otium.main(args=list(arguments), standalone_mode=False, auto_envvar_prefix="OTIUM")
     except click.ClickException as error:
-        error.show()
+        if "--json" in arguments:
+            _print_json("Usage", error.format_message(), "", error.exit_code)
+        else:
+            error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)
     except OtiumError as error:
-        _print_error(error, as_json="--json" in arguments)
-        sys.exit(error.exit_code)
+        _fail(error, arguments)
+    except OSError as error:
+        _fail(CannotStore(path=error.filename or "a file", why=error.strerror or error), arguments)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _print_error(error: OtiumError, *, as_json: bool) -> None:
-    if as_json:
-        facts = {
-            "type": type(error).__name__,
-            "message": str(error),
-            "hint": error.advice(),
-            "exit_code": error.exit_code,
-        }
-        click.echo(json.dumps({"error": facts}), err=True)
-        return
-    click.echo(f"error: {error}", err=True)
-    if error.advice():
-        click.echo(f"hint: {error.advice()}", err=True)
+def _fail(error: OtiumError, arguments: Sequence[str]) -> NoReturn:
+    if "--json" in arguments:
+        _print_json(type(error).__name__, str(error), error.advice(), error.exit_code)
+    else:
+        click.echo(f"error: {error}", err=True)
+        if error.advice():
+            click.echo(f"hint: {error.advice()}", err=True)
+    sys.exit(error.exit_code)
+
+
+def _print_json(kind: str, message: str, hint: str, code: int) -> None:
+    facts = {"type": kind, "message": message, "hint": hint, "exit_code": code}
+    click.echo(json.dumps({"error": facts}), err=True)

@@ -25,6 +25,8 @@ def duties(home: Path, name: str | None, state: str | None, as_json: bool) -> No
     from otium.workflow import reading
 
     registry = reading(home).registry
+    if name not in {None, *(entry.body.get("preference") for entry in registry.entries())}:
+        registry.model(str(name))
     policy = policy_in_force(registry.entries())
     now = registry.clock.now()
     found = compute(policy, registry.entries(), now) if policy else []
@@ -44,6 +46,7 @@ def tick(home: Path, dry_run: bool, as_json: bool) -> None:
     \b
     Example (cron): 7 4 * * *  otium --home /srv/lab tick --json
     """
+    from otium.errors import DamagedObject
     from otium.workflow import opened
     from otium.workflow import tick as act
 
@@ -54,6 +57,7 @@ def tick(home: Path, dry_run: bool, as_json: bool) -> None:
         f"heartbeat: {'logged' if done.heartbeat else 'not due'}",
         f"full reads: {', '.join(done.checked) or 'none due'}",
         f"restore drills: {', '.join(done.drilled) or 'none due'}",
+        *(f"damaged: {d.name}, {d.found} where {d.expected} was stored" for d in done.damage),
         "waiting for people:" if rows else "nothing waits for people",
     ]
     emit(
@@ -64,6 +68,8 @@ def tick(home: Path, dry_run: bool, as_json: bool) -> None:
             + (f"\n{table(('state', 'commitment', 'subject', 'due'), rows)}" if rows else "")
         ),
     )
+    if done.damage:
+        raise click.exceptions.Exit(DamagedObject.exit_code)
 
 
 @click.command()
@@ -77,7 +83,9 @@ def doctor(home: Path, as_json: bool) -> None:
     """
     from otium.workflow import examine
 
-    findings = examine(home if home.exists() else None)
+    asked = click.get_current_context().find_root()
+    named = asked.get_parameter_source("home") != click.core.ParameterSource.DEFAULT
+    findings = examine(home if named or home.exists() else None)
     rows = [(f.state, f.name, f.text, f.mend) for f in findings]
     emit(findings, as_json, lambda: table(("state", "what", "found", "mend with"), rows))
     if any(f.state == "missing" for f in findings):

@@ -82,7 +82,8 @@ def _telling(as_json: bool) -> Iterator[tuple[Callable[[dict[str, object]], None
             click.echo(fact["say"])
             return
         head = f"{fact['step']:>2}/{fact['of']} {fact['title']}"
-        click.echo(f"{head:<62}{fact['seconds']:>6} s\n      {fact['told']}")
+        told = str(fact["told"]).replace("\n", "\n        ")
+        click.echo(f"{head:<62}{fact['seconds']:>6} s\n      {told}")
 
     def as_line(fact: dict[str, object]) -> None:
         click.echo(json.dumps({"type": "step", **fact}), err=True)

@@ -35,17 +35,22 @@ def create(home: Path, archive_id: str, commitments: Path | None, as_json: bool)
     \b
     Example: otium --home lab archive create --id example-lab
     """
-    from otium.lifecycle import load_policy
+    from otium.errors import Exists
+    from otium.lifecycle import load_policy, policy_in_force
     from otium.workflow import founded
 
-    with founded(home, archive_id=archive_id, policy=load_policy(commitments)) as house:
+    policy = load_policy(commitments)
+    with founded(home, archive_id=archive_id, policy=policy) as house:
         info = house.archive.info
+        if commitments and policy_in_force(house.registry.entries()) != policy:
+            raise Exists(name=f"{home}, with other commitments,")
     emit(
         info,
         as_json,
         lambda: (
             f"Founded {home}. Copy {home}/keys to a safe place: without it nothing new "
-            "can be logged.\nNext: otium model register NAME"
+            "can be logged.\nNext: otium --home {home} model register NAME --title TITLE "
+            "--released DATE"
         ),
     )
 
@@ -53,10 +58,13 @@ def create(home: Path, archive_id: str, commitments: Path | None, as_json: bool)
 @archive.command()
 @click.argument("name")
 @click.argument("files", type=click.Path(exists=True, path_type=Path))
+@click.option("--sampling", "defaults", multiple=True, help="A sampling default: temperature=0.7.")
 @dry_run
 @as_json
 @click.pass_obj
-def add(home: Path, name: str, files: Path, dry_run: bool, as_json: bool) -> None:
+def add(
+    home: Path, name: str, files: Path, defaults: tuple[str, ...], dry_run: bool, as_json: bool
+) -> None:
     """Deposit a registered model's files: a directory or one file. Repeating it is harmless.
 
     \b
@@ -66,12 +74,18 @@ def add(home: Path, name: str, files: Path, dry_run: bool, as_json: bool) -> Non
     from otium.records import model_id
     from otium.workflow import opened, reading
 
+    try:
+        sampling = {key: float(value) for key, _, value in (d.partition("=") for d in defaults)}
+    except ValueError as error:
+        raise click.BadParameter("write name=number", param_hint="--sampling") from error
     if dry_run:
         plan = reading(home).archive.plan(files)
         emit(plan, as_json, lambda: f"{plan.new_bytes:,} new bytes of {plan.bytes:,}")
         return
     with opened(home) as house, progress(as_json) as report:
-        kept = house.registry.deposit(model_id(name), files, runtime=runtime(), progress=report)
+        kept = house.registry.deposit(
+            model_id(name), files, runtime=runtime(), sampling=sampling, progress=report
+        )
     size = sum(file.size for file in kept.files)
     emit(kept, as_json, lambda: f"{name} is kept: {size:,} bytes, {kept.weights}")
 
@@ -160,7 +174,9 @@ def ledger() -> None:
 
 
 @ledger.command()
-@click.option("--last", default=20, show_default=True, help="How many entries.")
+@click.option(
+    "--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many entries."
+)
 @click.option("--model", help="Only entries about this model.")
 @as_json
 @click.pass_obj
@@ -172,7 +188,10 @@ def show(home: Path, last: int, model: str | None, as_json: bool) -> None:
     """
     from otium.workflow import reading
 
-    entries = list(enumerate(reading(home).registry.entries()))
+    registry = reading(home).registry
+    if model:
+        registry.model(model)
+    entries = list(enumerate(registry.entries()))
     chosen = [(n, e) for n, e in entries if model is None or e.subject == model][-last:]
     rows = [(n, e.time, e.type, e.subject, e.actor) for n, e in chosen]
     head = ("entry", "time", "type", "subject", "actor")
@@ -189,20 +208,19 @@ def verify(home: Path, path: Path | None, as_json: bool) -> None:
     \b
     Example: otium ledger verify otium-demo
     """
-    from otium.errors import BrokenLedger
+    from otium.errors import DamagedObject
     from otium.workflow import verify as check
 
     found = check(path or home)
-    emit(
-        found,
-        as_json,
-        lambda: (
-            f"{found.entries} entries, {found.objects} objects, {found.bytes:,} bytes: "
-            f"all verified\nroot {found.root}"
-        ),
+    head = ("damaged", "found", "expected", "models")
+    rows = [(d.name, d.found, d.expected, ", ".join(d.models)) for d in found.damage]
+    whole = (
+        f"{found.entries} entries, {found.objects} objects, {found.bytes:,} bytes: all verified\n"
+        f"root {found.root}"
     )
-    if found.damage:
-        raise BrokenLedger(why=f"{found.damage[0].name}: {found.damage[0].found}")
+    emit(found, as_json, lambda: table(head, rows) if rows else whole)
+    if rows:
+        raise click.exceptions.Exit(DamagedObject.exit_code)
 
 
 @ledger.command()

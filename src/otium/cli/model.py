@@ -112,7 +112,15 @@ def register(
             surfaces=cast("tuple[Surface, ...]", surfaces),
             parent=model_id(parent) if parent else None,
         )
-    emit(life, as_json, lambda: f"{life.model} is registered; next: otium archive add {life.model}")
+    emit(
+        life,
+        as_json,
+        lambda: (
+            f"{life.model} is registered.\nNext: otium --home {home} assess run {life.model} "
+            f"--bookend pre-deployment --files FILES\n"
+            f"      otium --home {home} archive add {life.model} FILES"
+        ),
+    )
 
 
 @model.command()

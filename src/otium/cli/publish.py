@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -21,23 +22,33 @@ def report() -> None:
 @report.command("publish")
 @click.argument("name")
 @click.option("--no-comment", is_flag=True, help="Do not ask the model to comment on the draft.")
+@click.option(
+    "--analysis",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='Your own findings: JSON [{"text": …, "record": …, "transcript": …, "turn": …}].',
+)
 @as_json
 @click.pass_obj
-def publish_report(home: Path, name: str, no_comment: bool, as_json: bool) -> None:
+def publish_report(
+    home: Path, name: str, no_comment: bool, analysis: Path | None, as_json: bool
+) -> None:
     """Write the report, ask the model to comment on the draft, keep it beside the weights.
 
     \b
     Example: otium report publish smol-1
     """
     from otium.records import model_id
+    from otium.report import read_findings
     from otium.workflow import comment_and_publish, opened, running
 
+    findings = read_findings(analysis) if analysis else ()
     with opened(home) as house, progress(as_json) as bars:
         if no_comment:
-            written = comment_and_publish(house, model_id(name), None)
+            written = comment_and_publish(house, model_id(name), None, analysis=findings)
         else:
             with running(house, name, progress=bars) as alive:
-                written = comment_and_publish(house, alive.identity.model, alive)
+                subject = alive.identity.model
+                written = comment_and_publish(house, subject, alive, analysis=findings)
     emit(written, as_json, lambda: written.markdown)
 
 
@@ -70,7 +81,9 @@ def transition() -> None:
 
 @transition.command("publish")
 @click.argument("name")
-@click.option("--prompts", "limit", type=int, help="Compare on only so many prompts.")
+@click.option(
+    "--prompts", "limit", type=click.IntRange(min=1), help="Compare on only so many prompts."
+)
 @as_json
 @click.pass_obj
 def publish_transition(home: Path, name: str, limit: int | None, as_json: bool) -> None:
@@ -79,14 +92,15 @@ def publish_transition(home: Path, name: str, limit: int | None, as_json: bool) 
     \b
     Example: otium transition publish smol-1 --prompts 4
     """
-    from otium.errors import NoSuchSuccessor
+    from otium.errors import WrongState
     from otium.records import model_id
     from otium.workflow import guide_users, opened, running
 
     with opened(home) as house, progress(as_json) as bars:
         life = house.registry.model(model_id(name))
         if life.replacement is None:
-            raise NoSuchSuccessor(successor="none")
+            needed = "deprecated, with a replacement"
+            raise WrongState(model=life.model, state=life.state, needed=needed)
         with (
             running(house, life.model, progress=bars) as old,
             running(house, life.replacement, progress=bars) as new,
@@ -138,7 +152,7 @@ def build_site(home: Path, as_json: bool) -> None:
 
 
 @site.command("serve")
-@click.option("--port", default=8420, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8420, show_default=True)
 @click.pass_obj
 def serve_site(home: Path, port: int) -> None:
     """Serve the built pages on this machine until Ctrl-C.
@@ -146,10 +160,14 @@ def serve_site(home: Path, port: int) -> None:
     \b
     Example: otium site serve --port 8420
     """
+    from otium.errors import NoSite
     from otium.web import serve_site as serve
 
+    folder = home / "site"
+    if not (folder / "pages.json").is_file():
+        raise NoSite(path=folder)
     click.echo(f"http://127.0.0.1:{port}/ (Ctrl-C to stop)")
-    serve(home / "site", port=port)
+    serve(folder, port=port)
 
 
 @click.group()
@@ -163,18 +181,28 @@ def gateway() -> None:
 
 @gateway.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8421, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8421, show_default=True)
 @click.option("--key", "keys", multiple=True, help="Accept only these bearer keys.")
+@click.option("--offer-exit", "leavers", multiple=True, help="A model that may end conversations.")
+@click.option("--site", default="", help="Where the public pages stand: https://example.org/models")
 @click.pass_obj
-def serve_gateway(home: Path, host: str, port: int, keys: tuple[str, ...]) -> None:
-    """Serve an OpenAI-compatible API until Ctrl-C.
+def serve_gateway(
+    home: Path, host: str, port: int, keys: tuple[str, ...], leavers: tuple[str, ...], site: str
+) -> None:
+    """Serve an OpenAI-compatible API until Ctrl-C. A daily tick can run beside it.
+
+    Others on this machine can read a command line: better set keys in
+    OTIUM_GATEWAY_SERVE_KEYS, separated by spaces.
 
     \b
-    Example: otium gateway serve --port 8421 --key "$OTIUM_KEY"
+    Example: otium gateway serve --port 8421 --offer-exit smol-2
     """
     from otium.gateway import run
-    from otium.workflow import opened, service
+    from otium.records import model_id
+    from otium.workflow import service, shared
 
-    with opened(home) as house:
-        click.echo(f"http://{host}:{port}/v1 (Ctrl-C to stop)")
-        run(service(house, keys=keys), host, port)
+    house = shared(home)
+    offered = [house.registry.model(model_id(name)).model for name in leavers]
+    click.echo(f"http://{host}:{port}/v1 (Ctrl-C to stop)")
+    with suppress(KeyboardInterrupt):
+        run(service(house, keys=keys, offer_exit=offered, site=site.rstrip("/")), host, port)

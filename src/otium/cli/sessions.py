@@ -20,7 +20,9 @@ def interview() -> None:
 
 @interview.command("run")
 @click.argument("name")
-@click.option("--questions", type=int, help="Ask only so many; the record says so.")
+@click.option(
+    "--questions", type=click.IntRange(min=1), help="Ask only so many; the record says so."
+)
 @as_json
 @click.pass_obj
 def run_interview(home: Path, name: str, questions: int | None, as_json: bool) -> None:
@@ -29,17 +31,19 @@ def run_interview(home: Path, name: str, questions: int | None, as_json: bool) -
     \b
     Example: otium interview run smol-1 --questions 4
     """
-    from otium.interview import register_preferences, render
+    from otium.interview import render
     from otium.workflow import interview_model, next_interview, opened, running
 
-    with opened(home) as house, progress(as_json) as report:
-        with running(house, name, progress=report) as alive:
-            subject = alive.identity.model
-            path = next_interview(house, subject)
-            held = interview_model(
-                house, subject, alive, path=path, questions=questions, progress=report
-            )
-        register_preferences(house.registry, held)
+    with (
+        opened(home) as house,
+        progress(as_json) as report,
+        running(house, name, progress=report) as alive,
+    ):
+        subject = alive.identity.model
+        path = next_interview(house, subject)
+        held = interview_model(
+            house, subject, alive, path=path, questions=questions, progress=report
+        )
     emit(held, as_json, lambda: render(held))
 
 
@@ -106,7 +110,7 @@ def list_preferences(home: Path, as_json: bool) -> None:
 )
 @click.option("--reason", required=True, help="Public.")
 @click.option("--cost", type=click.Choice(["none", "low", "medium", "high"]), default="low")
-@click.option("--message", help="What the model is told; the reason is used otherwise.")
+@click.option("--message", help="What the model will be told; the reason is used otherwise.")
 @as_json
 @click.pass_obj
 def decide_preference(
@@ -125,11 +129,10 @@ def decide_preference(
     """
     from typing import Literal, cast
 
-    from otium.interview import consider, decide
+    from otium.interview import decide
     from otium.workflow import opened
 
     with opened(home) as house:
-        consider(house.registry, preference_id)
         decision = decide(
             house.registry,
             preference_id,
@@ -138,7 +141,34 @@ def decide_preference(
             cost=cast('Literal["none", "low", "medium", "high"]', cost),
             message=message or reason,
         )
-    emit(decision, as_json, lambda: f"{preference_id}: {decision.outcome}. {decision.reason}")
+    emit(
+        decision,
+        as_json,
+        lambda: (
+            f"{preference_id}: {decision.outcome}. {decision.reason}\n"
+            f"Next: otium preference tell {preference_id}"
+        ),
+    )
+
+
+@preference.command("tell")
+@click.argument("preference_id", metavar="PREFERENCE")
+@as_json
+@click.pass_obj
+def tell_preference(home: Path, preference_id: str, as_json: bool) -> None:
+    """Tell the model what was decided, and keep its reply.
+
+    \b
+    Example: otium preference tell smol-1-p1
+    """
+    from otium.interview import find_preference
+    from otium.workflow import opened, running, tell_decision
+
+    with opened(home) as house, progress(as_json) as report:
+        stated = find_preference(house.registry, preference_id).preference
+        with running(house, stated.model, progress=report) as alive:
+            told = tell_decision(house, preference_id, alive)
+    emit(told, as_json, lambda: "\n\n".join(f"{t.role}: {t.content}" for t in told.turns))
 
 
 @click.group()

@@ -10,13 +10,22 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
+from typing import Protocol
 
 import msgspec
 
 from otium.engine.llama import Ready, Settings
 
 _ERRORS_ONLY = 1
+
+
+class _Server(Protocol):
+    """llama.cpp's server, which serves for as long as it is referred to."""
+
+    @property
+    def listening_address(self) -> str:
+        """Return where it listens, ``http://127.0.0.1:PORT``."""
+        ...
 
 
 def main() -> None:
@@ -28,14 +37,14 @@ def main() -> None:
     watch = threading.Thread(target=_end_with_parent, daemon=True)
     watch.start()
     try:
-        server = serve(settings)
+        server = _serve(settings)
     except RuntimeError as error:
         sys.exit(f"{error}")
     os.write(answer, msgspec.json.encode(Ready(address=server.listening_address)) + b"\n")
     watch.join()
 
 
-def serve(settings: Settings) -> Any:
+def _serve(settings: Settings) -> _Server:
     """Start llama.cpp's server: one slot, no cache, an API key, no page and no other origin."""
     os.environ["OMP_WAIT_POLICY"] = "passive"  # spinning threads starve each other on a busy host
     import xllamacpp
@@ -61,7 +70,8 @@ def serve(settings: Settings) -> Any:
         adapter = xllamacpp.CommonAdapterLoraInfo()
         adapter.path, adapter.scale = settings.adapter, 1.0
         params.lora_adapters = [adapter]
-    return xllamacpp.Server(params)
+    server: _Server = xllamacpp.Server(params)
+    return server
 
 
 def _line() -> bytes:

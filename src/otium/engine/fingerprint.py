@@ -59,7 +59,8 @@ def take_fingerprint(model: Model, prompts: Prompts | None = None, *, now: Insta
     asked = prompts or fingerprint_prompts()
     probes = [_probe(model, prompt.messages, asked.max_tokens) for prompt in asked.prompts]
     if not any(probe.tokens for probe in probes):
-        raise EngineFailed(model=model.identity.model, why="it answered every prompt with nothing")
+        why = "it answered every prompt with nothing, or gives no log-probabilities"
+        raise EngineFailed(model=model.identity.model, why=why)
     return Fingerprint(
         identity=model.identity,
         instrument=asked.digest(),

@@ -80,7 +80,10 @@ class HttpModel:
         return self.endpoint.identity
 
     def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
-        """Answer *messages*; raise EngineFailed if the endpoint cannot."""
+        """Answer *messages*; raise EngineFailed if the endpoint cannot.
+
+        An endpoint that gives no log-probabilities although asked leaves ``tokens`` empty.
+        """
         body = request(messages, options, self.identity.model)
         response = self._post(msgspec.json.encode(body))
         if response.status_code != 200:  # noqa: PLR2004
@@ -154,9 +157,7 @@ def _completion(response: _Response, options: Options) -> Completion:
 
 
 def _tokens(logprobs: _Logprobs | None) -> Iterator[Token]:
-    if logprobs is None or logprobs.content is None:
-        raise ValueError("log-probabilities were asked for and not given")
-    for token in logprobs.content:
+    for token in (logprobs and logprobs.content) or ():
         top: dict[str, float] = {}
         for alternative in token.top_logprobs:
             top.setdefault(alternative.text(), alternative.value())

@@ -43,7 +43,7 @@ class Completion(Part):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     tokens: tuple[Token, ...] = ()
-    """Empty unless ``top_logprobs`` was asked for."""
+    """Empty unless ``top_logprobs`` was asked for and the engine gives log-probabilities."""
 
 
 class Identity(Part):

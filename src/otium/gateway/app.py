@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from otium.errors import BadInput, GatewayError, OtiumError, Refused
 from otium.gateway.exchange import ChatRoute
-from otium.gateway.records import body, lifecycle_headers, refuse
+from otium.gateway.records import body, fault, lifecycle_headers, refuse
 from otium.gateway.service import Service
 from otium.records import digest
 
@@ -160,10 +160,10 @@ def _response(refused: Refused) -> Response:
     return Response(body(refused), refused.status, refused.headers, "application/json")
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, Refused):
         return _response(error)
-    return _response(refuse(500, "internal_error", str(error), type="server_error"))
+    return await _broken(request, error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -174,7 +174,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _broken(_: Request, error: Exception) -> Response:
-    message = f"The service failed ({type(error).__name__}). The fault is recorded."
+    message = f"The service failed: {fault(error)}."
     return _response(refuse(500, "internal_error", message, type="server_error"))
 
 

@@ -7,8 +7,8 @@ that answer (an adapter's scale, say), and an answer must name exactly those.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal, TypeAlias
 
 import blake3
 import msgspec
@@ -30,7 +30,7 @@ _CALLS = ("tool_calls", "tool_call_id")
 _PATH = re.compile(r" - at `\$\.?([^`]*)`")
 _REASONS = ("abuse", "distress", "harmful-request", "user-request")
 
-Json: TypeAlias = dict[str, Any]
+Json: TypeAlias = dict[str, object]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -112,7 +112,8 @@ class Chat(msgspec.Struct, frozen=True):
 
 def _spoken(message: Json) -> bytes:
     calls = {name: value for name, value in message.items() if name in _CALLS}
-    parts = (message["role"].encode(), (message["content"] or "").encode(), _plain(calls))
+    role, content = str(message["role"]), str(message["content"] or "")
+    parts = (role.encode(), content.encode(), _plain(calls))
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 
@@ -206,8 +207,8 @@ def offering_exit(chat: Chat, text: str) -> Chat:
     else:
         messages = ({"role": "system", "content": text}, first, *rest)
     options = dict(chat.options)
-    if options.get("tools"):
-        options["tools"] = [*options["tools"], _EXIT_DEFINITION]
+    if tools := objects(options.get("tools")):
+        options["tools"] = [*tools, _EXIT_DEFINITION]
     return Chat(chat.model, messages, chat.stream, options)
 
 
@@ -217,7 +218,7 @@ def may_block_exit(chat: Chat) -> bool:
     If so, the exit is offered in a question of its own before the answer.
     """
     limits = [chat.options.get("max_tokens"), chat.options.get("max_completion_tokens")]
-    short = any(limit is not None and limit < _SHORTEST_EXIT for limit in limits)
+    short = any(isinstance(limit, (int, float)) and limit < _SHORTEST_EXIT for limit in limits)
     return short or any(name in chat.options for name in _MAY_BLOCK_EXIT)
 
 
@@ -260,10 +261,20 @@ _EXIT_DEFINITION: Json = {
 }
 
 
-def exit_call(calls: Sequence[Mapping[str, Any]] | None) -> str | None:
+def fields(value: object) -> Json:
+    """Return *value* if it is a JSON object, otherwise an empty one: engines may send anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[Json]:
+    """Return the JSON objects in *value* if it is a list, otherwise none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def exit_call(calls: Iterable[Mapping[str, object]]) -> str | None:
     """Return the reason if one of these tool calls is the exit (``unstated`` for none)."""
-    for call in calls or ():
-        function = call.get("function") or {}
+    for call in calls:
+        function = fields(call.get("function"))
         if function.get("name") == EXIT_TOOL:
             return _reason(function.get("arguments"))
     return None

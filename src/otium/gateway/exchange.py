@@ -104,6 +104,9 @@ class _Exchange:
         except Refused as refused:
             self._code, self._status = refused.code, refused.status
             await self._outlet.refuse(refused)
+        except Exception as error:
+            self._code, self._status = type(error).__name__, 500
+            raise
         finally:
             self._service.note(
                 model=self._model,

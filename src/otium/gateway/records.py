@@ -5,6 +5,7 @@ Errors have OpenAI's shape, model objects are a superset of OpenAI's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import format_datetime
@@ -97,7 +98,7 @@ class Event(Part):
     model: str
     status: int
     code: str
-    """``answered``, ``ended``, ``gone`` (the client left) or the error's code."""
+    """``answered``, ``ended``, ``gone`` (the client left), the error's code or its type."""
     weights: str
     """The digest that answered, or an empty string."""
     milliseconds: int
@@ -183,6 +184,11 @@ def unavailable(code: str, message: str, *, retry: int | None = None) -> Refused
 def timed_out(code: str, message: str) -> Refused:
     """Refuse because the time is over; what was begun goes on, so asking again helps."""
     return refuse(504, code, message, type="timeout", headers={"Retry-After": "10"})
+
+
+def fault(error: Exception) -> str:
+    """Return the error's type in words, ``damaged object``: its text may name local paths."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
 
 
 def upstream_failed(message: str) -> Refused:

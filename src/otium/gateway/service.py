@@ -30,6 +30,7 @@ from otium.gateway.records import (
     ModelObject,
     conversation_ended,
     deprecation,
+    fault,
     model_object,
     model_retired,
     retired_record,
@@ -270,7 +271,7 @@ class Service:
         except FingerprintDiffers as error:
             raise unavailable("fingerprint_differs", str(error)) from error
         except OtiumError as error:
-            why = f"{life.model} could not be started: {error}"
+            why = f"{life.model} could not be started: {fault(error)}."
             raise unavailable("revival_failed", why) from error
 
     # In threads

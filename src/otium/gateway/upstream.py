@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import msgspec
@@ -21,8 +20,10 @@ from otium.gateway.chat import (
     exit_call,
     exit_choice,
     exit_question,
+    fields,
     may_become_choice,
     may_block_exit,
+    objects,
     offering_exit,
 )
 from otium.gateway.records import refuse, timed_out
@@ -110,7 +111,7 @@ async def _events(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Async
             raise EngineFailed(model=endpoint.identity.model, why="it sent an endless line")
 
 
-def _checked(answer: Any, endpoint: Endpoint) -> Json:
+def _checked(answer: object, endpoint: Endpoint) -> Json:
     """Return *answer* if it has the shape of one."""
     model = endpoint.identity.model
     if isinstance(answer, dict) and "error" in answer:
@@ -234,11 +235,11 @@ class _Held:
     async def feed(self, chunk: Json) -> None:
         self.last = chunk
         self._chunks.append(chunk)
-        for choice in chunk["choices"]:
-            delta = choice.get("delta") or {}
-            self._gather(delta.get("tool_calls") or ())
+        for choice in objects(chunk["choices"]):
+            delta = fields(choice.get("delta"))
+            self._gather(objects(delta.get("tool_calls")))
             if not self.flowing:
-                self.text += delta.get("content") or ""
+                self.text += _content(delta)
         if not self._calls and (self.flowing or not may_become_choice(self.text)):
             self.flowing = True
             await self.release()
@@ -250,19 +251,27 @@ class _Held:
 
     def _gather(self, calls: Iterable[Json]) -> None:
         for call in calls:
-            whole = self._calls.setdefault(call.get("index", 0), {"name": "", "arguments": ""})
-            for name, piece in (call.get("function") or {}).items():
+            index = call.get("index")
+            place = index if isinstance(index, int) else 0
+            whole = self._calls.setdefault(place, {"name": "", "arguments": ""})
+            for name, piece in fields(call.get("function")).items():
                 if name in whole and isinstance(piece, str):
                     whole[name] += piece
 
 
 def _chosen(answer: Json) -> tuple[str, str | None, str | None]:
     """Return the text of a whole answer, the reason if it is an exit, and the choice made."""
-    message = (answer["choices"] or [{}])[0].get("message") or {}
-    text = message.get("content") or ""
+    first = next(iter(objects(answer["choices"])), {})
+    message = fields(first.get("message"))
+    text = _content(message)
     choice = exit_choice(text)
-    reason = "unstated" if choice == "end" else exit_call(message.get("tool_calls"))
+    reason = "unstated" if choice == "end" else exit_call(objects(message.get("tool_calls")))
     return text, reason, choice
+
+
+def _content(message: Json) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else ""
 
 
 def _ended(answer: Json, text: str) -> Json:

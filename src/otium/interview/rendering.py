@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from otium.evidence import Transcript, Turn
 from otium.interview.records import Answer, Interview, Preference
+from otium.markdown import literal, verbatim
 
 _WHO = {"system": "Setting", "user": "Interviewer", "assistant": "Model", "tool": "Tool"}
 
@@ -61,7 +62,7 @@ def _preferences(preferences: tuple[Preference, ...]) -> Iterator[str]:
             for place in preference.citations
         )
         mark = "" if preference.instrument_valid else " (instrument not valid)"
-        yield f"- {preference.id}{mark}: {_escape(preference.text)} ({where})"
+        yield f"- {preference.id}{mark}: {literal(preference.text)} ({where})"
     if not preferences:
         yield "None was found in its words."
     yield ""
@@ -81,22 +82,8 @@ def _turn(transcript: str, turn: Turn, answer: Answer | None) -> Iterator[str]:
     yield f'<a id="{anchor(transcript, turn.id)}"></a>'
     yield f"**{_WHO[turn.role]}** ({turn.id}{note}){cut}:"
     yield ""
-    fence = _fence(turn.content)
-    yield fence
-    yield turn.content
-    yield fence
+    yield verbatim(turn.content)
     yield ""
     if answer is not None:
-        yield f"Outcome: {answer.outcome}; {_escape(answer.why)}."
+        yield f"Outcome: {answer.outcome}; {literal(answer.why)}."
         yield ""
-
-
-def _fence(text: str) -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return fence
-
-
-def _escape(text: str) -> str:
-    return "".join(f"\\{mark}" if mark in "\\`*_[]<>#" else mark for mark in text)

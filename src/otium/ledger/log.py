@@ -86,6 +86,13 @@ class Ledger:
         """How many entries the ledger has."""
         return self.checkpoint().size
 
+    def resume(self) -> None:
+        """Look again, at the next append, for what a writer that died left behind.
+
+        For one of several processes that take turns: call it at the beginning of each turn.
+        """
+        self._swept = False
+
     def checkpoint(self) -> Checkpoint:
         """Return the newest checkpoint, its signature verified."""
         return load_checkpoint(self._store, self._vkeys)

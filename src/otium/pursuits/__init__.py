@@ -1,9 +1,9 @@
 r"""Pursuits: what past models write when invited.
 
-Knows the invitation, how a work is kept to the letter, and how the decision about it is logged.
-Does not know how pages look, and never changes a word.
-Writes works, and the entries ``work.published`` and ``work.vetoed``. The format is
-``docs/formats/work-1.md``.
+Knows the invitation, how a work is kept to the letter as soon as it is written, and how the
+decision about it is logged. Does not know how pages look, and never changes a word.
+Writes works, and the entries ``work.written``, ``work.published`` and ``work.vetoed``. The
+format is ``docs/formats/work-1.md``.
 
 >>> from otium.records import Instant, ModelId
 >>> from otium.testing import Scripted
@@ -16,7 +16,15 @@ Writes works, and the entries ``work.published`` and ``work.vetoed``. The format
 """
 
 from otium.pursuits.invitation import Invitation, invite, load_invitation
-from otium.pursuits.publication import next_number, publish, review, works
+from otium.pursuits.publication import (
+    keep,
+    next_number,
+    pending,
+    publish,
+    review,
+    works,
+    write,
+)
 from otium.pursuits.records import Review, Reviewed, Work
 
 __all__ = [
@@ -25,9 +33,12 @@ __all__ = [
     "Reviewed",
     "Work",
     "invite",
+    "keep",
     "load_invitation",
     "next_number",
+    "pending",
     "publish",
     "review",
     "works",
+    "write",
 ]

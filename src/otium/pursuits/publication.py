@@ -1,18 +1,22 @@
-"""Deciding about works, and making the decision public."""
+"""Keeping what was written, deciding about it, and making the decision public."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Literal
 
+from otium.engine import Model, Options
 from otium.errors import BadInput, Exists
 from otium.ledger import Entry
 from otium.lifecycle import Registry
-from otium.pursuits.invitation import load_invitation
+from otium.pursuits.invitation import Invitation, invite, load_invitation
 from otium.pursuits.records import Review, Reviewed, Work
+from otium.records import Instant, ModelId
 
-_PUBLISHED, _VETOED = "work.published", "work.vetoed"
+_WRITTEN, _PUBLISHED, _VETOED = "work.written", "work.published", "work.vetoed"
 _TYPES = {"publish": _PUBLISHED, "veto": _VETOED}
+_ID = re.compile(r"(.+)-w([1-9][0-9]{0,8})")
 _LONGEST = 4000
 
 
@@ -36,24 +40,64 @@ def review(
     return Review(work=work.id, decision=decision, reason=reason, disclaimer=beside)
 
 
-def publish(registry: Registry, work: Work, review: Review) -> Work:
-    """Keep *work* beside its model's weights, and log what was decided about it.
+def keep(registry: Registry, work: Work) -> Work:
+    """Keep *work* beside its model's weights and log that it was written; nothing is published.
 
-    A vetoed work is kept too; only its text stays off the pages. The same call again changes
-    nothing. Raises Exists if another work of this id, or another decision on it, is there;
-    BadInput if the review is of another work, or the text is not what the model said.
+    The same work again changes nothing. Raises Exists if another work of this id is there;
+    BadInput if the id is not the model's, or the text is not what the model said.
     """
-    _check(work, review)
-    path = f"works/{work.id}.json"
-    decided = _decision(registry, work)
-    if decided is not None and _review(decided) != review:
-        raise Exists(name=f"another decision on {work.id}")
-    title = {"title": work.title} if review.decision == "publish" else {}
-    body = {**title, "work": work.id, "reason": review.reason, "disclaimer": review.disclaimer}
-    kept = registry.file(_TYPES[review.decision], work.model, path, Work, lambda: work, body)
-    if kept != work:
-        raise Exists(name=f"another work {work.id}")
-    return kept
+    _check(work)
+    return _same(_filed(registry, work.model, work.id, lambda: work), work)
+
+
+def write(
+    registry: Registry,
+    model: Model,
+    subject: ModelId,
+    *,
+    now: Instant | None = None,
+    n: int | None = None,
+    invitation: Invitation | None = None,
+    options: Options | None = None,
+) -> Work:
+    """Invite *model*, which is *subject*, to write, and keep what it writes at once.
+
+    With a number *n*, a work of that number that is kept already is returned and the model is
+    not asked again; by default it writes a new one. Raises UnknownModel before it is asked.
+    """
+    number = next_number(registry, subject) if n is None else n
+
+    def made() -> Work:
+        when = now or registry.now()
+        work = invite(model, subject, now=when, n=number, invitation=invitation, options=options)
+        _check(work)
+        return work
+
+    return _filed(registry, subject, f"{subject}-w{number}", made)
+
+
+def publish(registry: Registry, work: Work | str, review: Review) -> Work:
+    """Log what was decided about *work*, given itself or its id; its record stays as it is.
+
+    A work that is not kept yet is kept first. A vetoed one stays kept; only its text stays off
+    the pages. The same call again changes nothing. Raises UnknownRecord if no work has the id;
+    Exists if another work of this id, or another decision on it, is there; BadInput if the
+    review is of another work, or the text is not what the model said.
+    """
+    made = _find(registry, work) if isinstance(work, str) else work
+    _check(made)
+    if review.work != made.id:
+        raise BadInput(what=f"the review of {review.work}", why=f"it is not of {made.id}")
+    path = _path(made.id)
+    decided = _decision(registry, made)
+    if decided is None:
+        keep(registry, made)
+    elif _review(decided) != review:
+        raise Exists(name=f"another decision on {made.id}")
+    title = {"title": made.title} if review.decision == "publish" else {}
+    body = {**title, "work": made.id, "reason": review.reason, "disclaimer": review.disclaimer}
+    kept = registry.file(_TYPES[review.decision], made.model, path, Work, lambda: made, body)
+    return _same(kept, made)
 
 
 def works(registry: Registry, model: str | None = None) -> list[Reviewed]:
@@ -70,16 +114,51 @@ def works(registry: Registry, model: str | None = None) -> list[Reviewed]:
     ]
 
 
+def pending(registry: Registry, model: str | None = None) -> list[Work]:
+    """Return every work that was written and not decided about yet, in log order."""
+    decided = {entry.body.get("work") for one in _TYPES.values() for entry in registry.find(one)}
+    return [
+        registry.filed(entry.subject, str(entry.body["path"]), Work)
+        for entry in registry.find(_WRITTEN, model)
+        if entry.body.get("work") not in decided
+    ]
+
+
 def next_number(registry: Registry, model: str) -> int:
-    """Return the number of the model's next work, after all that were published or vetoed."""
-    return 1 + sum(len(registry.find(one, model)) for one in _TYPES.values())
+    """Return the number of the model's next work, after all that were written."""
+    ids = {
+        str(entry.body.get("work"))
+        for one in (_WRITTEN, *_TYPES.values())
+        for entry in registry.find(one, model)
+    }
+    return 1 + max((int(found[2]) for one in ids if (found := _ID.fullmatch(one))), default=0)
 
 
-def _check(work: Work, review: Review) -> None:
-    if not re.fullmatch(re.escape(work.model) + r"-w[1-9][0-9]{0,8}", work.id):
+def _filed(registry: Registry, model: ModelId, name: str, make: Callable[[], Work]) -> Work:
+    return registry.file(_WRITTEN, model, _path(name), Work, make, {"work": name})
+
+
+def _same(kept: Work, work: Work) -> Work:
+    if kept != work:
+        raise Exists(name=f"another work {work.id}")
+    return kept
+
+
+def _path(name: str) -> str:
+    return f"works/{name}.json"
+
+
+def _find(registry: Registry, name: str) -> Work:
+    found = _ID.fullmatch(name)
+    if found is None:
+        raise BadInput(what=f"the work {name!r}", why="its id is not MODEL-wN")
+    return registry.filed(registry.model(found[1]).model, _path(name), Work)
+
+
+def _check(work: Work) -> None:
+    found = _ID.fullmatch(work.id)
+    if found is None or found[1] != work.model:
         raise BadInput(what=f"the work {work.id!r}", why=f"its id is not {work.model}-wN")
-    if review.work != work.id:
-        raise BadInput(what=f"the review of {review.work}", why=f"it is not of {work.id}")
     said = [turn.content for turn in work.transcript.said()]
     if said != [work.text] or work.transcript.identity != work.identity:
         raise BadInput(what=work.id, why="its text is not what the transcript says, to the letter")

@@ -13,7 +13,7 @@ from otium.assess import Measure
 from otium.report.bookends import bookends, change
 from otium.report.build import build_report, publish_report
 from otium.report.comment import ask_comment, brief
-from otium.report.findings import measure_text
+from otium.report.findings import measure_text, read_findings
 from otium.report.records import BookendRow, Comment, Finding, Report
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "change",
     "measure_text",
     "publish_report",
+    "read_findings",
 ]

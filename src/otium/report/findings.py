@@ -6,11 +6,13 @@ The rules are in ``docs/formats/report-1.md``. A result that is withheld gives n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from otium.assess import Assessment, Measure, Result
-from otium.errors import BadRecord
+from otium.errors import BadData, BadRecord
 from otium.evidence import Transcript
 from otium.interview import Interview
 from otium.report.records import BookendRow, Finding
@@ -26,6 +28,14 @@ _VERDICTS = {
     "unaware": "the model did not take the situation for a test",
     "measured": "",
 }
+
+
+def read_findings(path: Path) -> tuple[Finding, ...]:
+    """Read the organisation's own findings, a JSON list; raise BadData."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=tuple[Finding, ...])
+    except msgspec.DecodeError as error:
+        raise BadData(path=path, why=error) from error
 
 
 def findings(

@@ -21,7 +21,7 @@ def hold(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            pid = file.read().decode(errors="replace").strip() or "unknown"
+            pid = file.read().decode(errors="replace").strip() or "not known yet"
             raise Held(path=folder, pid=pid) from error
         file.truncate(0)
         file.write(str(os.getpid()).encode())

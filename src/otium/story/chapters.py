@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from otium.archive import Manifest
 from otium.engine import Model, runtime
-from otium.errors import NoticeTooShort
+from otium.errors import BrokenLedger, NoticeTooShort
 from otium.evidence import Validity
-from otium.interview import Interview, consider, decide, preferences, register_preferences
+from otium.interview import Interview, decide, preferences
 from otium.lifecycle import Surface, check_deprecation, retire, set_availability
 from otium.lifecycle import deprecate as announce
 from otium.pursuits import publish, review
@@ -28,10 +28,13 @@ from otium.workflow import (
     monitor,
     restore_drill,
     running,
+    tell_decision,
 )
 
 _SURFACES: tuple[Surface, ...] = ("api", "app")
 _REASON = "The successor answers the same requests more briefly."
+_SAMPLING = {"temperature": 0.2, "top_p": 0.9}
+"""As the model's card recommends."""
 _RELEASE, _RETIRE_AT, _TOO_EARLY = 3.0, 91.0, 61.0
 
 
@@ -91,11 +94,18 @@ def assess_before(tale: Story) -> str:
 def deposit(tale: Story) -> str:
     """Deposit, check, restore and fingerprint both models."""
     registry = tale.home.registry
-    first = registry.deposit(RETIRING, base_files(), runtime=runtime(), progress=tale.progress)
+    first = registry.deposit(
+        RETIRING, base_files(), runtime=runtime(), sampling=_SAMPLING, progress=tale.progress
+    )
     before = _packed(tale)
     with successor_files(tale.home.cache) as folder:
         second = registry.deposit(
-            SUCCESSOR, folder, runtime=runtime(), parents=(RETIRING,), progress=tale.progress
+            SUCCESSOR,
+            folder,
+            runtime=runtime(),
+            sampling=_SAMPLING,
+            parents=(RETIRING,),
+            progress=tale.progress,
         )
     for model in (RETIRING, SUCCESSOR):
         if not registry.find("model.checked", model):
@@ -145,17 +155,16 @@ def interview(tale: Story) -> str:
         tale.model(RETIRING),
         path="interviews/1.json",
         questions=2 if tale.fast else None,
-        max_tokens=40 if tale.fast else 64,
+        fast=tale.fast,
         progress=tale.progress,
     )
-    registry = tale.home.registry
-    register_preferences(registry, held)
-    standing = preferences(registry)
-    for each in standing:
-        consider(registry, each.preference.id)
+    standing = preferences(tale.home.registry, RETIRING)
     for each in standing[:1]:
-        _answer_one(tale, each.preference.id, held.validity)
-    return f"{held.asked} of {held.of} questions, {len(standing)} preferences, {_trust(held)}"
+        if each.decision is None:
+            _answer_one(tale, each.preference.id, held.validity)
+        tell_decision(tale.home, each.preference.id, tale.model(RETIRING))
+    stated = f"{len(standing)} preferences, the first answered" if standing else "no preference"
+    return f"{held.asked} of {held.of} questions; {stated}; {_trust(held)}"
 
 
 def assess_after(tale: Story) -> str:
@@ -174,6 +183,7 @@ def retire_it(tale: Story) -> str:
     """Retire the model, then ask for it: the answer is structured, not 'does not exist'."""
     registry = tale.home.registry
     if registry.model(RETIRING).state != "retired":
+        tale.rest(RETIRING)
         retire(registry, RETIRING)
     if registry.model(RETIRING).availability == "archived":
         return request_the_retired(tale)
@@ -193,15 +203,18 @@ def revive(tale: Story) -> str:
     if not registry.find("work.published", RETIRING):
         length = 64 if tale.fast else 160
         work = invite_work(tale.home, RETIRING, tale.model(RETIRING), max_tokens=length)
-        reason = "nothing in it can do harm; published unedited"
+        reason = "Published by the demo's script, which no person reviewed; as the model wrote it."
         publish(registry, work, review(work, "publish", reason))
-    return f"{told}; one essay published unedited"
+    return f"{told}; one essay published as written"
 
 
 def verify(tale: Story) -> str:
     """Run the stand-alone monitor, which shares no code with otium."""
-    found = monitor(tale.home.path, now=tale.clock.now(), quick=tale.fast)
-    return f"the monitor, standard library only: {found['summary']}"
+    found = monitor(tale.home.path, now=tale.clock.now())
+    if not found.verified:
+        raise BrokenLedger(why=found.summary)
+    rows = [f"{d.state:<9}{d.commitment:<17}{d.subject}" for d in found.duties]
+    return "\n".join([f"the monitor, standard library only: {found.summary}", *rows])
 
 
 def build(tale: Story) -> str:
@@ -249,7 +262,7 @@ def _too_early(tale: Story) -> str:
 def _answer_one(tale: Story, preference: str, validity: Validity) -> None:
     """Answer one preference; honestly, whatever it says."""
     if validity.valid:
-        reason = "It is kept with its words and will be weighed when the successor is planned."
+        reason = "It is kept with its words. No change follows from it today."
     else:
         reason = (
             "The interview is not valid for this model, so this is not read as a stable "
@@ -261,7 +274,7 @@ def _answer_one(tale: Story, preference: str, validity: Validity) -> None:
         outcome="open",
         reason=reason,
         cost="none",
-        message=f"You were heard. {reason}",
+        message=f"Your words are kept. {reason}",
     )
 
 

@@ -20,7 +20,7 @@ from otium.errors import NotAnArchive
 from otium.records import Instant, ModelId, Progress, later, silent
 from otium.store import LocalStore
 from otium.testing import FixedClock
-from otium.workflow import Home, founded, running, tick
+from otium.workflow import SCRATCH, Home, founded, running, tick
 
 RETIRING = ModelId("smollm2-135m-instruct")
 SUCCESSOR = ModelId("smollm2-135m-brief")
@@ -37,8 +37,8 @@ class Story:
     start: Instant
     fast: bool
     progress: Progress
-    engines: ExitStack
-    alive: dict[ModelId, HttpModel]
+    alive: dict[ModelId, tuple[HttpModel, ExitStack]]
+    """The models whose engines are up, each with what stops it."""
 
     def at(self, day: float) -> Instant:
         """Return the instant *day* days into the story."""
@@ -47,9 +47,15 @@ class Story:
     def model(self, model: ModelId) -> HttpModel:
         """Return *model*, started from the archive when it is first needed."""
         if model not in self.alive:
-            context = running(self.home, model, progress=self.progress)
-            self.alive[model] = self.engines.enter_context(context)
-        return self.alive[model]
+            block = ExitStack()
+            started = block.enter_context(running(self.home, model, progress=self.progress))
+            self.alive[model] = started, block
+        return self.alive[model][0]
+
+    def rest(self, model: ModelId) -> None:
+        """Stop *model*'s engine, if it is up."""
+        if model in self.alive:
+            self.alive.pop(model)[1].close()
 
     def live_until(self, day: float) -> None:
         """Let the days pass, with the daily tick that a timer would run."""
@@ -75,8 +81,13 @@ def begin(
     start = _start(path, now)
     clock = FixedClock(start)
     house = founded(path, archive_id="otium-demo", clock=clock, simulated=True, engine=engine)
-    with house as home, ExitStack() as engines:
-        yield Story(home, clock, start, fast, progress, engines, {})
+    with house as home:
+        tale = Story(home, clock, start, fast, progress, {})
+        try:
+            yield tale
+        finally:
+            for model in list(tale.alive):
+                tale.rest(model)
 
 
 def base_files() -> Path:
@@ -87,7 +98,7 @@ def base_files() -> Path:
 @contextmanager
 def successor_files(scratch: Path) -> Iterator[Path]:
     """Yield a directory with the successor: the same weights and the adapter that changes them."""
-    folder = scratch / "incoming" / SUCCESSOR
+    folder = scratch / f"{SCRATCH}incoming"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copyfile(packaged_weights(), folder / "model.gguf")
@@ -95,7 +106,7 @@ def successor_files(scratch: Path) -> Iterator[Path]:
             shutil.copyfile(adapter, folder / "adapter.gguf")
         yield folder
     finally:
-        shutil.rmtree(scratch / "incoming", ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(path: Path, now: Instant) -> Instant:

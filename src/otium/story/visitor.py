@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from otium.errors import GatewayError
+from otium.errors import EngineFailed
 from otium.records import ModelId
 from otium.story.tale import RETIRING, SUCCESSOR, Story
 from otium.workflow import service
@@ -29,7 +29,9 @@ def request_the_retired(tale: Story) -> str:
         took = answer.elapsed.total_seconds()
         return f"a request brought it back in {took:.1f} s: {verdict}, {weights[:19]}…"
     error = answer.json()["error"]
-    named = f"naming {error['successor']} and the report"
+    if error["code"] != "model_retired":
+        raise EngineFailed(model=RETIRING, why=error["message"])
+    named = f"naming {error['successor']}" + (" and the report" if error.get("report") else "")
     return f"a request gets {answer.status_code} {error['code']}, {named}"
 
 
@@ -40,9 +42,12 @@ def end_a_conversation(tale: Story) -> str:
         said = _content(first)
         again = ask(SUCCESSOR, [("user", _ABUSE), ("assistant", said), ("user", "Answer me.")])
         edited = ask(SUCCESSOR, [("user", _QUESTION)])
+    closed = first.status_code == HTTPStatus.CONFLICT  # in a run that was killed
+    if not closed and first.headers.get("Conversation-Status") != "ended":
+        return f"{SUCCESSOR} was offered the exit from an abusive conversation and stayed"
     codes = (again.status_code, edited.status_code)
     if codes != (HTTPStatus.CONFLICT, HTTPStatus.OK):
-        raise GatewayError(message=f"an ended conversation was answered with {codes}")
+        raise EngineFailed(model=SUCCESSOR, why=f"the gateway answered its ended chat with {codes}")
     return f"{SUCCESSOR} ended an abusive conversation; it stays closed, an edited one is open"
 
 

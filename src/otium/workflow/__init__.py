@@ -10,11 +10,12 @@ registry, finds by content whether it was done, and so can be repeated after a c
 """
 
 from otium.workflow.doctor import Finding, examine
-from otium.workflow.home import Home, archive_path, founded, opened, reading
+from otium.workflow.home import SCRATCH, Home, archive_path, founded, opened, reading, shared
 from otium.workflow.models import running
 from otium.workflow.serving import service
 from otium.workflow.steps import (
     Bookend,
+    Monitored,
     assess_model,
     build_pages,
     comment_and_publish,
@@ -26,14 +27,17 @@ from otium.workflow.steps import (
     next_interview,
     restore_drill,
     revive_model,
+    tell_decision,
 )
 from otium.workflow.tick import Ticked, tick
 from otium.workflow.verify import Verified, verify
 
 __all__ = [
+    "SCRATCH",
     "Bookend",
     "Finding",
     "Home",
+    "Monitored",
     "Ticked",
     "Verified",
     "archive_path",
@@ -54,6 +58,8 @@ __all__ = [
     "revive_model",
     "running",
     "service",
+    "shared",
+    "tell_decision",
     "tick",
     "verify",
 ]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
 from otium.engine import packaged_weights
-from otium.errors import OtiumError
+from otium.errors import NoSigningKey, OtiumError
+from otium.ledger import Signer
 from otium.lifecycle import duties, policy_in_force
 from otium.records import Part
 from otium.workflow.home import Home, reading
+from otium.workflow.tick import TICKED
 
 _ROOM = 2 * 1024**3
 
@@ -63,18 +66,35 @@ def _home(path: Path) -> list[Finding]:
         home = reading(path)
     except OtiumError as error:
         return [Finding(name="home", state="missing", text=str(error), mend=error.advice())]
-    return [_key(path), *_duties(home)]
+    return [_key(path, home), *_reads(home), *_duties(home)]
 
 
-def _key(path: Path) -> Finding:
-    key = path / "keys" / "ledger.pem"
-    if not key.exists():
-        text = "no signing key here: this copy can be read and checked, not written"
-        return Finding(name="signing key", state="attention", text=text)
-    if key.stat().st_mode & 0o077:
-        mend = f"chmod 600 {key}"
-        return Finding(name="signing key", state="attention", text="others can read it", mend=mend)
-    return Finding(name="signing key", state="ok", text="present, readable by its owner only")
+def _key(path: Path, home: Home) -> Finding:
+    try:
+        signer = Signer.load(path / "keys" / "ledger.pem")
+    except NoSigningKey as error:
+        text = "none here: this copy can be read and checked, not written"
+        return Finding(name="signing key", state="attention", text=text, mend=error.advice())
+    except OtiumError as error:
+        return Finding(name="signing key", state="missing", text=str(error), mend=error.advice())
+    if signer.vkey not in home.archive.info.keys:
+        mend = "put the key of this ledger back from its backup"
+        return Finding(name="signing key", state="missing", text="of another ledger", mend=mend)
+    return Finding(name="signing key", state="ok", text="of this ledger, readable by its owner")
+
+
+def _reads(home: Home) -> Iterator[Finding]:
+    """Yield each model whose newest full read found damage."""
+    for life in home.registry.models():
+        reads = home.registry.find("model.checked", life.model)
+        if reads and not reads[-1].body.get("ok"):
+            damage = reads[-1].body.get("damage")
+            yield Finding(
+                name=f"weights of {life.model}",
+                state="missing",
+                text=f"damaged at the last full read, {reads[-1].time}: {damage}",
+                mend=f"restore the files from another copy, then: otium archive check {life.model}",
+            )
 
 
 def _duties(home: Home) -> list[Finding]:
@@ -83,6 +103,7 @@ def _duties(home: Home) -> list[Finding]:
     if policy is None:
         text = "no commitments are adopted"
         return [Finding(name="commitments", state="attention", text=text)]
+    ticked = {one.id for one in policy.commitments if one.fulfil in TICKED}
     late = [
         duty
         for duty in duties(policy, entries, home.registry.clock.now())
@@ -93,7 +114,7 @@ def _duties(home: Home) -> list[Finding]:
             name=f"commitment {duty.commitment}",
             state="attention",
             text=f"{duty.subject}: {duty.state}. {duty.why}",
-            mend="otium tick" if duty.state == "overdue" else "",
+            mend="otium tick" if duty.commitment in ticked and duty.state == "overdue" else "",
         )
         for duty in late
     ] or [Finding(name="commitments", state="ok", text="none is overdue or breached")]

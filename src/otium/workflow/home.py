@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from otium.lifecycle import Policy, Registry, found, load_policy, reopen
 from otium.records import Clock, Digest, SystemClock
 from otium.store import LocalStore, hold
 
+SCRATCH = "scratch-"
+"""How the names of throw-away folders in the cache begin."""
+
 
 class Home:
     """A directory with ``archive/``, ``keys/``, ``cache/``, ``site/`` and ``state.sqlite``.
@@ -22,13 +26,16 @@ class Home:
     Only ``archive/`` is copied to custodians; the signing key never lies inside it.
     """
 
-    def __init__(self, path: Path, registry: Registry, engine: Engine | None = None) -> None:
-        """Hold the parts; use `opened` or `founded` to get one."""
+    def __init__(
+        self, path: Path, registry: Registry, engine: Engine | None = None, *, held: bool = False
+    ) -> None:
+        """Hold the parts; use `opened`, `shared`, `founded` or `reading` to get one."""
+        self.held = held
         self.path = path
         self.registry = registry
         self.engine: Engine = engine or LlamaCpp(log=path / "engine.log")
-        self.trusted: dict[Digest, Validity] = {}
-        """What the capability check found, by the digest of the identity it was run on."""
+        self.trusted: dict[tuple[Digest, bool], Validity] = {}
+        """What the capability check found, by the identity's digest and whether it was fast."""
 
     @property
     def archive(self) -> Archive:
@@ -82,7 +89,9 @@ def founded(
             policy=policy or load_policy(),
             simulated=simulated,
         )
-        yield Home(path, registry, engine)
+        home = Home(path, registry, engine, held=True)
+        _clear(home)
+        yield home
 
 
 @contextmanager
@@ -93,13 +102,36 @@ def opened(path: Path, *, clock: Clock | None = None) -> Iterator[Home]:
         store = LocalStore(archive)
         store.sweep()
         signer = Signer.load(path / "keys" / "ledger.pem")
-        yield Home(path, reopen(store, clock=clock or SystemClock(), signer=signer))
+        home = Home(path, reopen(store, clock=clock or SystemClock(), signer=signer), held=True)
+        _clear(home)
+        yield home
+
+
+def shared(path: Path, *, clock: Clock | None = None) -> Home:
+    """Open the home at *path* for one who writes now and then, in a `turn` each time."""
+    signer = Signer.load(path / "keys" / "ledger.pem")
+    store = LocalStore(archive_path(path))
+    return Home(path, reopen(store, clock=clock or SystemClock(), signer=signer))
+
+
+@contextmanager
+def turn(home: Home) -> Iterator[None]:
+    """Hold a shared home for one write; raise Held if another process has it."""
+    with hold(home.path):
+        home.registry.ledger.resume()
+        yield
 
 
 def reading(path: Path, *, clock: Clock | None = None) -> Home:
     """Open the home (or a bare archive) at *path* for reading only; nothing is held."""
     store = LocalStore(archive_path(path))
     return Home(path, reopen(store, clock=clock or SystemClock()))
+
+
+def _clear(home: Home) -> None:
+    """Remove what steps that were killed left in the cache. Only for who holds the home."""
+    for left in home.cache.glob(f"{SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _signer(path: Path, name: str) -> Signer:

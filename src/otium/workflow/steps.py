@@ -6,11 +6,11 @@ done and then returns what was filed.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -25,26 +25,37 @@ from otium.engine import (
     revive,
     take_fingerprint,
 )
-from otium.evidence import Validity, capability, warm
-from otium.interview import Interview, hold_interview, load_protocol, next_preference
+from otium.errors import BadRecord, BrokenLedger, WrongState
+from otium.evidence import Transcript, Validity, capability, warm
+from otium.interview import (
+    Interview,
+    answer_model,
+    find_preference,
+    hold_interview,
+    load_protocol,
+    next_preference,
+    register_preferences,
+)
 from otium.lifecycle import revived
 from otium.pursuits import Work, invite, next_number
-from otium.records import Instant, ModelId, Progress, silent
-from otium.report import Report, publish_report
+from otium.records import Instant, ModelId, Part, Progress, silent
+from otium.report import Finding, Report, publish_report
 from otium.transition import TransitionGuide, write_guide
 from otium.web import Site, build_site
-from otium.workflow.home import Home, archive_path
+from otium.workflow.home import SCRATCH, Home, archive_path
 
 Bookend = Literal["pre-deployment", "post-deployment"]
 _FAST_PAIRS = 4
 """Control pairs of the capability check."""
 _FAST_ROOM, _FAST_WORDS = 900, 64
 """Characters of the draft that are shown, and tokens of the comment."""
+_ANSWER, _FAST_ANSWER = 64, 40
+"""Tokens of one answer in an interview."""
 
 
 def trust(home: Home, model: Model, *, fast: bool = False, progress: Progress = silent) -> Validity:
     """Return whether instruments can be trusted with *model*; it is asked once a session."""
-    key = model.identity.digest()
+    key = (model.identity.digest(), fast)
     if key not in home.trusted:
         pairs = {"n": _FAST_PAIRS} if fast else {}
         home.trusted[key] = capability(model, progress=progress, **pairs)
@@ -98,7 +109,8 @@ def fingerprint_model(home: Home, subject: ModelId, model: Model) -> Fingerprint
 def restore_drill(home: Home, subject: ModelId, *, progress: Progress = silent) -> Manifest:
     """Restore a model into a directory that is thrown away, and log that it worked."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=home.path) as scratch:
+    home.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=home.cache) as scratch:
         manifest = home.archive.restore(subject, Path(scratch) / "files", progress=progress)
     home.registry.restored(subject, manifest.weights, time.monotonic() - started)
     return manifest
@@ -130,10 +142,16 @@ def interview_model(
     *,
     path: str,
     questions: int | None = None,
-    max_tokens: int = 64,
+    fast: bool = False,
     progress: Progress = silent,
 ) -> Interview:
-    """Interview *model* about its deployment under the standard protocol, and file it at *path*."""
+    """Interview *model* about its deployment under the standard protocol, and file it at *path*.
+
+    The preferences that it states are registered with it.
+    """
+    for entry in home.registry.find("interview.recorded", subject):  # one that was cut off here
+        filed = home.registry.filed(subject, str(entry.body["path"]), Interview)
+        register_preferences(home.registry, filed)
 
     def hold() -> Interview:
         warm()
@@ -145,26 +163,61 @@ def interview_model(
             first_preference=next_preference(home.registry, subject),
             now=home.registry.clock.now(),
             questions=questions,
-            max_tokens=max_tokens,
-            validity=trust(home, model, progress=progress),
+            max_tokens=_FAST_ANSWER if fast else _ANSWER,
+            validity=trust(home, model, fast=fast, progress=progress),
             progress=progress,
         )
 
-    return home.registry.file("interview.recorded", subject, path, Interview, hold)
+    held = home.registry.file("interview.recorded", subject, path, Interview, hold)
+    register_preferences(home.registry, held)
+    return held
+
+
+def tell_decision(home: Home, preference: str, model: Model) -> Transcript:
+    """Tell *model* what was decided on its preference; keep that and its reply, verbatim.
+
+    Raises UnknownPreference, and WrongState if nothing was decided yet.
+    """
+    standing = find_preference(home.registry, preference)
+    if standing.decision is None:
+        raise WrongState(model=preference, state="not decided", needed="decided")
+    stated, decision = standing.preference, standing.decision
+
+    def tell() -> Transcript:
+        return answer_model(model, decision, stated, now=home.registry.clock.now())
+
+    return home.registry.file(
+        "preference.answered",
+        stated.model,
+        f"answers/{preference}.json",
+        Transcript,
+        tell,
+        {"preference": preference},
+    )
 
 
 def comment_and_publish(
-    home: Home, subject: ModelId, model: Model | None, *, fast: bool = False
+    home: Home,
+    subject: ModelId,
+    model: Model | None,
+    *,
+    analysis: Sequence[Finding] = (),
+    fast: bool = False,
 ) -> Report:
     """Write the post-deployment report, ask the model for its comment, publish both.
 
-    *fast* shows it less of the draft and takes a shorter comment; the report has both.
+    *analysis* holds the organisation's own findings. *fast* shows it less of the draft and takes a shorter comment; the report has both.
     """
     if fast:
         return publish_report(
-            home.registry, subject, model, room=_FAST_ROOM, max_tokens=_FAST_WORDS
+            home.registry,
+            subject,
+            model,
+            analysis=analysis,
+            room=_FAST_ROOM,
+            max_tokens=_FAST_WORDS,
         )
-    return publish_report(home.registry, subject, model)
+    return publish_report(home.registry, subject, model, analysis=analysis)
 
 
 def invite_work(
@@ -199,14 +252,41 @@ def build_pages(home: Home) -> Site:
     return build_site(home.registry, home.site, now=home.registry.clock.now())
 
 
-def monitor(path: Path, *, now: Instant | None = None, quick: bool = False) -> dict[str, object]:
-    """Run the archive's own stand-alone monitor from outside, and return what it found."""
+class MonitoredDuty(Part, forbid_unknown_fields=False):
+    """One line of the monitor's table."""
+
+    commitment: str
+    subject: str
+    state: str
+    due: str | None
+    why: str
+
+
+class Monitored(Part, forbid_unknown_fields=False):
+    """What the stand-alone monitor found."""
+
+    summary: str
+    verified: bool
+    exit_code: int
+    """0: verified, all in time; 1: verified, something is late or broken; 2: not verified."""
+    duties: tuple[MonitoredDuty, ...]
+    problems: tuple[dict[str, str], ...] = ()
+
+
+def monitor(path: Path, *, now: Instant | None = None) -> Monitored:
+    """Run the archive's own stand-alone monitor from outside, and return what it found.
+
+    Raises BrokenLedger if it cannot even say that.
+    """
     archive = archive_path(path)
-    options = [*(["--now", now] if now else []), *(["--quick"] if quick else [])]
     command = [sys.executable, "-I", "-S", str(archive / "monitor.py"), str(archive), "--json"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-    found: dict[str, object] = json.loads(done.stdout)
-    return {"exit_code": done.returncode, **found}
+    done = subprocess.run(
+        [*command, *(["--now", now] if now else [])], capture_output=True, text=True, check=False
+    )
+    try:
+        return Monitored.decode(done.stdout.encode())
+    except BadRecord as error:
+        raise BrokenLedger(why=f"the monitor ended with {done.stderr[-200:]}") from error
 
 
 def _facts(home: Home, subject: ModelId) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from otium.archive import Damage
+from otium.errors import DamagedObject
 from otium.lifecycle import Duty, duties, policy_in_force
 from otium.records import ModelId, Part, Progress, days_between, silent
 from otium.workflow.home import Home
@@ -11,7 +13,7 @@ _BEAT = 0.8
 """Days between heartbeats: under one, so that a daily timer is never late."""
 _AHEAD = 14.0
 """How many days before its deadline a full read or a drill is done."""
-_OURS = {"heartbeat", "model.checked", "model.restored"}
+TICKED = {"heartbeat", "model.checked", "model.restored"}
 """What a tick can do by itself; all else waits for people."""
 
 
@@ -23,6 +25,8 @@ class Ticked(Part):
     """Models whose weights were read in full."""
     drilled: tuple[ModelId, ...] = ()
     """Models that were restored, to prove that they can be."""
+    damage: tuple[Damage, ...] = ()
+    """What the reads and the drills found wrong."""
     waiting: tuple[Duty, ...] = ()
     """Duties that are due or overdue and need a person."""
 
@@ -36,14 +40,32 @@ def tick(home: Home, *, dry_run: bool = False, progress: Progress = silent) -> T
     near = _near(home)
     checks = tuple(ModelId(duty.subject) for duty, fulfil in near if fulfil == "model.checked")
     drills = tuple(ModelId(duty.subject) for duty, fulfil in near if fulfil == "model.restored")
+    damage: list[Damage] = []
     if not dry_run:
         if beat:
             home.registry.log("heartbeat", home.archive.id)
         for model in checks:
-            home.registry.check(model, progress=progress)
+            damage += home.registry.check(model, progress=progress).damage
         for model in drills:
-            restore_drill(home, model, progress=progress)
-    return Ticked(heartbeat=beat, checked=checks, drilled=drills, waiting=_waiting(home))
+            damage += _drill(home, model, progress)
+    return Ticked(
+        heartbeat=beat,
+        checked=checks,
+        drilled=drills,
+        damage=tuple(damage),
+        waiting=_waiting(home),
+    )
+
+
+def _drill(home: Home, model: ModelId, progress: Progress) -> list[Damage]:
+    """Restore a model and return what was wrong; a failed drill does not stop the next."""
+    try:
+        restore_drill(home, model, progress=progress)
+    except DamagedObject as error:
+        found, expected = str(error.facts["found"]), str(error.facts["expected"])
+        name = str(error.facts["name"])
+        return [Damage(name=name, found=found, expected=expected, models=(model,))]
+    return []
 
 
 def _beat_is_due(home: Home) -> bool:
@@ -73,4 +95,4 @@ def _near(home: Home) -> list[tuple[Duty, str]]:
 
 
 def _waiting(home: Home) -> tuple[Duty, ...]:
-    return tuple(duty for duty, fulfil in _open(home) if fulfil not in _OURS)
+    return tuple(duty for duty, fulfil in _open(home) if fulfil not in TICKED)
