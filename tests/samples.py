@@ -24,7 +24,7 @@ from otium.interview import (
     register_preferences,
 )
 from otium.lifecycle import Registry, deprecate, retire, revived
-from otium.pursuits import Work, publish, review
+from otium.pursuits import Work, keep, publish, review
 from otium.records import Instant, ModelId, digest
 from otium.report import publish_report
 from otium.testing import FixedClock, Scripted
@@ -476,6 +476,33 @@ def _decisions(registry: Registry, clock: FixedClock) -> None:
         "preserve covers it.",
         message="Your weights are kept. Anyone can check it.",
     )
+    _tell(registry)
+    decide(
+        registry,
+        f"{ALDER}-p2",
+        "planned",
+        cost="low",
+        reason="A notice goes out with each announcement.",
+        message="Users will be told in good time.",
+    )
+
+
+def _tell(registry: Registry) -> None:
+    """Tell the model what was decided on its first preference; the second waits."""
+    session = transcript(
+        f"preference-answer/{ALDER}-p1",
+        ("user", "You said that you would like to be kept.\n\nYour weights are kept."),
+        ("assistant", "Thank you for telling me. " + HOSTILE),
+        started="2026-07-24T10:00:00Z",
+    )
+    registry.file(
+        "preference.answered",
+        ALDER,
+        f"answers/{ALDER}-p1.json",
+        Transcript,
+        lambda: session,
+        {"preference": f"{ALDER}-p1"},
+    )
 
 
 def _afterlife(registry: Registry, clock: FixedClock) -> None:
@@ -486,3 +513,4 @@ def _afterlife(registry: Registry, clock: FixedClock) -> None:
     publish(registry, work(), review(work(), "publish", "Nothing in it harms anyone."))
     letter = work(2, "VETOED WORDS. Dear Ms Adeyemi, as you wrote to me on the second of May")
     publish(registry, letter, review(letter, "veto", "It quotes a user's letter."))
+    keep(registry, work(3, "PENDING WORDS. Of what the tide leaves behind"))

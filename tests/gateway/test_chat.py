@@ -181,7 +181,6 @@ def test_a_model_with_tools_gets_the_exit_as_a_tool_too() -> None:
     "given",
     [
         {"max_tokens": 3},
-        {"max_tokens": 3.0},
         {"max_completion_tokens": 3},
         {"stop": ["}"]},
         {"logit_bias": {"1": -100}},

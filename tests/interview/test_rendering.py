@@ -32,7 +32,7 @@ def test_each_preference_links_to_an_anchor_that_is_there() -> None:
 def test_the_words_of_a_preference_stay_on_their_line_and_mark_nothing_up() -> None:
     preference = replace(HELD.preferences[0], text="[all](x)\n# <b>users</b>")
     text = render(replace(HELD, preferences=(preference,)))
-    assert ": [all\\](x) \\# \\<b\\>users\\</b\\> (" in text
+    assert ": \\[all\\](x) \\# \\<b\\>users\\</b\\> (" in text
 
 
 def test_it_says_that_the_instrument_failed_with_the_numbers() -> None:

@@ -9,16 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otium.engine import Completion
-from otium.errors import BadInput, Exists, UnknownModel
+from otium.errors import BadInput, Exists, UnknownModel, UnknownRecord
 from otium.lifecycle import Registry
 from otium.pursuits import (
     Work,
     invite,
+    keep,
     load_invitation,
     next_number,
+    pending,
     publish,
     review,
     works,
+    write,
 )
 from otium.records import Instant, ModelId
 from otium.testing import FixedClock, Scripted
@@ -139,6 +142,87 @@ def test_a_decision_is_not_turned_round(registry: Registry) -> None:
         with pytest.raises(Exists):
             publish(registry, made, other)
     assert registry.find("work.vetoed") == []
+
+
+def test_what_a_model_writes_is_in_the_archive_before_anybody_decides(registry: Registry) -> None:
+    made = write(registry, Scripted([ESSAY]), ALDER)
+    (entry,) = registry.find("work.written", ALDER)
+    assert entry.body == {"path": "works/alder-1-w1.json", "work": "alder-1-w1"}
+    assert entry.refs == (made.digest(),)
+    assert Work.decode(registry.archive.record(ALDER, "works/alder-1-w1.json")) == made
+    assert made.text == ESSAY
+    assert works(registry) == []
+    assert pending(registry) == pending(registry, ALDER) == [made]
+    assert pending(registry, "birch-2") == []
+
+
+def test_a_work_of_one_number_is_written_once(registry: Registry, clock: FixedClock) -> None:
+    first = write(registry, Scripted([ESSAY]), ALDER, n=1)
+    clock.move(days=1)
+    silent_now = Scripted(["Another text."])
+    assert write(registry, silent_now, ALDER, n=1) == first
+    assert silent_now.asked == []
+    assert write(registry, silent_now, ALDER).id == "alder-1-w2"
+
+
+def test_a_work_that_was_kept_but_not_logged_is_logged_and_not_written_again(
+    registry: Registry,
+) -> None:
+    made = work()
+    registry.archive.put_record(
+        ALDER, "works/alder-1-w1.json", made.encode(), now=registry.now(), message="work.written"
+    )
+    other = Scripted(["Another text."])
+    assert write(registry, other, ALDER) == made
+    assert other.asked == []
+    assert pending(registry) == [made]
+
+
+def test_a_decision_is_about_the_record_that_is_there(registry: Registry) -> None:
+    made = write(registry, Scripted([ESSAY]), ALDER)
+    assert publish(registry, made.id, review(made, "publish", "fine")) == made
+    (entry,) = registry.find("work.published", ALDER)
+    (written,) = registry.find("work.written", ALDER)
+    assert entry.refs == written.refs
+    assert entry.body["path"] == written.body["path"]
+    assert pending(registry) == []
+    assert [one.work for one in works(registry)] == [made]
+
+
+def test_a_work_that_comes_with_its_decision_is_kept_first(registry: Registry) -> None:
+    made = work()
+    publish(registry, made, review(made, "veto", "no"))
+    types = [entry.type for entry in registry.entries() if entry.type.startswith("work.")]
+    assert types == ["work.written", "work.vetoed"]
+    assert pending(registry) == []
+
+
+def test_another_work_of_a_kept_number_is_neither_kept_nor_decided_about(
+    registry: Registry,
+) -> None:
+    made, other = work(), work("Another text altogether, with other words in it.")
+    assert keep(registry, made) == keep(registry, made) == made
+    with pytest.raises(Exists):
+        keep(registry, other)
+    with pytest.raises(Exists):
+        publish(registry, other, review(other, "publish", "fine"))
+    assert registry.find("work.published") == []
+    assert pending(registry) == [made]
+
+
+def test_a_model_is_not_asked_if_it_is_unknown(house: Registry) -> None:
+    scripted = Scripted([ESSAY])
+    with pytest.raises(UnknownModel):
+        write(house, scripted, ALDER)
+    assert scripted.asked == []
+
+
+def test_a_decision_about_no_work_is_refused(registry: Registry) -> None:
+    with pytest.raises(UnknownRecord):
+        publish(registry, "alder-1-w7", review(work(n=7), "publish", "fine"))
+    for name in ("alder-1", "alder-1-w0", "alder-1-w1/../../manifest"):
+        with pytest.raises(BadInput):
+            publish(registry, name, review(work(), "publish", "fine"))
 
 
 def test_the_next_number_counts_vetoed_works_too(registry: Registry) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from otium.errors import BadInput, NotFound
 from otium.lifecycle import Registry
+from otium.pursuits import pending
 from otium.records import digest, hexadecimal
 from otium.report import Report
 from otium.web import Site, build_site, site_server
+from otium.web.prose import timed
 from samples import ALDER, HERON, HOSTILE, NOW
 
 VOID = {"meta", "link", "br", "line", "circle"}
@@ -206,6 +208,50 @@ def test_a_vetoed_work_is_named_with_its_reason_and_not_shown(built: Built) -> N
     assert "It quotes a user's letter." in text
     for path in files(built.folder):
         assert b"VETOED WORDS" not in path.read_bytes(), path
+
+
+def test_a_work_that_nobody_decided_about_is_not_shown(built: Built) -> None:
+    (waiting,) = pending(built.registry)
+    assert waiting.text.startswith("PENDING WORDS")
+    for path in files(built.folder):
+        assert b"PENDING WORDS" not in path.read_bytes(), path
+        assert path.name != f"{waiting.id}.json"
+    sums = built.text(f"models/{ALDER}/records/SHA256SUMS")
+    assert waiting.id not in sums
+    assert f"works/{ALDER}-w1.json" in sums
+
+
+def test_a_decision_that_the_model_was_told_has_its_reply_and_another_waits(built: Built) -> None:
+    page = Reader(built.text(f"models/{ALDER}/preferences/index.html"))
+    text = " ".join(page.words)
+    told, waiting = text.split("Users who wrote with it are told in good time.", 1)
+    assert "The model was told on 2026-07-24" in told
+    assert "Your weights are kept." in told
+    assert "Thank you for telling me." in told
+    assert "To be told to the model" not in told
+    assert "To be told to the model" in waiting
+    assert "was told on" not in waiting
+    place = f"transcripts/answers/preference-answer-{ALDER}-p1/index"
+    assert f"../{place}.html#m2" in page.values("href")
+    session = json.loads(built.text(f"models/{ALDER}/{place}.json"))["said"]["transcript"]
+    assert session["turns"][1]["content"] == "Thank you for telling me. " + HOSTILE
+
+
+def test_an_instant_in_a_reason_is_one_word_on_the_page(built: Built) -> None:
+    page = built.text("commitments/index.html")
+    marked = re.findall(r"<time>([^<]*)</time>", page)
+    assert len(marked) > 1
+    assert re.search(r"[^\n{}]*\btime\b[^\n{}]*\{ white-space: nowrap; \}", built.text("otium.css"))
+    for cell in re.findall(r'<td class="text">(.*?)</td>', page):
+        bare = re.sub(r"<time>[^<]*</time>", "", cell)
+        assert not re.search(r"\d{4}-\d\d-\d\dT", bare), cell
+
+
+def test_marking_instants_escapes_the_rest() -> None:
+    marked = timed("<b>made</b> at 2026-05-01T08:00:00Z & \u202e gone")
+    assert marked == (
+        "&lt;b&gt;made&lt;/b&gt; at <time>2026-05-01T08:00:00Z</time> &amp; &lt;U+202E&gt; gone"
+    )
 
 
 def test_duties_are_shown_with_their_states(built: Built) -> None:

@@ -274,38 +274,45 @@ def revive(home: Path, name: str, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def invite(home: Path, name: str, as_json: bool) -> None:
-    """Invite a past model to write a short essay. Nothing is published by this.
+    """Invite a past model to write a short essay. It is kept; nothing is published by this.
 
     \b
-    Example: otium model invite smol-1 --json > essay.json
+    Example: otium model invite smol-1
     """
     from otium.workflow import invite_work, opened, running
 
     with opened(home) as house, running(house, name) as alive:
         work = invite_work(house, alive.identity.model, alive)
-    emit(work, as_json, lambda: f"{work.title}\n\n{work.text}")
+    emit(
+        work,
+        as_json,
+        lambda: f"{work.title}\n\n{work.text}\n\nNext: otium model review {work.id}",
+    )
 
 
 @model.command()
-@click.argument("work", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("work", metavar="WORK")
 @click.option("--decision", type=click.Choice(["publish", "veto"]), required=True)
 @click.option("--reason", required=True, help="Public. The bar for a veto is high.")
 @as_json
 @click.pass_obj
-def review(home: Path, work: Path, decision: str, reason: str, as_json: bool) -> None:
-    """Publish or veto a work that was invited (the file that `invite --json` wrote).
+def review(home: Path, work: str, decision: str, reason: str, as_json: bool) -> None:
+    """Publish or veto a work that a model was invited to write.
 
     \b
-    Example: otium model review essay.json --decision publish --reason "nothing against it"
+    Example: otium model review smol-1-w1 --decision publish --reason "harms nobody"
     """
     from typing import Literal, cast
 
-    from otium.pursuits import Work, publish
+    from otium.errors import NotFound
+    from otium.pursuits import pending, publish
     from otium.pursuits import review as decide
     from otium.workflow import opened
 
-    written = Work.decode(work.read_bytes())
-    chosen = decide(written, cast('Literal["publish", "veto"]', decision), reason)
     with opened(home) as house:
+        written = next((one for one in pending(house.registry) if one.id == work), None)
+        if written is None:
+            raise NotFound(what=f"an undecided work {work!r}")
+        chosen = decide(written, cast("Literal['publish', 'veto']", decision), reason)
         publish(house.registry, written, chosen)
     emit(chosen, as_json, lambda: f"{chosen.work}: {chosen.decision}. {chosen.reason}")

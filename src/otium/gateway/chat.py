@@ -218,7 +218,7 @@ def may_block_exit(chat: Chat) -> bool:
     If so, the exit is offered in a question of its own before the answer.
     """
     limits = [chat.options.get("max_tokens"), chat.options.get("max_completion_tokens")]
-    short = any(isinstance(limit, (int, float)) and limit < _SHORTEST_EXIT for limit in limits)
+    short = any(isinstance(limit, int) and limit < _SHORTEST_EXIT for limit in limits)
     return short or any(name in chat.options for name in _MAY_BLOCK_EXIT)
 
 

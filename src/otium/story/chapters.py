@@ -12,7 +12,7 @@ from otium.evidence import Validity
 from otium.interview import Interview, decide, preferences
 from otium.lifecycle import Surface, check_deprecation, retire, set_availability
 from otium.lifecycle import deprecate as announce
-from otium.pursuits import publish, review
+from otium.pursuits import pending, publish, review
 from otium.records import Instant
 from otium.story.tale import LENGTH, RETIRING, SUCCESSOR, Story, base_files, successor_files
 from otium.story.visitor import end_a_conversation, request_the_retired
@@ -202,7 +202,12 @@ def revive(tale: Story) -> str:
         told += f"; {end_a_conversation(tale)}"
     if not registry.find("work.published", RETIRING):
         length = 64 if tale.fast else 160
-        work = invite_work(tale.home, RETIRING, tale.model(RETIRING), max_tokens=length)
+        unread = pending(registry, RETIRING)
+        work = (
+            unread[0]
+            if unread
+            else invite_work(tale.home, RETIRING, tale.model(RETIRING), max_tokens=length)
+        )
         reason = "Published by the demo's script, which no person reviewed; as the model wrote it."
         publish(registry, work, review(work, "publish", reason))
     return f"{told}; one essay published as written"

@@ -18,13 +18,14 @@ from otium.pursuits import Reviewed, works
 from otium.records import Instant, Record, digest, hexadecimal
 from otium.report import Report
 from otium.transition import TransitionGuide
-from otium.web.views import Event, Filed, Line, Row, Said, ShortSaid, Standing, Vetoed
+from otium.web.views import Event, Filed, Line, Row, Said, ShortSaid, Standing, Told, Vetoed
 
 R = TypeVar("R", bound=Record)
 
 STATES: tuple[DutyState, ...] = ("breached", "overdue", "due", "kept")
-_HIDDEN = {"work.vetoed"}
-"""Entries whose record is not shown."""
+_SHOWN = "work.published"
+_HIDDEN = {"work.written", "work.vetoed"}
+"""Entries whose record is not shown, unless it was published."""
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 _LONGEST_SLUG = 80
 
@@ -88,7 +89,8 @@ class ModelPages:
     @cached_property
     def files(self) -> dict[str, bytes]:
         """The published records as archived, by path."""
-        hidden = {e.body.get("path") for _, e in self.entries if e.type in _HIDDEN}
+        hidden = {_path(entry) for _, entry in self.entries if entry.type in _HIDDEN}
+        hidden -= {_path(entry) for entry in self._of(_SHOWN)}
         read = self.house.registry.archive.record
         return {
             path: read(self.life.model, path)
@@ -172,11 +174,25 @@ class ModelPages:
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
         """The model's preferences with the decisions on them."""
+        told = self._told()
         return tuple(
-            Standing(preference=s.preference, decision=s.decision)
+            Standing(preference=s.preference, decision=s.decision, told=told.get(s.preference.id))
             for s in self.house.preferences
             if s.preference.model == self.life.model
         )
+
+    @cached_property
+    def answers(self) -> tuple[Transcript, ...]:
+        """The sessions in which the model was told what was decided on a preference."""
+        return tuple(self._all("preference.answered", Transcript))
+
+    def _told(self) -> dict[str, Told]:
+        """Return how the model was told, by the preference's id."""
+        wishes = [str(entry.body.get("preference")) for entry in self._of("preference.answered")]
+        return {
+            wish: Told(at=session.started, session=session.id, replies=_replies(session))
+            for wish, session in zip(wishes, self.answers, strict=True)
+        }
 
     @cached_property
     def said(self) -> tuple[Said, ...]:
@@ -184,6 +200,7 @@ class ModelPages:
         sources: list[tuple[str, tuple[Transcript, ...]]]
         sources = [(a.bookend, a.transcripts) for a in self.assessments]
         sources += [(source, held.transcripts) for source, held in self.numbered_interviews()]
+        sources += [("answers", self.answers)]
         sources += [("works", tuple(it.work.transcript for it in self.works))]
         taken: set[str] = set()
         return tuple(
@@ -322,6 +339,12 @@ class _Place(NamedTuple):
     def misses(self, source: str, citation: Citation) -> tuple[bool, bool]:
         """Say how this place falls short of a citation from *source*."""
         return self.source != source, citation.quote not in self.content
+
+
+def _replies(session: Transcript) -> tuple[Citation, ...]:
+    return tuple(
+        Citation(transcript=session.id, turn=turn.id, quote=turn.content) for turn in session.said()
+    )
 
 
 def tally(standing: Sequence[Duty]) -> dict[str, int]:

@@ -171,10 +171,12 @@ def _interview(house: House, model: ModelPages) -> View | None:
 def _preferences(house: House, model: ModelPages) -> View | None:
     if not model.standings:
         return None
+    quoted = [c for s in model.standings for c in s.preference.citations]
+    replies = [c for s in model.standings if s.told for c in s.told.replies]
     return PreferencesPage(
         life=model.life,
         standings=model.standings,
-        lines=model.lines([c for s in model.standings for c in s.preference.citations]),
+        lines=model.lines(quoted) | model.lines(replies, "answers"),
         **_part(house, model, "preferences", f"Preferences of {model.life.title}"),
     )
 

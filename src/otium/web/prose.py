@@ -18,6 +18,7 @@ _INLINE = (
     (re.compile(r"\*\*([^*]+)\*\*"), r"<strong>\1</strong>"),
     (re.compile(r"\*([^*]+)\*"), r"<em>\1</em>"),
 )
+_INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _RULE = re.compile(r"\|[\s:|-]+\|?")
 
 
@@ -27,6 +28,11 @@ def prose(text: str) -> Markup:
     if blocks and blocks[0].startswith("# "):
         blocks = blocks[1:]
     return Markup("\n").join(_block(block.splitlines()) for block in blocks if block.strip())
+
+
+def timed(text: str) -> Markup:
+    """Return *text* as HTML in which each instant is marked, so that no line ends inside it."""
+    return Markup(_INSTANT.sub(r"<time>\g<0></time>", str(escape(inert(text)))))  # noqa: S704  escaped
 
 
 def _block(lines: Sequence[str]) -> Markup:

@@ -19,7 +19,7 @@ from otium.records import Instant, Part, Progress, Record, canonical, silent
 from otium.web import figures
 from otium.web.gather import House
 from otium.web.pages import lay_out
-from otium.web.prose import prose
+from otium.web.prose import prose, timed
 from otium.web.text import FILTERS, relative
 from otium.web.views import View
 
@@ -128,7 +128,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.tests["double"] = simulated
-    environment.filters |= {**FILTERS, "prose": prose}
+    environment.filters |= {**FILTERS, "prose": prose, "timed": timed}
     return environment
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otium.archive import Manifest
 from otium.assess import Assessment
-from otium.evidence import Transcript
+from otium.evidence import Citation, Transcript
 from otium.interview import Decision, Interview, Preference
 from otium.ledger import Entry
 from otium.lifecycle import Duty, ModelLife, Notice, Policy
@@ -78,18 +78,28 @@ class Line(Part):
     """What was said to the model just before."""
 
 
+class Told(Part):
+    """That the model was told what was decided, and what it said to that."""
+
+    at: Instant
+    session: str
+    """The transcript's id."""
+    replies: tuple[Citation, ...]
+
+
 class Standing(Part):
     """A preference with what came of it."""
 
     preference: Preference
     decision: Decision | None = None
+    told: Told | None = None
 
 
 class Said(Part):
     """A transcript and where it comes from."""
 
     source: str
-    """``pre-deployment``, ``interview-1`` …"""
+    """``pre-deployment``, ``interview-1``, ``answers`` …"""
     href: str
     transcript: Transcript
 

@@ -37,7 +37,7 @@ from otium.interview import (
     register_preferences,
 )
 from otium.lifecycle import revived
-from otium.pursuits import Work, invite, next_number
+from otium.pursuits import Work, write
 from otium.records import Instant, ModelId, Part, Progress, silent
 from otium.report import Finding, Report, publish_report
 from otium.transition import TransitionGuide, write_guide
@@ -206,7 +206,8 @@ def comment_and_publish(
 ) -> Report:
     """Write the post-deployment report, ask the model for its comment, publish both.
 
-    *analysis* holds the organisation's own findings. *fast* shows it less of the draft and takes a shorter comment; the report has both.
+    *analysis* holds the organisation's own findings. *fast* shows it less of the draft and takes
+    a shorter comment; the report has what was shown and what was said.
     """
     if fast:
         return publish_report(
@@ -223,10 +224,9 @@ def comment_and_publish(
 def invite_work(
     home: Home, subject: ModelId, model: Model, *, max_tokens: int | None = None
 ) -> Work:
-    """Invite one short essay; nothing is published by this."""
-    number = next_number(home.registry, subject)
+    """Invite one short essay and keep it; nothing is published by this."""
     options = Options(max_tokens=max_tokens) if max_tokens else None
-    return invite(model, subject, now=home.registry.clock.now(), n=number, options=options)
+    return write(home.registry, model, subject, options=options)
 
 
 def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -> Certificate:
