@@ -8,14 +8,24 @@ Each step finds by content what was done, so a killed story goes on where it sto
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from otium.archive import Archive
-from otium.engine import Engine, HttpModel, packaged_weights
+from otium.engine import (
+    GREEDY,
+    Completion,
+    Engine,
+    HttpModel,
+    Identity,
+    Message,
+    Model,
+    Options,
+    packaged_weights,
+)
 from otium.errors import NotAnArchive
 from otium.records import Instant, ModelId, Progress, later, silent
 from otium.store import LocalStore
@@ -44,8 +54,12 @@ class Story:
         """Return the instant *day* days into the story."""
         return later(self.start, days=day)
 
-    def model(self, model: ModelId) -> HttpModel:
-        """Return *model*, started from the archive when it is first needed."""
+    def model(self, model: ModelId) -> Model:
+        """Return *model*; its engine is started from the archive when it is first spoken to."""
+        return _Sleeper(self, model)
+
+    def wake(self, model: ModelId) -> HttpModel:
+        """Start *model*'s engine, if it is not up, and return it."""
         if model not in self.alive:
             block = ExitStack()
             started = block.enter_context(running(self.home, model, progress=self.progress))
@@ -66,6 +80,23 @@ class Story:
                 self.clock.move_to(self.at(today))
                 tick(self.home)
         self.clock.move_to(max(self.at(day), newest))
+
+
+@dataclass(frozen=True)
+class _Sleeper:
+    """A model that starts when it is spoken to: a step that is done already starts none."""
+
+    tale: Story
+    model: ModelId
+
+    @property
+    def identity(self) -> Identity:
+        """Return which weights answer and what runs them."""
+        return self.tale.wake(self.model).identity
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        """Answer *messages*."""
+        return self.tale.wake(self.model).chat(messages, options)
 
 
 @contextmanager
