@@ -270,7 +270,7 @@ class Monitored(Part, forbid_unknown_fields=False):
     exit_code: int
     """0: verified, all in time; 1: verified, something is late or broken; 2: not verified."""
     duties: tuple[MonitoredDuty, ...]
-    problems: tuple[dict[str, str], ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def monitor(path: Path, *, now: Instant | None = None) -> Monitored:
