@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from otium.cli import main
+from otium.records import SystemClock, later
 from otium.store import hold
+from otium.testing import FixedClock
+from otium.workflow import examine, opened, tick
 
 
 class Said(NamedTuple):
@@ -93,6 +96,12 @@ def test_a_dry_run_of_a_deposit_changes_nothing(lab: Say, tmp_path: Path, weight
         (("preference", "decide", "old-p1", "--outcome", "done", "--reason", "r"), 3),
         (("ledger", "verify", "nowhere"), 20),
         (("no-such-noun",), 2),
+        (("interview", "run", "old", "--questions", "0"), 2),
+        (("transition", "publish", "old"), 52),
+        (("interview", "run", "new"), 52),
+        (("ledger", "prove", "0", "--out", "/nonexistent/proof"), 8),
+        (("duties", "nobody"), 3),
+        (("site", "serve"), 3),
     ],
 )
 def test_errors_have_their_documented_exit_codes(
@@ -109,8 +118,6 @@ def deprecation(date: str, replacement: str = "new") -> tuple[str, ...]:
 
 
 def test_too_short_a_notice_is_refused_with_the_earliest_date(lab: Say) -> None:
-    from otium.records import SystemClock, later
-
     now = SystemClock().now()
     said = lab(*deprecation(later(now, days=10)))
     assert said.code == 51
@@ -171,6 +178,26 @@ def test_damage_is_named_and_has_its_exit_code(lab: Say, tmp_path: Path) -> None
     assert verified.code == 21
     assert pack.name in verified.out
     assert "all verified" not in verified.out
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_tick_that_reads_damage_names_it_and_says_so(tmp_path: Path) -> None:
+    pack = next((tmp_path / "lab" / "archive" / "packs").rglob("*.pack"))
+    pack.chmod(0o644)
+    pack.write_bytes(bytes(pack.stat().st_size))
+    soon = FixedClock(later(SystemClock().now(), days=80))
+    with opened(tmp_path / "lab", clock=soon) as home:
+        done = tick(home)
+    assert done.checked == ("old",)
+    assert pack.name in done.damage[0].name
+    findings = {found.name: found for found in examine(tmp_path / "lab")}
+    assert findings["weights of old"].state == "missing"
+
+
+def test_usage_errors_are_json_too(lab: Say) -> None:
+    said = lab("model", "show", "--json")
+    assert said.code == 2
+    assert json.loads(said.err)["error"]["type"] == "Usage"
 
 
 def test_a_refused_deposit_leaves_the_archive_as_it_was(lab: Say, tmp_path: Path) -> None:
