@@ -85,15 +85,16 @@ def _bars() -> Iterator[Progress]:
     with Bars(
         *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
     ) as bars:
-        tasks = {}
-        last = 0.0
+        bar = bars.add_task("", total=None, visible=False)
+        drawn, size = 0.0, -1
 
         def report(what: str, done: int, total: int) -> None:
-            nonlocal last
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            if done >= total or time.monotonic() - last > _REFRESH:
-                last = time.monotonic()
-                bars.update(tasks[what], completed=done, total=total)
+            nonlocal drawn, size
+            if total != size:
+                size = total
+                bars.reset(bar, total=total)
+            if done >= total or time.monotonic() - drawn > _REFRESH:
+                drawn = time.monotonic()
+                bars.update(bar, description=what, completed=done, visible=done < total)
 
         yield report
