@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from otium.errors import BadInput, BadRecord, DamagedObject, Exists, UnknownModel, UnknownRecord
@@ -10,6 +11,7 @@ from otium.lifecycle import (
     Notice,
     Policy,
     Registry,
+    adopt,
     found,
     load_policy,
     oddities,
@@ -308,3 +310,16 @@ def test_an_archive_whose_facts_were_changed_is_not_opened(
     store.replace("archive.json", changed)
     with pytest.raises(DamagedObject, match=r"archive\.json"):
         reopen(store, clock=clock)
+
+
+def test_a_broken_promise_stays_on_the_table_when_the_policy_is_replaced(
+    house: Registry, clock: FixedClock
+) -> None:
+    house.register("alder", title="Alder", released="2026-01-01", scope="public", surfaces=("api",))
+    clock.move(days=30)
+    policy = load_policy()
+    looser = tuple(one for one in policy.commitments if one.id != "preserve")
+    adopt(house, msgspec.structs.replace(policy, version="2.0", commitments=looser))
+    clock.move(days=1)
+    late = {duty.subject: duty.state for duty in standing(house) if duty.commitment == "preserve"}
+    assert late == {"alder": "overdue"}

@@ -20,17 +20,17 @@ def duties(home: Path, name: str | None, state: str | None, as_json: bool) -> No
     \b
     Example: otium duties smol-1 --state due
     """
-    from otium.lifecycle import duties as compute
-    from otium.lifecycle import policy_in_force
+    from otium.lifecycle import standing
     from otium.workflow import reading
 
     registry = reading(home).registry
     if name not in {None, *(entry.body.get("preference") for entry in registry.entries())}:
         registry.model(str(name))
-    policy = policy_in_force(registry.entries())
-    now = registry.clock.now()
-    found = compute(policy, registry.entries(), now) if policy else []
-    chosen = [d for d in found if name in (None, d.subject) and state in (None, d.state)]
+    chosen = [
+        d
+        for d in standing(registry, registry.clock.now())
+        if name in (None, d.subject) and state in (None, d.state)
+    ]
     rows = [(d.state, d.commitment, d.subject, day(d.due), d.why) for d in chosen]
     head = ("state", "commitment", "subject", "due", "why")
     emit(chosen, as_json, lambda: table(head, rows) if rows else "No duty to show.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from otium.archive import Archive
 from otium.errors import BrokenLedger, DamagedObject, Exists, NotAnArchive, NotFound
 from otium.ledger import Entry, Ledger, Signer
-from otium.lifecycle.duties import duties
+from otium.lifecycle.duties import duties, past_breaches
 from otium.lifecycle.policy import ADOPTED, adoptions, check_policy, policy_in_force
 from otium.lifecycle.records import Duty, Policy
 from otium.lifecycle.registry import Registry
@@ -79,10 +79,14 @@ def adopt(registry: Registry, policy: Policy) -> Entry:
 
 
 def standing(registry: Registry, now: Instant | None = None) -> list[Duty]:
-    """Return every duty of the policy in force, with its state now or at *now*."""
-    entries = registry.entries()
+    """Return every duty of the policy in force, with its state now or at *now*.
+
+    First stands what was broken or late when an earlier policy was replaced: amending a promise
+    does not make it kept.
+    """
+    entries, at = registry.entries(), now or registry.now()
     policy = policy_in_force(entries)
-    return duties(policy, entries, now or registry.now()) if policy else []
+    return [*past_breaches(entries, at), *duties(policy, entries, at)] if policy else []
 
 
 def _ledger(store: Store, archive: Archive, signer: Signer) -> Ledger:

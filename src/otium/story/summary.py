@@ -9,7 +9,7 @@ from otium.assess import Assessment
 from otium.errors import UnknownRecord
 from otium.evidence import Citation
 from otium.interview import Interview
-from otium.lifecycle import Duty, duties, policy_in_force
+from otium.lifecycle import Duty, standing
 from otium.records import ModelId, Part
 from otium.report import Report
 from otium.workflow import Home
@@ -56,8 +56,7 @@ def summarise(home: Home, subject: ModelId) -> Summary:
     """Return the summary of *subject*'s life so far."""
     registry, now = home.registry, home.registry.clock.now()
     assessments = list(_assessments(home, subject))
-    policy = policy_in_force(registry.entries())
-    standing = duties(policy, registry.entries(), now) if policy else []
+    duties = standing(registry, now)
     store = home.archive.store
     return Summary(
         kept=tuple(_kept(home)),
@@ -66,8 +65,8 @@ def summarise(home: Home, subject: ModelId) -> Summary:
         comment=_comment(home, subject),
         results=sum(len(each.results) for each in assessments),
         withheld=tuple(_withheld(assessments)),
-        commitments=dict(Counter(duty.state for duty in standing)),
-        open=tuple(duty for duty in standing if duty.state in {"overdue", "breached"}),
+        commitments=dict(Counter(duty.state for duty in duties)),
+        open=tuple(duty for duty in duties if duty.state in {"overdue", "breached"}),
     )
 
 

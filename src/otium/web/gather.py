@@ -13,7 +13,7 @@ from otium.assess import Assessment
 from otium.evidence import Citation, Transcript
 from otium.interview import Interview, preferences
 from otium.ledger import Entry
-from otium.lifecycle import Duty, DutyState, ModelLife, Notice, Registry, duties, policy_in_force
+from otium.lifecycle import Duty, DutyState, ModelLife, Notice, Registry, policy_in_force, standing
 from otium.pursuits import Reviewed, works
 from otium.records import Instant, Record, digest, hexadecimal
 from otium.report import Report
@@ -39,9 +39,7 @@ class House:
         self.now = now
         self.entries = registry.entries()
         self.policy = policy_in_force(self.entries)
-        self.duties: list[Duty] = (
-            duties(self.policy, self.entries, now) if self.policy is not None else []
-        )
+        self.duties: list[Duty] = standing(registry, now)
         self.preferences = preferences(registry)
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Literal
 from otium.engine import packaged_weights
 from otium.errors import NoSigningKey, OtiumError
 from otium.ledger import Signer
-from otium.lifecycle import duties, policy_in_force
+from otium.lifecycle import policy_in_force, standing
 from otium.records import Part
 from otium.workflow.home import Home, reading
 from otium.workflow.tick import TICKED
@@ -98,15 +98,14 @@ def _reads(home: Home) -> Iterator[Finding]:
 
 
 def _duties(home: Home) -> list[Finding]:
-    entries = home.registry.entries()
-    policy = policy_in_force(entries)
+    policy = policy_in_force(home.registry.entries())
     if policy is None:
         text = "no commitments are adopted"
         return [Finding(name="commitments", state="attention", text=text)]
     ticked = {one.id for one in policy.commitments if one.fulfil in TICKED}
     late = [
         duty
-        for duty in duties(policy, entries, home.registry.clock.now())
+        for duty in standing(home.registry, home.registry.clock.now())
         if duty.state in {"overdue", "breached"}
     ]
     return [
