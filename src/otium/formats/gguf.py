@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from otium.archive.records import Extent
 from otium.errors import BadHeader
+from otium.formats.extent import Extent
 from otium.records import Digest
 from otium.store import Span
 

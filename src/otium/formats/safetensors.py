@@ -13,8 +13,8 @@ from typing import Annotated, BinaryIO
 import msgspec
 from msgspec import Meta
 
-from otium.archive.records import Extent
 from otium.errors import BadHeader
+from otium.formats.extent import Extent
 
 LONGEST_HEADER = 25_000_000
 """Bytes. The largest seen in the wild are under half of it."""

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import Weights, floats, gguf, gguf_of, info, text, value
-from otium.archive import gguf_value
-from otium.archive.gguf import FURTHEST, TYPES, Gguf, read_gguf
 from otium.errors import BadHeader
+from otium.formats import gguf_value
+from otium.formats.gguf import FURTHEST, TYPES, Gguf, read_gguf
 from otium.records import Digest
 
 PROJECT = Path(__file__).parents[2]
