@@ -1,15 +1,20 @@
 """Record objects: small files about a model, kept as OCFL 1.1 objects.
 
 A version is committed by the one write that creates its ``inventory.json``. Everything before
-that write is not yet part of the object; everything after it only repeats it. So a writer that
-died is taken over by the next one, which never loses a complete record.
+that write is not yet part of the object; everything after it only repeats it. Of writers that
+race for a version one creates it, and the others try the next one.
+
+No content is ever replaced: an inventory may be about to name it. What a writer left that died
+or lost its race is named by the next version under ``unfinished/``, so that each file of the
+object is accounted for, and is no record.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -22,10 +27,18 @@ from otium.errors import (
     UnknownModel,
     UnknownRecord,
 )
-from otium.records import Digest, Instant, ModelId, Part, canonical, digest, hexadecimal
+from otium.objects.inventory import (
+    ROOT,
+    UNFINISHED,
+    Inventory,
+    Version,
+    folder,
+    sidecar,
+    version_of,
+)
+from otium.records import Digest, Instant, ModelId, canonical, digest, hexadecimal
 from otium.store import Store, check_name
 
-ROOT = "models"
 LAYOUT = "0003-hash-and-id-n-tuple-storage-layout"
 ROOT_FILES = {
     f"{ROOT}/0=ocfl_1.1": b"ocfl_1.1\n",
@@ -47,80 +60,7 @@ ROOT_FILES = {
 DECLARATION, DECLARED = "0=ocfl_object_1.1", b"ocfl_object_1.1\n"
 SIDECAR = "inventory.json.sha512"
 PLACE = re.compile(rf"{ROOT}/[0-9a-f]{{3}}/[0-9a-f]{{3}}/[0-9a-f]{{3}}/[^/]+(?=/)")
-_LONGEST_FOLDER = 100
 _CONTENT = re.compile(r"v[1-9][0-9]{0,5}/content/.+")
-
-
-class Version(Part):
-    """One version of an object."""
-
-    created: Instant
-    message: str
-    state: dict[str, tuple[str, ...]]
-    """SHA-512 of the bytes: logical paths."""
-
-
-class Inventory(Part, rename="camel"):
-    """What an object holds, as OCFL writes it."""
-
-    id: str
-    head: str
-    manifest: dict[str, tuple[str, ...]]
-    """SHA-512 of the bytes: content paths."""
-    versions: dict[str, Version]
-    fixity: dict[str, dict[str, tuple[str, ...]]]
-    """``sha256``, then digest: content paths."""
-    type: str = "https://ocfl.io/1.1/spec/#inventory"
-    digest_algorithm: str = "sha512"
-
-    def at(self, version: str) -> Inventory:
-        """Return this inventory as it was written with an earlier version."""
-        number = int(version[1:])
-
-        def old(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-            kept = {
-                sha: tuple(path for path in paths if int(path.partition("/")[0][1:]) <= number)
-                for sha, paths in table.items()
-            }
-            return {sha: paths for sha, paths in kept.items() if paths}
-
-        return Inventory(
-            id=self.id,
-            head=version,
-            manifest=old(self.manifest),
-            versions={f"v{n}": self.versions[f"v{n}"] for n in range(1, number + 1)},
-            fixity={name: old(table) for name, table in self.fixity.items()},
-        )
-
-    def paths(self) -> dict[str, str]:
-        """Return the content path of each logical path of the head."""
-        return {
-            path: self.manifest[sha][0]
-            for sha, paths in self.versions[self.head].state.items()
-            for path in paths
-        }
-
-    def digests(self) -> dict[str, Digest]:
-        """Return the SHA-256 of each content path."""
-        return {
-            path: Digest(f"sha256:{sha}")
-            for sha, paths in self.fixity["sha256"].items()
-            for path in paths
-        }
-
-
-def folder(model: ModelId) -> str:
-    """Return where a model's object lies."""
-    sha = hashlib.sha256(model.encode()).hexdigest()
-    name = re.sub(r"[^A-Za-z0-9_-]", lambda match: f"%{ord(match[0]):02x}", model)
-    if len(name) > _LONGEST_FOLDER:
-        name = f"{name[:_LONGEST_FOLDER]}-{sha}"
-    return f"{ROOT}/{sha[:3]}/{sha[3:6]}/{sha[6:9]}/{name}"
-
-
-def sidecar(inventory: bytes) -> bytes:
-    """Return the digest file that stands beside an inventory."""
-    return f"{hashlib.sha512(inventory).hexdigest()}  inventory.json\n".encode()
 
 
 def places(store: Store) -> list[str]:
@@ -151,6 +91,9 @@ def verified(store: Store, place: str) -> Inventory | None:
     sides = [f"{place}/{SIDECAR}", f"{place}/{inventory.head}/{SIDECAR}"]
     if sidecar(data) not in [_get(store, side) for side in sides]:
         raise _damaged(place, digest(data))
+    # A slow writer may have put an older inventory over a newer one, and will mend that.
+    while (later := _whole(store, place, len(inventory.versions) + 1)) is not None:
+        inventory = later
     return inventory
 
 
@@ -173,10 +116,18 @@ def _newest(store: Store, place: str) -> Inventory | None:
     number = 0
     while _get(store, f"{place}/v{number + 1}/inventory.json") is not None:
         number += 1
+    return _whole(store, place, number)
+
+
+def _whole(store: Store, place: str, number: int) -> Inventory | None:
+    """Return the inventory in the folder of a version, if it matches the digest beside it."""
     data = _get(store, f"{place}/v{number}/inventory.json")
     if data is None or _get(store, f"{place}/v{number}/{SIDECAR}") != sidecar(data):
         return None
-    return _decode(place, data)
+    with suppress(DamagedObject):
+        inventory = _decode(place, data)
+        return inventory if len(inventory.versions) == number else None
+    return None
 
 
 def files(place: str, inventory: Inventory) -> dict[str, str]:
@@ -222,47 +173,96 @@ def commit(
 ) -> None:
     """Add records as one new version; those that are there with the same bytes are passed over.
 
-    Raises Exists, and changes nothing, if one is there with other bytes.
+    Raises Exists, and adds no record, if one is there with other bytes.
     """
-    place = folder(model)
-    inventory = settle(store, model)
-    there = digests(store, model)
-    for path, data in new.items():
-        if there.get(path, digest(data)) != digest(data):
-            raise Exists(name=f"the record {path} of {model}, with other bytes,")
-    fresh = {path: data for path, data in new.items() if path not in there}
-    number = len(inventory.versions) + 1 if inventory else 1
-    # What a writer that died left complete in the next version's folder is taken over.
-    left = _folder(store, f"{place}/v{number}/content/")
-    _check_paths([*there, *{**left, **fresh}])
-    if not fresh:
+    version, lost = Version(created=now, message=message, state={}), False
+    while True:
+        inventory = settle(store, model)
+        there = digests(store, model)
+        other = [
+            path for path, data in new.items() if there.get(path, digest(data)) != digest(data)
+        ]
+        fresh = {path: data for path, data in new.items() if path not in there and not other}
+        _check_paths([*there, *fresh])
+        # Whoever lost a race has left content behind, and sees to it that it is named.
+        if (fresh or lost) and not _commit_next(store, model, inventory, version, fresh):
+            lost = True
+            continue
+        if other:
+            raise Exists(name=f"the record {other[0]} of {model}, with other bytes,")
         return
-    for path, data in fresh.items():
-        if path not in left:
-            store.put(f"{place}/v{number}/content/{path}", data)
-        elif left[path] != data:
-            store.replace(f"{place}/v{number}/content/{path}", data)
-    version = Version(created=now, message=message, state={})
-    following = _next(model, inventory, version, {**left, **fresh})
+
+
+def _commit_next(
+    store: Store, model: ModelId, old: Inventory | None, version: Version, fresh: dict[str, bytes]
+) -> bool:
+    """Write the version after *old*, if there is anything new to name.
+
+    Returns whether no other writer was quicker.
+    """
+    place, number = folder(model), len(old.versions) + 1 if old else 1
+    left = _left(store, place, old, number)
+    new = [(path, *_content(store, place, number, path, fresh[path], left=left)) for path in fresh]
+    new += [(f"{UNFINISHED}/{content}", content, data) for content, data in left.items()]
+    if not new:
+        return True
     _same(store, f"{place}/{DECLARATION}", DECLARED)
-    store.put(f"{place}/v{number}/inventory.json", following.encode())
+    try:
+        store.put(f"{place}/v{number}/inventory.json", _next(model, old, version, new).encode())
+    except Exists:
+        return False
     _publish(store, place, number)
+    return True
 
 
-def _folder(store: Store, prefix: str) -> dict[str, bytes]:
-    return {name.removeprefix(prefix): store.get(name) for name in store.list(prefix)}
+def _left(store: Store, place: str, old: Inventory | None, number: int) -> dict[str, bytes]:
+    """Return the content that no inventory names, up to a version, by its content path."""
+    known = old.digests() if old else {}
+    names = (name.removeprefix(f"{place}/") for name in store.list(f"{place}/"))
+    return {
+        name: store.get(f"{place}/{name}")
+        for name in names
+        if name not in known and _CONTENT.fullmatch(name) and version_of(name) <= number
+    }
+
+
+def _content(
+    store: Store, place: str, number: int, path: str, data: bytes, *, left: dict[str, bytes]
+) -> tuple[str, bytes]:
+    """Store a record's bytes, or find them stored; return the content path, and the bytes.
+
+    Where another writer's bytes have the record's path, it is called by its digest.
+    """
+    for name in (path, hashlib.sha256(data).hexdigest()):
+        content = f"v{number}/content/{name}"
+        if content not in left and not _clashes(content, left):
+            try:
+                store.put(f"{place}/{content}", data)
+            except Exists:
+                left[content] = store.get(f"{place}/{content}")
+            else:
+                return content, data
+        if left.get(content) == data:
+            return content, left.pop(content)
+    raise Exists(name=f"{place}/v{number}/content/{path}")
+
+
+def _clashes(content: str, left: Iterable[str]) -> bool:
+    """Return whether some system could not hold this file beside those."""
+    low = content.lower()
+    pairs = [(f"{low}/", f"{other.lower()}/") for other in left]
+    return any(one.startswith(other) or other.startswith(one) for one, other in pairs)
 
 
 def _next(
-    model: ModelId, old: Inventory | None, version: Version, new: Mapping[str, bytes]
+    model: ModelId, old: Inventory | None, version: Version, new: Iterable[tuple[str, str, bytes]]
 ) -> Inventory:
-    """Return the inventory after *old* in which *new* is added to the records."""
+    """Return the inventory after *old* with *new*: paths, content paths and bytes."""
     old = old or Inventory(id=model, head="v0", manifest={}, versions={}, fixity={})
     head = f"v{len(old.versions) + 1}"
     manifest, sha256 = dict(old.manifest), dict(old.fixity.get("sha256", {}))
     state = dict(old.versions[old.head].state) if old.versions else {}
-    for path, data in sorted(new.items()):
-        content = f"{head}/content/{path}"
+    for path, content, data in sorted(new):
         for table, algorithm, value in (
             (manifest, hashlib.sha512, content),
             (sha256, hashlib.sha256, content),
@@ -283,22 +283,27 @@ def settle(store: Store, model: ModelId) -> Inventory | None:
     """Finish what a writer that died had committed; return the inventory then."""
     place = folder(model)
     inventory = load(store, model)
-    head = published = len(inventory.versions) if inventory else 0
+    head = known = len(inventory.versions) if inventory else 0
     while _get(store, f"{place}/v{head + 1}/inventory.json") is not None:
         head += 1
-    stale = inventory and _get(store, f"{place}/{SIDECAR}") != sidecar(inventory.encode())
-    if head > published or stale:
+    root = [_get(store, f"{place}/{name}") for name in ("inventory.json", SIDECAR)]
+    if head > known or (inventory and root != [inventory.encode(), sidecar(inventory.encode())]):
         _publish(store, place, head)
-    return load(store, model)
+        return load(store, model)
+    return inventory
 
 
 def _publish(store: Store, place: str, number: int) -> None:
-    """Repeat the inventory of a version at the object's root."""
-    data = store.get(f"{place}/v{number}/inventory.json")
-    _decode(place, data)
-    _same(store, f"{place}/v{number}/{SIDECAR}", sidecar(data))
-    store.replace(f"{place}/inventory.json", data)
-    store.replace(f"{place}/{SIDECAR}", sidecar(data))
+    """Repeat the inventory of a version at the object's root, and each that is newer by then.
+
+    So whoever was overtaken, and has put an older one over a newer, mends it.
+    """
+    while (data := _get(store, f"{place}/v{number}/inventory.json")) is not None:
+        _decode(place, data)
+        _same(store, f"{place}/v{number}/{SIDECAR}", sidecar(data))
+        store.replace(f"{place}/inventory.json", data)
+        store.replace(f"{place}/{SIDECAR}", sidecar(data))
+        number += 1
 
 
 def _decode(place: str, data: bytes) -> Inventory:
@@ -347,6 +352,8 @@ def _check_paths(paths: Sequence[str]) -> None:
     folders: set[str] = set()
     for path in paths:
         check_name(path)
+        if path.lower().partition("/")[0] == UNFINISHED:
+            raise BadInput(what=f"the record {path}", why=f"{UNFINISHED} is not for records")
         if seen.setdefault(path.lower(), path) != path:
             raise BadInput(
                 what=f"the record {path}", why=f"it differs from {seen[path.lower()]} only in case"

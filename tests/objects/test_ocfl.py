@@ -15,8 +15,8 @@ from ocfl.validator import Validator
 import makers
 from makers import NOW, SMOL, archive_in
 from otium.archive import Archive
-from otium.archive.objects import folder
 from otium.errors import BadInput, DamagedObject, Exists, UnknownModel, UnknownRecord
+from otium.objects import folder
 from otium.records import ModelId, digest, later
 from otium.store import LocalStore
 from otium.testing import MemoryStore
