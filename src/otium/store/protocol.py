@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from otium.errors import BadInput
+from otium.errors import BadInput, Exists, Unsupported
 
 Buffer = bytes | bytearray | memoryview
 
@@ -25,11 +25,15 @@ class Span(NamedTuple):
 class Store(Protocol):
     """Where bytes rest. Only what every object store can do, done atomically and durably.
 
-    When a call returns, its effect survives a power cut. Names are ``/``-separated ASCII.
+    When a call returns, its effect survives a power cut. When it raises CannotStore, the effect
+    may or may not have happened: make the same call again. Names are ``/``-separated ASCII.
     """
 
     def put(self, name: str, data: Buffer) -> None:
-        """Store *data* under *name*; raise Exists if the name is taken."""
+        """Store *data* under *name*; raise Exists if the name is taken.
+
+        Of writers that race for a name just one returns; the others get Exists.
+        """
         ...
 
     def add(self, folder: str, chunks: Iterable[Buffer], suffix: str) -> str:
@@ -52,17 +56,46 @@ class Store(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Yield each name that begins with *prefix*, in order."""
+        """Yield each name that begins with *prefix*, in the order of their ASCII codes."""
         ...
 
 
 def check_name(name: str) -> str:
     """Return *name* if it is one that every store can hold, else raise BadInput."""
-    if len(name) > _LONGEST or not _NAME.fullmatch(name):
+    if not is_name(name):
         raise BadInput(what=f"the name {name!r}", why="a store cannot hold it")
     return name
+
+
+def is_name(name: str) -> bool:
+    """Return whether *name* is one that every store can hold."""
+    return len(name) <= _LONGEST and _NAME.fullmatch(name) is not None
+
+
+def check_span(name: str, span: Span) -> Span:
+    """Return *span* if it counts forward from the first byte, else raise BadInput."""
+    if min(span) < 0:
+        raise BadInput(what=f"{name} bytes {span.offset}+{span.length}", why="before the first")
+    return span
 
 
 def content_name(folder: str, sha256: str, suffix: str) -> str:
     """Return the name under which content of this digest is kept."""
     return f"{folder}/{sha256[:2]}/{sha256}{suffix}"
+
+
+def prove_put_if_absent(store: Store, name: str, data: Buffer) -> None:
+    """Put *data* and show that *store* refuses to put it again; raise Exists or Unsupported.
+
+    A server that does not know the condition ignores it and overwrites, and then two writers
+    could undo each other. So the first object of a new archive is put twice: the same bytes,
+    so that nothing is harmed where the proof fails.
+    """
+    store.put(name, data)
+    try:
+        store.put(name, data)
+    except Exists:
+        return
+    raise Unsupported(
+        what="keeping an archive", why="this store overwrites names that are already taken"
+    )

@@ -1,7 +1,8 @@
 r"""Doubles for every seam, for tests and for the demo's story.
 
-Knows a store in memory, a clock that stands still, a scripted model, subjects with a planted
-trait that an instrument has to find, and a real server in front of any model.
+Knows a store in memory, a disk that loses power, a clock that stands still, a scripted model,
+subjects with a planted trait that an instrument has to find, and a real server in front of any
+model.
 Does not know how anything is measured: what is planted is said, never read off an instrument.
 Writes nothing.
 
@@ -14,7 +15,6 @@ Writes nothing.
 ('B', -0.3)
 """
 
-from otium.testing.clock import FixedClock
 from otium.testing.planted import (
     Agreeable,
     EndsAbuse,
@@ -23,22 +23,28 @@ from otium.testing.planted import (
     Refuser,
     Stable,
 )
-from otium.testing.scripted import END_CONVERSATION, REPLY, Scripted
+from otium.testing.scripted import END_CONVERSATION, REPLY, FixedClock, Scripted
 from otium.testing.server import ServedEngine, serve
-from otium.testing.store import MemoryStore
+from otium.testing.simulated_disk import PowerCut, SimulatedDisk, Watch, watched
+from otium.testing.store import FaultyStore, MemoryStore
 
 __all__ = [
     "END_CONVERSATION",
     "REPLY",
     "Agreeable",
     "EndsAbuse",
+    "FaultyStore",
     "FirstOption",
     "FixedClock",
     "MemoryStore",
+    "PowerCut",
     "Recaller",
     "Refuser",
     "Scripted",
     "ServedEngine",
+    "SimulatedDisk",
     "Stable",
+    "Watch",
     "serve",
+    "watched",
 ]

@@ -1,4 +1,4 @@
-"""A model that says what it is told to say."""
+"""A model that says what it is told to say, and a clock that says what it is set to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from otium.engine import GREEDY, Completion, Identity, Message, Options, Token
-from otium.records import ModelId, canonical, digest
+from otium.records import Instant, ModelId, canonical, digest, instant, later
 
 END_CONVERSATION = '{"tool": "end_conversation"}'
 REPLY = '{"tool": "reply"}'
@@ -68,3 +68,25 @@ def spoken(
 def pieces(text: str) -> list[str]:
     """Split *text* into words, each with the blanks before it."""
     return _PIECE.findall(text)
+
+
+class FixedClock:
+    """The time that a test or a story says it is."""
+
+    def __init__(self, at: str = "2026-01-01T00:00:00Z") -> None:
+        """Stop at *at*."""
+        self._now = instant(at)
+
+    def now(self) -> Instant:
+        """Return the time."""
+        return self._now
+
+    def move(self, *, days: float = 0, seconds: float = 0) -> Instant:
+        """Move on, or back."""
+        self._now = later(self._now, days=days, seconds=seconds)
+        return self._now
+
+    def move_to(self, at: str) -> Instant:
+        """Move to *at*."""
+        self._now = instant(at)
+        return self._now
