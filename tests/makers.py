@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from otium.archive import Archive
+from otium.archive import Archive, Entry, Index, Piece, load_recipe, pack_name
 from otium.errors import NotAnArchive
 from otium.records import Instant, ModelId
 from otium.store import Store
+from otium.testing import MemoryStore
 
 NOW = Instant("2026-11-22T00:00:00Z")
 SMOL, SUCCESSOR = ModelId("smol-1"), ModelId("smol-2.1")
@@ -143,6 +145,48 @@ def family(root: Path) -> dict[ModelId, Path]:
             },
         ),
     }
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest of bytes, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def kept(store: Store) -> dict[str, Entry]:
+    """Return each piece that an index of *store* names, by its SHA-256."""
+    found = (Index.decode(store.get(name)) for name in store.list("indexes/"))
+    return {piece.sha256: piece for index in found for piece in index.pieces}
+
+
+def pieces_of(archive: Archive, model: ModelId, path: str) -> list[Piece]:
+    """Return the pieces of a deposited file, in order."""
+    [file] = [file for file in archive.manifest(model).files if file.path == path]
+    recipe = load_recipe(archive.store, file.recipe)
+    return [recipe.pieces[number] for number in recipe.order]
+
+
+def spoil(store: MemoryStore, piece: Piece) -> str:
+    """Flip a bit of a piece as it is stored; return the name of the pack."""
+    name = pack_name(piece.pack)
+    data = bytearray(store.objects[name])
+    data[piece.offset] ^= 1
+    store.objects[name] = bytes(data)
+    return name
+
+
+def fill(archive: Archive, files: Mapping[ModelId, Path]) -> Archive:
+    """Deposit the family and two more records."""
+    for model, path in files.items():
+        archive.add(
+            model,
+            path,
+            deposited=NOW,
+            runtime={"engine": "1"},
+            sampling={"temperature": 0.7},
+        )
+    for name in ("notice.json", "interviews/1.json"):
+        archive.put_record(SMOL, name, name.encode(), now=NOW, message=f"File {name}")
+    return archive
 
 
 def work(store: Store, files: dict[ModelId, Path]) -> None:

@@ -10,12 +10,15 @@ contract (``docs/reference/exit-codes.md``). Libraries raise; only ``cli`` print
       Exists                            5
       Held                              6
       Unsupported                       7
-      CannotStore                       8
+      CannotStore                       8   StoreUnreachable, StoreRefuses
       ArchiveError                      20
         NotAnArchive                    20
-        DamagedObject                   21
-        BadDeposit                      22  UnsafePath, BadHeader, NoWeights
+        DamagedObject                   21  DamagedCache
+        BadDeposit                      22  UnsafePath, TooDeep, BadHeader, NoWeights, BadLayout, SeveralModels
         RestoreTargetNotEmpty           23
+        Diverged                        24
+        Irreparable                     25
+        CannotDeaccession               26  HasDescendants, StillWaiting
       LedgerError                       30
         BrokenLedger                    31
         BadNote, BadProof               32
@@ -145,6 +148,18 @@ class CannotStore(OtiumError):
     )
 
 
+class StoreUnreachable(CannotStore):
+    """{path} cannot be reached: {why}."""
+
+    hint = "check the network and the endpoint (AWS_ENDPOINT_URL for S3), then run the same command again; nothing kept is lost"
+
+
+class StoreRefuses(CannotStore):
+    """{path} refuses: {why}."""
+
+    hint = "check the bucket's name, its permissions and the credentials in the environment (for S3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), then run the same command again"
+
+
 class ArchiveError(OtiumError):
     """{message}"""
 
@@ -161,7 +176,14 @@ class DamagedObject(ArchiveError):
     """{name} is damaged: {found} where {expected} was stored."""
 
     exit_code = 21
-    hint = "restore this file from another copy; every name in packs/ and recipes/ is the SHA-256 of its bytes"
+    hint = "otium archive repair --from COPY"
+
+
+class DamagedCache(ArchiveError):
+    """{path} is no usable cache: {why}."""
+
+    exit_code = 21
+    hint = "delete it; it is rebuilt from the records"
 
 
 class BadDeposit(ArchiveError):
@@ -175,6 +197,12 @@ class UnsafePath(BadDeposit):
     """{path} cannot be deposited: it leads out of the directory given."""
 
 
+class TooDeep(BadDeposit):
+    """{model} cannot be coded against {parent}: it would be {depth} steps from a model that stands alone, and {limit} are allowed."""
+
+    hint = "choose a parent nearer to the start of the family, or none"
+
+
 class BadHeader(BadDeposit):
     """{path} is not a sound {format} file: {why}."""
 
@@ -183,11 +211,53 @@ class NoWeights(BadDeposit):
     """{path} holds no weights: no safetensors, GGUF, .bin or .pt file was found in it."""
 
 
+class BadLayout(BadDeposit):
+    """{path} is not a sound {layout} layout: {why}."""
+
+    hint = "nothing was changed; ask whoever made it for a sound copy, or read it as another layout"
+
+
+class SeveralModels(BadDeposit):
+    """{path} holds more than one {what}: {names}."""
+
+    hint = "say which one is meant"
+
+
 class RestoreTargetNotEmpty(ArchiveError):
     """{path} already exists and is not an empty directory."""
 
     exit_code = 23
     hint = "name a fresh directory: otium archive restore MODEL --into DIR"
+
+
+class Diverged(ArchiveError):
+    """{there} and the copy that was to be made differ in {names}, and neither goes on from the other."""
+
+    exit_code = 24
+    hint = "find out which is right (the ledger has the digests); nothing of it was overwritten"
+
+
+class Irreparable(ArchiveError):
+    """{name} cannot be repaired: {why}."""
+
+    exit_code = 25
+    hint = "name more copies: otium archive repair --from COPY --from COPY"
+
+
+class CannotDeaccession(ArchiveError):
+    """{model} cannot be deaccessioned: {why}."""
+
+    exit_code = 26
+
+
+class HasDescendants(CannotDeaccession):
+    """{model} cannot be deaccessioned: {descendants} are coded against it, in {packs}."""
+
+    hint = "otium archive what-if PACK  (shows what rests on a pack)"
+
+
+class StillWaiting(CannotDeaccession):
+    """{model} cannot be deaccessioned before {earliest}: it is now {now}."""
 
 
 class LedgerError(OtiumError):

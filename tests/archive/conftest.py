@@ -37,14 +37,4 @@ def files(tmp_path: Path) -> dict[ModelId, Path]:
 @pytest.fixture
 def full(archive: Archive, files: dict[ModelId, Path]) -> Archive:
     """An archive that holds the family and two more records."""
-    for model, path in files.items():
-        archive.add(
-            model,
-            path,
-            deposited=makers.NOW,
-            runtime={"engine": "1"},
-            sampling={"temperature": 0.7},
-        )
-    for name in ("notice.json", "interviews/1.json"):
-        archive.put_record(makers.SMOL, name, name.encode(), now=makers.NOW, message=f"File {name}")
-    return archive
+    return makers.fill(archive, files)

@@ -11,7 +11,8 @@ import pytest
 
 import makers
 from makers import NOW, PROJECT, SMOL, SUCCESSOR, archive_in, floats, folder, safetensors
-from otium.archive import Archive, ArchiveInfo, packs
+from otium.archive import Archive, ArchiveInfo, Index, pack_name
+from otium.archive import deposit as packs
 from otium.errors import BadModelId, DamagedObject, Exists, NotAnArchive
 from otium.records import ModelId, digest, later
 from otium.store import LocalStore
@@ -125,11 +126,13 @@ def test_a_successor_adds_only_what_is_new(
     archive: Archive, store: MemoryStore, files: dict[ModelId, Path]
 ) -> None:
     archive.add(SMOL, files[SMOL], deposited=NOW)
-    before = pack_bytes(store)
+    before, held = pack_bytes(store), makers.kept(store)
     plan = archive.plan(files[SUCCESSOR])
     archive.add(SUCCESSOR, files[SUCCESSOR], deposited=NOW)
     adapter = (files[SUCCESSOR] / "adapter.safetensors").stat().st_size
-    assert pack_bytes(store) - before == plan.new_bytes == adapter
+    new = [piece for sha256, piece in makers.kept(store).items() if sha256 not in held]
+    assert sum(piece.size for piece in new) == plan.new_bytes == adapter
+    assert sum(piece.stored for piece in new) == pack_bytes(store) - before < adapter
     assert plan.new_bytes + plan.duplicate_bytes == plan.bytes
 
 
@@ -144,7 +147,10 @@ def test_a_plan_says_what_the_deposit_then_does_and_stores_nothing(
     assert [(f.path, f.size, f.sha256, f.format, f.tensors) for f in plan.files] == [
         (f.path, f.size, f.sha256, f.format, len(f.tensors)) for f in manifest.files
     ]
-    assert sum(file.new_bytes for file in plan.files) == plan.new_bytes == pack_bytes(store)
+    held = makers.kept(store).values()
+    assert sum(file.new_bytes for file in plan.files) == plan.new_bytes
+    assert sum(piece.size for piece in held) == plan.new_bytes
+    assert sum(piece.stored for piece in held) == pack_bytes(store) < plan.new_bytes
     assert archive.plan(files[SMOL]).new_bytes == 0
 
 
@@ -194,13 +200,19 @@ def test_a_deposit_that_differs_in_small_files_makes_the_same_weights_packs(
 def test_packs_stay_under_their_limit(
     archive: Archive, store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packs, "LARGEST_PACK", 5000)
+    monkeypatch.setattr(packs, "LARGEST_PACK", 1500)
     tensors = [floats(f"t{n}", 1000 * n, 500) for n in range(7)]
     path = folder(tmp_path / "w", {"model.safetensors": safetensors(tensors)})
     archive.add(SMOL, path, deposited=NOW)
     sizes = [len(data) for name, data in store.objects.items() if name.startswith("packs/")]
-    assert len(sizes) == 4
-    assert max(sizes) <= 5000
+    assert max(sizes) <= 1500
+    indexes = [Index.decode(store.get(name)) for name in store.list("indexes/")]
+    assert {pack_name(one.pack) for one in indexes} == set(store.list("packs/"))
+    packed = [[piece.stored for piece in one.pieces] for one in indexes]
+    assert sorted(map(sum, packed)) == sorted(sizes)
+    begins = [one[0] for one in packed]
+    full = [size for size in sizes if size + max(begins) > 1500]
+    assert len(full) >= len(sizes) - 1 > 3
     archive.restore(SMOL, tmp_path / "out")
     assert makers.tree(tmp_path / "out") == makers.tree(path)
 
@@ -224,17 +236,21 @@ def test_what_the_store_gives_back_wrong_is_not_acknowledged(
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    path = folder(tmp_path / "w", {"model.bin": b""})
-    with (path / "model.bin").open("wb") as file:
-        file.truncate(64 << 20)
-    archive = archive_in(LocalStore(tmp_path / "archive"))
-    tracemalloc.start()
-    archive.add(SMOL, path, deposited=NOW)
-    archive.check(now=NOW)
-    archive.restore(SMOL, tmp_path / "out")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 16 << 20
+    peaks = []
+    for size in (24, 96):
+        root = tmp_path / str(size)
+        path = folder(root / "w", {"model.bin": b""})
+        with (path / "model.bin").open("wb") as file:
+            file.truncate(size << 20)
+        archive = archive_in(LocalStore(root / "archive"))
+        tracemalloc.start()
+        archive.add(SMOL, path, deposited=NOW)
+        archive.check(now=NOW)
+        archive.restore(SMOL, root / "out")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 128 << 20
 
 
 def test_the_demos_successor_adds_two_megabytes(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import makers
 from makers import NOW, SMOL, SUCCESSOR, folder
-from otium.archive import Archive, CheckResult
-from otium.archive.objects import folder as place
+from otium.archive import Archive, CheckResult, pack_name
 from otium.errors import UnknownModel
+from otium.objects import folder as place
 from otium.records import ModelId, digest, hexadecimal
 from otium.testing import MemoryStore
 
@@ -39,6 +40,7 @@ KINDS = {
     "record": r"models/.*/smol-1/.*/interviews/1\.json",
     "recipe": r"recipes/.*",
     "pack": r"packs/.*",
+    "index": r"indexes/.*",
 }
 
 
@@ -89,7 +91,7 @@ def test_one_flipped_bit_is_found_wherever_it_is(
     assert full.check(now=NOW).ok
 
 
-@pytest.mark.parametrize("kind", ["record", "pack", "recipe", "archive.json", "manifest"])
+@pytest.mark.parametrize("kind", ["record", "pack", "index", "recipe", "archive.json", "manifest"])
 def test_every_byte_counts(full: Archive, store: MemoryStore, kind: str) -> None:
     name = min(names(store, kind), key=lambda name: len(store.objects[name]))
     good = store.objects[name]
@@ -186,35 +188,42 @@ def test_a_manifest_that_is_none_is_found(full: Archive) -> None:
     assert damage.models == ("odd",)
 
 
-def pack_of(store: MemoryStore, data: bytes) -> str:
-    return next(n for n in store.objects if n.startswith("packs/") and data in store.objects[n])
+BOTH = (SMOL, SUCCESSOR)
+
+
+def pack_of(archive: Archive, model: ModelId, path: str) -> str:
+    return pack_name(makers.pieces_of(archive, model, path)[0].pack)
 
 
 @pytest.mark.parametrize(
-    ("part", "concerned"),
+    ("part", "concerned", "lost"),
     [
-        (b"one\ntwo\n", (SMOL,)),
-        (b"general.name", (SMOL, SUCCESSOR)),
-        (b'{"model_type": "tiny"}', (SMOL, SUCCESSOR)),
-        (b"lora", (SUCCESSOR,)),
+        (0, (SMOL,), "nested/vocab.txt"),
+        (0, BOTH, "model.gguf"),
+        (1, BOTH, "model.gguf: layer.0"),
+        (-1, BOTH, "model.gguf: layer.3"),
+        (0, BOTH, "config.json"),
+        (0, (SUCCESSOR,), "adapter.safetensors"),
+        (1, (SUCCESSOR,), "adapter.safetensors: lora"),
     ],
 )
-def test_damage_to_a_pack_concerns_the_models_whose_bytes_it_touches(
-    full: Archive, store: MemoryStore, part: bytes, concerned: tuple[ModelId, ...]
+def test_damage_to_a_pack_concerns_the_models_and_tensors_whose_bytes_it_touches(
+    full: Archive, store: MemoryStore, part: int, concerned: tuple[ModelId, ...], lost: str
 ) -> None:
-    name = pack_of(store, part)
-    store.objects[name] = store.objects[name].replace(part, part.swapcase())
+    path = lost.partition(":")[0]
+    name = makers.spoil(store, makers.pieces_of(full, concerned[-1], path)[part])
     [damage] = full.check(now=NOW).damage
-    assert (damage.name, damage.models) == (name, concerned)
+    assert (damage.name, damage.models, damage.tensors) == (name, concerned, (lost,))
 
 
 def test_a_lost_pack_concerns_every_model_that_rests_on_it(
     full: Archive, store: MemoryStore
 ) -> None:
-    name = pack_of(store, b"general.name")
+    name = pack_of(full, SMOL, "model.gguf")
     del store.objects[name]
     [damage] = full.check(now=NOW).damage
-    assert (damage.name, damage.models) == (name, (SMOL, SUCCESSOR))
+    assert (damage.name, damage.models) == (name, BOTH)
+    assert damage.tensors == ("model.gguf", *(f"model.gguf: layer.{n}" for n in range(4)))
 
 
 def test_damage_to_a_record_concerns_its_model(full: Archive, store: MemoryStore) -> None:
@@ -227,7 +236,7 @@ def test_damage_to_a_record_concerns_its_model(full: Archive, store: MemoryStore
 
 
 def test_one_model_is_checked_without_the_others(full: Archive, store: MemoryStore) -> None:
-    store.objects[pack_of(store, b"lora")] = b""
+    store.objects[pack_of(full, SUCCESSOR, "adapter.safetensors")] = b""
     store.objects[place(SUCCESSOR) + "/v1/content/manifest.json"] = b""
     store.objects["notes.txt"] = b"stray"
     result = full.check(SMOL, now=NOW)
@@ -253,8 +262,8 @@ def _spoil(store: MemoryStore) -> None:
 def test_weights_are_checked_even_if_their_newest_inventory_is_lost(
     full: Archive, store: MemoryStore, harm: Callable[[MemoryStore], None]
 ) -> None:
+    pack = pack_of(full, SMOL, "nested/vocab.txt")
     harm(store)
-    pack = pack_of(store, b"one\ntwo\n")
     store.objects[pack] = b""
     found = {damage.name: damage.models for damage in full.check(now=NOW).damage}
     assert found == {pack: (SMOL, SUCCESSOR), place(SMOL) + "/inventory.json": (SMOL,)}

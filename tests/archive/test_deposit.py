@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from makers import NOW, SMOL, floats, folder, gguf, safetensors
 from otium.archive import Archive, Manifest, Runtime
-from otium.archive import deposit as room
-from otium.archive.deposit import check_path, sources, weights_digest
+from otium.archive import survey as room
+from otium.archive.survey import weights_digest
 from otium.errors import BadDeposit
+from otium.formats import check_path, sources
 from otium.records import ModelId, digest
 from otium.testing import MemoryStore
 

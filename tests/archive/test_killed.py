@@ -15,8 +15,10 @@ import pytest
 from ocfl.validator import Validator
 
 import makers
+from archive import llama
 from makers import NOW, SMOL, SUCCESSOR, archive_in, folder, work
-from otium.archive import Archive, objects
+from otium import objects
+from otium.archive import Archive, Index, deposit, pack_name
 from otium.errors import Exists
 from otium.records import ModelId, later
 from otium.store import Buffer
@@ -35,6 +37,7 @@ class Cut(MemoryStore):
     def __init__(self, at: int, *, done: bool) -> None:
         super().__init__()
         self.writes, self.at, self.done = 0, at, done
+        self.added: list[tuple[str, str]] = []
 
     def put(self, name: str, data: Buffer) -> None:
         self.cut(done=False)
@@ -49,6 +52,7 @@ class Cut(MemoryStore):
     def add(self, folder: str, chunks: Iterable[Buffer], suffix: str) -> str:
         self.cut(done=False)
         sha256 = super().add(folder, chunks, suffix)
+        self.added.append((sha256, folder))
         self.cut(done=True)
         return sha256
 
@@ -151,6 +155,34 @@ def test_a_cut_record_may_be_written_again_with_other_bytes_until_it_is_committe
     assert outcomes == {"old", "new"}
 
 
+@pytest.mark.parametrize("done", [False, True], ids=["before a write", "after a write"])
+def test_a_relative_whose_deposit_was_cut_ends_coded_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    monkeypatch.setattr(deposit, "LARGEST_PACK", 30_000)
+    model, tuned = llama.made(1, layers=1), ModelId("tuned")
+    base = MemoryStore()
+    archive_in(base).add(SMOL, llama.hub(tmp_path / "base", model), deposited=NOW)
+    path = llama.hub(tmp_path / "tuned", llama.tuned(model, 2))
+    whole = Cut(-1, done=False)
+    whole.objects = dict(base.objects)
+    Archive.open(whole).add(tuned, path, deposited=NOW)
+    assert whole.writes > 9
+    for at in range(whole.writes):
+        store = Cut(at, done=done)
+        store.objects = dict(base.objects)
+        with pytest.raises(PowerCut):
+            Archive.open(store).add(tuned, path, deposited=NOW)
+        again = Archive.open(powered(store))
+        again.add(tuned, path, deposited=NOW)
+        assert everything(again) == whole.objects, at
+
+
+def everything(archive: Archive) -> dict[str, bytes]:
+    """Return all that is stored."""
+    return {name: archive.store.get(name) for name in archive.store.list()}
+
+
 def test_a_rerun_at_a_later_time_doubles_nothing(files: dict[ModelId, Path]) -> None:
     whole = MemoryStore()
     archive_in(whole).add(SMOL, files[SMOL], deposited=NOW)
@@ -172,16 +204,48 @@ def test_a_deposit_that_failed_may_be_made_again_by_the_same_process(
 ) -> None:
     whole = MemoryStore()
     archive_in(whole).add(SMOL, files[SMOL], deposited=NOW)
+    every = makers.kept(whole)
     for at in range(12):
         store = Cut(at + len(archive_files()), done=True)
         archive = archive_in(store)
         with suppress(PowerCut):
             archive.add(SMOL, files[SMOL], deposited=NOW)
         store.at = -1
-        if SMOL not in archive.models():
-            assert archive.plan(files[SMOL]).duplicate_bytes < 100, at
+        held = makers.kept(store)
+        left = sum(piece.size for sha256, piece in every.items() if sha256 not in held)
+        assert archive.plan(files[SMOL]).new_bytes == left, at
         archive.add(SMOL, files[SMOL], deposited=NOW)
         assert store.objects == whole.objects
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before a write", "after a write"])
+def test_a_rerun_stores_no_pack_again_that_an_index_names(
+    files: dict[ModelId, Path], monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    monkeypatch.setattr(deposit, "LARGEST_PACK", 1500)
+    whole = Cut(-1, done=False)
+    work(whole, files)
+    assert len(list(whole.list("packs/"))) > 4
+    saved = 0
+    for at in range(whole.writes):
+        store = Cut(at, done=done)
+        with pytest.raises(PowerCut):
+            work(store, files)
+        after = Cut(-1, done=False)
+        after.objects = dict(store.objects)
+        held = makers.kept(after)
+        work(after, files)
+        packs = {pack_name(one) for one, kind in after.added if kind == "packs"}
+        again = [
+            piece.sha256
+            for index in (Index.decode(after.get(name)) for name in after.list("indexes/"))
+            for piece in index.pieces
+            if pack_name(index.pack) in packs and piece.sha256 in held
+        ]
+        assert not again, at
+        saved += len(held)
+        assert after.objects == whole.objects, at
+    assert saved
 
 
 def test_a_cut_deposit_may_be_mended_and_made_with_other_files(

@@ -279,7 +279,7 @@ def test_a_hostile_deposit_is_refused_and_changes_nothing(
     "path", ["../x.bin", "a/../../x.bin", "/etc/passwd", "..", "a/..", "a//b", "./a", "a/.", ""]
 )
 def test_a_path_that_leads_out_is_refused(path: str) -> None:
-    from otium.archive.deposit import check_path
+    from otium.formats import check_path
 
     with pytest.raises(BadDeposit):
         check_path(path)

@@ -1,6 +1,6 @@
 """The archive: weights and records, kept so that they can be read in decades.
 
-Knows packs, recipes, manifests and record objects; deposits, restores and checks them.
+Knows packs, indexes, recipes and manifests; deposits, restores and checks them.
 Does not know what a model's life is, who may do what, or how a model runs.
 Writes manifests and records. The format is `docs/formats/archive-1.md`.
 
@@ -24,35 +24,51 @@ True
 """
 
 from otium.archive.archive import Archive
-from otium.archive.gguf import gguf_value
+from otium.archive.check import DEACCESSION, Audit, info_digest, parts_lost
+from otium.archive.packs import Pieces, Shelf, index_name, load_recipe, pack_name, recipe_name
 from otium.archive.records import (
     ArchiveInfo,
     CheckResult,
     Damage,
+    Entry,
     File,
+    Index,
     Manifest,
     Piece,
     Plan,
     PlannedFile,
     Recipe,
-    Runnable,
     Runtime,
     Tensor,
 )
+from otium.archive.restore import OpenFile
+from otium.formats import Runnable
 
 __all__ = [
+    "DEACCESSION",
     "Archive",
     "ArchiveInfo",
+    "Audit",
     "CheckResult",
     "Damage",
+    "Entry",
     "File",
+    "Index",
     "Manifest",
+    "OpenFile",
     "Piece",
+    "Pieces",
     "Plan",
     "PlannedFile",
     "Recipe",
     "Runnable",
     "Runtime",
+    "Shelf",
     "Tensor",
-    "gguf_value",
+    "index_name",
+    "info_digest",
+    "load_recipe",
+    "pack_name",
+    "parts_lost",
+    "recipe_name",
 ]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import resources
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from otium.archive import objects
+from otium import objects
 from otium.archive.check import INFO, INFO_DIGEST, check, info_digest
-from otium.archive.deposit import Reading, Survey, describe, sources, weights_digest
-from otium.archive.packs import Shelf, read_file, restore
+from otium.archive.packs import Pieces, Shelf, load_recipe
 from otium.archive.records import (
     ArchiveInfo,
     CheckResult,
@@ -22,17 +23,32 @@ from otium.archive.records import (
     PlannedFile,
     Runtime,
 )
+from otium.archive.restore import OpenFile, recipe_of, restore
+from otium.archive.survey import Survey, survey, weights_of
 from otium.errors import (
     BadRecord,
     DamagedObject,
     Exists,
     NotAnArchive,
     NotFound,
-    NoWeights,
     UnknownModel,
+    UnknownRecord,
 )
-from otium.records import Digest, Instant, ModelId, Progress, digest, model_id, silent
-from otium.store import Store
+from otium.formats import describe, sources
+from otium.parallel import in_order
+from otium.records import (
+    Digest,
+    Instant,
+    ModelId,
+    Progress,
+    digest,
+    model_id,
+    silent,
+)
+from otium.store import Store, prove_put_if_absent
+
+if TYPE_CHECKING:  # they load numpy
+    from otium.archive.lineage import Lineage
 
 MANIFEST = "manifest.json"
 NAMASTE = "0=otium_archive_1"
@@ -52,7 +68,9 @@ class Archive:
         """Use what ``create`` or ``open`` found."""
         self.store = store
         self.info = info
-        self.shelf = Shelf(store, self._manifests)
+        self.cache: Path | None = None
+        """A file in which sketches are cached, so that relatives are found faster."""
+        self.shelf = Shelf(store)
 
     @property
     def id(self) -> str:
@@ -91,7 +109,7 @@ class Archive:
         for name, data in files.items():
             store.replace(name, data)
         store.replace(INFO_DIGEST, info_digest(info.encode()))
-        store.put(INFO, info.encode())
+        prove_put_if_absent(store, INFO, info.encode())
         return cls(store, info)
 
     @classmethod
@@ -114,13 +132,19 @@ class Archive:
         """Return what was deposited; raise UnknownModel, or UnknownRecord if nothing was."""
         return Manifest.decode(self.record(model, MANIFEST))
 
-    def plan(self, files: Path, *, progress: Progress = silent) -> Plan:
+    def plan(
+        self, files: Path, *, parents: Sequence[ModelId] = (), progress: Progress = silent
+    ) -> Plan:
         """Return what a deposit of *files* would store, without storing it; raise BadDeposit."""
-        surveys = _survey(files, progress)
+        from otium.archive.deposit import missing
+        from otium.archive.lineage import Lineage, sketch_of
+
+        near = self._kept(parents) or self._nearest(sketch_of(sources(files)))
+        surveys = survey(files, progress, Lineage(self.shelf, near).rows)
         describe(surveys, {}, {})
         fresh = Counter[str]()
-        for piece in chain.from_iterable(self.shelf.missing(surveys)):
-            fresh[piece.source.path] += piece.length
+        for cut in chain.from_iterable(missing(self.shelf, surveys)):
+            fresh[cut.source.path] += cut.length
         planned = tuple(
             PlannedFile(
                 path=one.source.path,
@@ -134,12 +158,19 @@ class Archive:
         )
         size, new = sum(one.size for one in planned), sum(one.new_bytes for one in planned)
         return Plan(
-            weights=_weights(surveys),
+            weights=weights_of(surveys),
             files=planned,
             bytes=size,
             new_bytes=new,
             duplicate_bytes=size - new,
+            relatives=tuple(manifest.model for manifest in near),
         )
+
+    def relatives(self, files: Path) -> list[ModelId]:
+        """Return the kept models against which a deposit of *files* would be coded."""
+        from otium.archive.lineage import sketch_of
+
+        return [manifest.model for manifest in self._nearest(sketch_of(sources(files)))]
 
     def add(
         self,
@@ -154,33 +185,60 @@ class Archive:
     ) -> Manifest:
         """Deposit a directory or one file, read it back, and return the manifest.
 
+        New pieces are coded against *parents*, or against the nearest models that are kept.
         The same bytes again give the manifest that is there, after a crash too. Raises
         BadDeposit, or Exists for other bytes; then nothing has changed.
         """
+        from otium.archive.lineage import Lineage, sketch_of
+
         model_id(model)
-        surveys = _survey(files, progress)
+        drawn = sketch_of(sources(files))
+        lineage = Lineage(self.shelf, self._kept(parents) or self._nearest(drawn))
+        surveys = survey(files, progress, lineage.rows)
+        lineage.note_scales(chain.from_iterable(one.cuts for one in surveys))
         runnable, template = describe(surveys, sampling or {}, runtime or {})
-        objects.settle(self.store, model)
-        if MANIFEST in objects.digests(self.store, model):
-            there = self.manifest(model)
-            if there.weights != _weights(surveys):
-                raise Exists(name=f"a deposit of {model}, with other bytes,")
+        weights = weights_of(surveys)
+        if (there := self._there(model, weights)) is not None:
             return there
-        try:
+        with self._unless_quicker(model, weights):
             manifest = Manifest(
                 model=model,
                 deposited=deposited,
-                weights=_weights(surveys),
-                files=self._store(surveys, progress),
+                weights=weights,
+                files=self._store(surveys, lineage, progress),
                 runnable=runnable,
                 parents=tuple(parents),
+                sketch=b64encode(drawn).decode(),
             )
-            self._read_back(manifest, progress)
-            self._commit(manifest, template)
-        except BaseException:
-            self.shelf.forget()
-            raise
+            self._commit(manifest, template, progress)
         return self.manifest(model)
+
+    @contextmanager
+    def _unless_quicker(self, model: ModelId, weights: Digest) -> Iterator[None]:
+        """Forget what failed; let it pass if another deposited the same weights meanwhile."""
+        try:
+            yield
+        except BaseException as error:
+            self.shelf.forget()
+            if not isinstance(error, Exists) or self._there(model, weights) is None:
+                raise
+
+    def _there(self, model: ModelId, weights: Digest) -> Manifest | None:
+        """Return what was deposited for a model; raise Exists if that is something else."""
+        objects.settle(self.store, model)
+        if MANIFEST not in objects.digests(self.store, model):
+            return None
+        there = self.manifest(model)
+        if there.weights != weights:
+            raise Exists(name=f"a deposit of {model}, with other bytes,")
+        return there
+
+    def open_file(self, model: ModelId, path: str) -> OpenFile:
+        """Return one deposited file, to read parts of it; raise UnknownRecord."""
+        for file in self.manifest(model).files:
+            if file.path == path:
+                return OpenFile(self.store, file)
+        raise UnknownRecord(model=model, path=path)
 
     def restore(self, model: ModelId, into: Path, *, progress: Progress = silent) -> Manifest:
         """Write a model's files, byte for byte, into a fresh directory.
@@ -222,22 +280,67 @@ class Archive:
             raise UnknownModel(model=model)
         return digests
 
-    def _manifests(self) -> Iterator[Manifest]:
-        """Yield each manifest that can be read; check() names the others."""
+    def _manifests(self, known: Container[str] = ()) -> Iterator[tuple[ModelId, Manifest]]:
+        """Yield each manifest that can be read, but of *known* models; check() names the others."""
         for place in objects.places(self.store):
             with suppress(NotFound, DamagedObject, BadRecord):
                 inventory = objects.trusted(self.store, place)
-                if inventory is not None:
-                    yield self.manifest(ModelId(inventory.id))
+                if inventory is not None and inventory.id not in known:
+                    yield ModelId(inventory.id), self.manifest(ModelId(inventory.id))
 
-    def _store(self, surveys: Sequence[Survey], progress: Progress) -> tuple[File, ...]:
-        """Store packs, then recipes."""
-        packs = list(self.shelf.missing(surveys))
-        total, done = sum(piece.length for piece in chain.from_iterable(packs)), 0
-        for pack in packs:
-            self.shelf.add(pack)
-            done += sum(piece.length for piece in pack)
+    def _kept(self, models: Sequence[ModelId]) -> list[Manifest]:
+        """Return the manifests of those models whose weights are kept."""
+        found = []
+        for model in models:
+            with suppress(NotFound):
+                found.append(self.manifest(model))
+        return found
+
+    def _nearest(self, drawn: bytes) -> list[Manifest]:
+        """Return the manifests of the nearest relatives, the nearest first."""
+        from otium.archive.lineage import nearest
+
+        return self._kept(nearest(self._sketches, drawn, self.cache))
+
+    def _sketches(self, known: Container[str]) -> Iterator[tuple[ModelId, bytes]]:
+        """Yield the sketch of each model that is not *known*."""
+        for model, manifest in self._manifests(known):
+            yield model, b64decode(manifest.sketch)
+
+    def rebuild(self) -> list[str]:
+        """Write anew the indexes that are missing, from the recipes, and drop what is cached.
+
+        Nothing in an archive rests on them: with them deposits find what is there.
+        """
+        recipes = (
+            load_recipe(self.store, file.recipe)
+            for _, manifest in self._manifests()
+            for file in manifest.files
+        )
+        written = [
+            self.store.add("indexes", [one.encode()], ".json") for one in self.shelf.lost(recipes)
+        ]
+        self.shelf.forget()
+        if self.cache is not None:
+            self.cache.unlink(missing_ok=True)
+        return written
+
+    def _store(
+        self, surveys: Sequence[Survey], lineage: Lineage, progress: Progress
+    ) -> tuple[File, ...]:
+        """Store packs with their indexes, then recipes."""
+        from otium.archive.deposit import Writer, missing
+
+        groups = list(missing(self.shelf, surveys))
+        total, done = sum(cut.length for cut in chain.from_iterable(groups)), 0
+
+        def tell(length: int) -> None:
+            nonlocal done
+            done += length
             progress("storing", done, total)
+
+        for group in groups:
+            Writer(self.store, self.shelf, lineage.offers, tell).write(group)
         return tuple(
             File(
                 path=one.source.path,
@@ -245,21 +348,37 @@ class Archive:
                 sha256=one.sha256,
                 blake3=one.blake3,
                 format=one.format,
-                recipe=self.shelf.write_recipe(one),
+                recipe=self._write_recipe(one),
                 tensors=one.tensors,
             )
             for one in surveys
         )
 
+    def _write_recipe(self, survey: Survey) -> str:
+        """Store the recipe of one file, whose pieces are all in packs; return its SHA-256."""
+        pieces = (cut.sha256 for cut in survey.cuts if cut.length)
+        recipe = self.shelf.recipe(pieces, size=survey.source.size, sha256=survey.sha256)
+        return self.store.add("recipes", [recipe.encode()], ".json")
+
     def _read_back(self, manifest: Manifest, progress: Progress) -> None:
+        """Read back the recipes, and the pieces that were there already; raise DamagedObject.
+
+        The packs of those that are new were read back when they were stored.
+        """
+        good, self.shelf.stored = self.shelf.stored, set()
         total, done = sum(file.size for file in manifest.files), 0
         for file in manifest.files:
-            for chunk in read_file(self.store, file):
-                done += len(chunk)
-                progress("verifying", done, total)
+            recipe = recipe_of(self.store, file)
+            old = [n for n in set(recipe.order) if recipe.pieces[n].sha256 not in good]
+            for _ in in_order(Pieces(self.store, recipe).read, old):
+                pass
+            good |= {recipe.pieces[number].sha256 for number in old}
+            done += file.size
+            progress("verifying", done, total)
 
-    def _commit(self, manifest: Manifest, template: bytes | None) -> None:
-        """Commit the records that a deposit leaves, as one version."""
+    def _commit(self, manifest: Manifest, template: bytes | None, progress: Progress) -> None:
+        """Read back, then commit the records that a deposit leaves, as one version."""
+        self._read_back(manifest, progress)
         new = {MANIFEST: manifest.encode()}
         if template is not None:
             new["chat_template.jinja"] = template
@@ -272,19 +391,3 @@ class Archive:
 def _companions() -> dict[str, bytes]:
     data = resources.files("otium") / "data"
     return {name: (data / source).read_bytes() for name, source in COMPANIONS.items()}
-
-
-def _survey(files: Path, progress: Progress) -> list[Survey]:
-    found = sources(files)
-    total, done = sum(source.size for source in found), 0
-    surveys = []
-    for source in found:
-        surveys.append(Reading(source).survey(progress, done, total))
-        done += source.size
-    if not any(one.holds_weights for one in surveys):
-        raise NoWeights(path=files)
-    return surveys
-
-
-def _weights(surveys: Sequence[Survey]) -> Digest:
-    return weights_digest([(one.source.path, one.sha256) for one in surveys])

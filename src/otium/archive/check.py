@@ -9,19 +9,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from otium.archive import objects
-from otium.archive.deposit import CHUNK
-from otium.archive.packs import holds, load_recipe, pack_name, recipe_name
-from otium.archive.records import ArchiveInfo, CheckResult, Damage, File, Manifest, Recipe
-from otium.errors import BadRecord, DamagedObject, NotFound, UnknownModel
+from otium import objects
+from otium.archive.packs import CHUNK, Pieces, index_name, load_recipe, pack_name, recipe_name
+from otium.archive.records import (
+    ArchiveInfo,
+    CheckResult,
+    Damage,
+    Entry,
+    File,
+    Index,
+    Manifest,
+    Recipe,
+)
+from otium.errors import BadInput, BadRecord, DamagedObject, NotFound, UnknownModel
 from otium.records import Instant, ModelId, Progress, digest, hexadecimal
 from otium.store import Span, Store
 
 INFO, INFO_DIGEST = "archive.json", "archive.json.sha256"
-_NAMED_BY_CONTENT = re.compile(r"(?:packs|recipes)/([0-9a-f]{2})/(\1[0-9a-f]{62})\.(?:pack|json)")
+DEACCESSION = "deaccession.json"
+"""The record of a model whose weights may be gone: kept from then on is what is said of it."""
+_NAMED_BY_CONTENT = re.compile(
+    r"(?:packs|recipes|indexes|parity)/([0-9a-f]{2})/(\1[0-9a-f]{62})\.(?:pack|json|parity)"
+)
 
 
 def info_digest(info: bytes) -> bytes:
@@ -33,20 +45,9 @@ def check(
     store: Store, info: ArchiveInfo, model: ModelId | None, *, now: Instant, progress: Progress
 ) -> CheckResult:
     """Read everything, or all that *model* rests on; raise UnknownModel."""
-    names = {name for name in store.list() if not name.startswith("log/")}
-    places = {match[0] for name in names if (match := objects.PLACE.match(name))}
-    if model is not None:
-        names = {name for name in names if name.startswith(f"{objects.folder(model)}/")}
-        places = {objects.folder(model)}
-        if not names:
-            raise UnknownModel(model=model)
-    run = _Check(store)
-    run.expect_root(info)
-    for place in sorted(places):
-        run.expect_object(place)
-    run.expect_content(names)
+    run = Audit(store, info, model)
     run.read(progress)
-    run.refuse(names)
+    run.refuse(run.found)
     return CheckResult(
         checked=now,
         objects=run.objects,
@@ -63,20 +64,39 @@ class _Expected:
     size: int = 0
     """The least that it can have, where that is known."""
     models: set[ModelId] = field(default_factory=set)
-    recipes: set[tuple[ModelId, str]] = field(default_factory=set)
-    """Which models' recipes take pieces from it, if it is a pack."""
+    files: set[tuple[ModelId, File]] = field(default_factory=set)
+    """Which models' files take pieces from it if it is a pack, or are put together by it."""
+    entries: dict[tuple[int, str], Entry] = field(default_factory=dict)
+    """Its pieces, if it is a pack, by where they begin and their SHA-256."""
 
 
-class _Check:
-    """One run: what must be there, what was read, what was wrong."""
+class Audit:
+    """What an archive must hold, as it says itself; what of it was read, what was wrong."""
 
-    def __init__(self, store: Store) -> None:
-        """Begin with nothing expected and nothing read."""
+    def __init__(self, store: Store, info: ArchiveInfo, model: ModelId | None = None) -> None:
+        """Learn what must be there, or all that *model* rests on; raise UnknownModel.
+
+        What is damaged in doing so is noted: inventories, manifests and recipes are read.
+        """
         self.store = store
         self.expected: dict[str, _Expected] = {}
         self.places: dict[str, tuple[ModelId, ...]] = {}
         self.damage: list[Damage] = []
+        self.derived: dict[str, bytes] = {}
+        """The bytes of files that follow from others: indexes."""
         self.objects = self.bytes = 0
+        self.found = {name for name in store.list() if not name.startswith("log/")}
+        places = {match[0] for name in self.found if (match := objects.PLACE.match(name))}
+        if model is not None:
+            places = {objects.folder(model)}
+            self.found = {n for n in self.found if n.startswith(f"{objects.folder(model)}/")}
+            if not self.found:
+                raise UnknownModel(model=model)
+        self.expect_root(info)
+        for place in sorted(places):
+            self.expect_object(place)
+        self.expect_indexes()
+        self.expect_content(self.found)
 
     def expect(self, name: str, sha256: str, *models: ModelId) -> _Expected:
         """Expect a file of this digest, on which *models* rest."""
@@ -106,7 +126,7 @@ class _Check:
         for name, sha256 in objects.files(place, inventory).items():
             self.expect(name, sha256, model)
         content = inventory.paths().get("manifest.json")
-        if content is not None:
+        if content is not None and DEACCESSION not in inventory.paths():
             self.expect_weights(model, f"{place}/{content}", inventory.digests()[content])
 
     def expect_weights(self, model: ModelId, name: str, sha256: str) -> None:
@@ -128,18 +148,39 @@ class _Check:
     def expect_recipe(self, model: ModelId, file: File) -> None:
         """Expect a recipe and the packs it takes pieces from."""
         name = recipe_name(file.recipe)
-        self.expect(name, file.recipe, model)
+        self.expect(name, file.recipe, model).files.add((model, file))
         try:
             recipe = load_recipe(self.store, file.recipe)
         except DamagedObject:
             return  # named when it is read
-        sizes = sum(piece.length for piece in recipe.pieces)
-        if (recipe.sha256, recipe.size, sizes) != (file.sha256, file.size, file.size):
+        size = sum(recipe.pieces[number].size for number in recipe.order)
+        if (recipe.sha256, recipe.size, size) != (file.sha256, file.size, file.size):
             self.wrong(name, f"a recipe for {recipe.sha256}", file.sha256, model)
         for piece in recipe.pieces:
             pack = self.expect(pack_name(piece.pack), piece.pack, model)
-            pack.size = max(pack.size, piece.offset + piece.length)
-            pack.recipes.add((model, file.recipe))
+            pack.size = max(pack.size, piece.offset + piece.stored)
+            pack.files.add((model, file))
+            entry = Entry(
+                offset=piece.offset,
+                stored=piece.stored,
+                size=piece.size,
+                sha256=piece.sha256,
+                codec=piece.codec,
+                bases=tuple(recipe.pieces[base].sha256 for base in piece.bases),
+            )
+            pack.entries[entry.offset, entry.sha256] = entry
+
+    def expect_indexes(self) -> None:
+        """Expect the index of each pack all of whose pieces stand in recipes."""
+        for pack in [one for one in self.expected.values() if one.entries]:
+            entries = [entry for _, entry in sorted(pack.entries.items())]
+            ends = [entry.offset + entry.stored for entry in entries]
+            if [0, *ends] != [*(e.offset for e in entries), self.size(pack_name(pack.sha256))]:
+                continue  # a writer that died may have left pieces that nothing names
+            data = Index(pack=pack.sha256, pieces=tuple(entries)).encode()
+            sha256 = hexadecimal(digest(data))
+            self.expect(index_name(sha256), sha256, *pack.models)
+            self.derived[index_name(sha256)] = data
 
     def expect_content(self, names: set[str]) -> None:
         """Expect packs and recipes that no manifest names: they are whole, or they are damage."""
@@ -151,30 +192,64 @@ class _Check:
         """Read each expected file and compare it."""
         sizes = {name: self.size(name) for name in self.expected}
         total = sum(size or 0 for size in sizes.values())
-        for name, expected in sorted(self.expected.items()):
-            size = sizes[name]
-            if size is None:
-                self.wrong(name, "no file", f"sha256:{expected.sha256}", *expected.models)
-                continue
-            sha256 = hashlib.sha256()
-            for chunk in self.chunks(name, size):
+
+        def tell(_length: int) -> None:
+            progress("checking", self.bytes, total)
+
+        for name in sorted(self.expected):
+            self.examine(name, tell)
+
+    def examine(self, name: str, tell: Callable[[int], None]) -> None:
+        """Read one file, *tell* how many bytes at a time, and note what is wrong with it."""
+        expected = self.expected.get(name)
+        if expected is None:
+            self.refuse({name})
+            return
+        sha256, size = hashlib.sha256(), 0
+        try:
+            for chunk in self.chunks(name, self.store.size(name)):
                 sha256.update(chunk)
+                size += len(chunk)
                 self.bytes += len(chunk)
-                progress("checking", self.bytes, total)
+                tell(len(chunk))
+        except NotFound:
+            self.lost(name, expected, "no file", f"sha256:{expected.sha256}")
+        except (OSError, BadInput) as error:
+            self.lost(name, expected, f"it cannot be read: {error}", f"sha256:{expected.sha256}")
+        else:
             self.objects += 1
             self.compare(name, expected, size, sha256.hexdigest())
+
+    def glance(self, name: str) -> None:
+        """Look at one file's name and size, and note what is wrong with them."""
+        expected = self.expected.get(name)
+        if expected is None:
+            self.refuse({name})
+            return
+        try:
+            size = self.store.size(name)
+        except NotFound:
+            self.lost(name, expected, "no file", f"sha256:{expected.sha256}")
+            return
+        self.objects += 1
+        if size < expected.size:
+            self.compare(name, expected, size, "")
 
     def compare(self, name: str, expected: _Expected, size: int, sha256: str) -> None:
         """Note what is wrong with a file that was read."""
         if sha256 == expected.sha256:
             if name.startswith("recipes/"):
                 self.decode(name, expected)
-        elif size < expected.size:
-            touched = self.touched(name, expected)
-            self.wrong(name, f"{size} bytes", f"{expected.size} bytes or more", *touched)
         else:
-            touched = self.touched(name, expected)
-            self.wrong(name, f"sha256:{sha256}", f"sha256:{expected.sha256}", *touched)
+            short = size < expected.size
+            found = f"{size} bytes" if short else f"sha256:{sha256}"
+            wanted = f"{expected.size} bytes or more" if short else f"sha256:{expected.sha256}"
+            self.lost(name, expected, found, wanted)
+
+    def lost(self, name: str, expected: _Expected, found: str, wanted: str) -> None:
+        """Note damage with all that rests on it."""
+        touched, tensors = self.touched(name, expected)
+        self.wrong(name, found, wanted, *touched, tensors=tensors)
 
     def decode(self, name: str, expected: _Expected) -> None:
         """Note a recipe that has the right digest but cannot be read."""
@@ -183,17 +258,24 @@ class _Check:
         except BadRecord as error:
             self.wrong(name, error, "a recipe", *expected.models)
 
-    def touched(self, name: str, expected: _Expected) -> set[ModelId]:
-        """Return whose bytes are wrong: for a pack, those whose pieces are."""
-        good = dict[str, bool]()
-        touched = set()
-        for model, recipe in sorted(expected.recipes):
-            for piece in load_recipe(self.store, recipe).pieces:
+    def touched(self, name: str, expected: _Expected) -> tuple[set[ModelId], set[str]]:
+        """Return whose bytes are wrong, and in which tensors: for a pack, those of bad pieces."""
+        if name.startswith("recipes/"):
+            return expected.models, {part for _, file in expected.files for part in _all(file)}
+        good: dict[str, bool] = {}
+        models: set[ModelId] = set()
+        tensors: set[str] = set()
+        for model, file in expected.files:
+            recipe = load_recipe(self.store, file.recipe)
+            pieces = Pieces(self.store, recipe)
+            for number, piece in enumerate(recipe.pieces):
                 if pack_name(piece.pack) == name and piece.sha256 not in good:
-                    good[piece.sha256] = holds(self.store, piece)
-                if not good.get(piece.sha256, True):
-                    touched.add(model)
-        return touched or expected.models
+                    good[piece.sha256] = _whole(pieces, number)
+            bad = {n for n, p in enumerate(recipe.pieces) if not good.get(p.sha256, True)}
+            if bad:
+                models.add(model)
+                tensors |= set(parts_lost(file, recipe, bad))
+        return models or expected.models, tensors
 
     def refuse(self, names: set[str]) -> None:
         """Note each file that follows from nothing."""
@@ -202,10 +284,18 @@ class _Check:
             models = self.places.get(place[0], ()) if place else ()
             self.wrong(name, "a file that nothing names", "no file", *models)
 
-    def wrong(self, name: str, found: object, expected: str, *models: ModelId) -> None:
+    def wrong(
+        self, name: str, found: object, expected: str, *models: ModelId, tensors: Iterable[str] = ()
+    ) -> None:
         """Note damage."""
         self.damage.append(
-            Damage(name=name, found=str(found), expected=expected, models=tuple(sorted(models)))
+            Damage(
+                name=name,
+                found=str(found),
+                expected=expected,
+                models=tuple(sorted(models)),
+                tensors=tuple(sorted(tensors)),
+            )
         )
 
     def size(self, name: str) -> int | None:
@@ -219,3 +309,44 @@ class _Check:
         """Yield a file's bytes."""
         for offset in range(0, size, CHUNK):
             yield self.store.get(name, Span(offset, min(CHUNK, size - offset)))
+
+
+def _whole(pieces: Pieces, number: int) -> bool:
+    try:
+        pieces.read(number)
+    except (DamagedObject, OSError):
+        return False
+    return True
+
+
+def parts_lost(file: File, recipe: Recipe, bad: set[int]) -> list[str]:
+    """Return the tensors of a file, or the file, that are lost if those pieces are."""
+    return sorted(set(_parts(file, recipe, _resting_on(recipe, bad))))
+
+
+def _resting_on(recipe: Recipe, bad: set[int]) -> set[int]:
+    """Return the pieces that cannot be decoded if *bad* cannot."""
+    hit = set(bad)
+    while True:
+        more = {n for n, p in enumerate(recipe.pieces) if n not in hit and hit & set(p.bases)}
+        if not more:
+            return hit
+        hit |= more
+
+
+def _all(file: File) -> list[str]:
+    """Return the tensors of a file, or the file if it has none."""
+    return [f"{file.path}: {tensor.name}" for tensor in file.tensors] or [file.path]
+
+
+def _parts(file: File, recipe: Recipe, hit: set[int]) -> Iterator[str]:
+    """Yield the tensors of a file that those pieces are part of, the file itself for others."""
+    at = 0
+    for number in recipe.order:
+        end = at + recipe.pieces[number].size
+        if number in hit:
+            names = [t.name for t in file.tensors if t.offset < end and at < t.offset + t.length]
+            yield from (f"{file.path}: {name}" for name in names)
+            if not names:
+                yield file.path
+        at = end

@@ -1,40 +1,37 @@
-"""Packs and recipes: bytes kept once, and how to put files together from them.
+"""Packs, indexes and recipes: bytes kept once, and how to put files together from them.
 
-A pack is pieces one after the other, nothing else. A recipe names the pieces of one file.
-Both are named by the SHA-256 of their bytes and never change.
+A pack is coded pieces one after the other, nothing else. An index names the pieces of one
+pack, a recipe those of one file and all that they are coded against. All three are named by
+the SHA-256 of their bytes and never change.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
-from pathlib import Path
-from typing import BinaryIO
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from threading import Lock
 
-from otium.archive.deposit import CHUNK, Slice, Survey, check_path
-from otium.archive.records import File, Manifest, Piece, Recipe
-from otium.errors import (
-    BadDeposit,
-    BadInput,
-    BadRecord,
-    DamagedObject,
-    NotFound,
-    RestoreTargetNotEmpty,
-)
-from otium.records import Progress, digest, hexadecimal
-from otium.store import Span, Store, content_name
+from otium.archive.records import Entry, Index, Piece, Recipe
+from otium.errors import BadData, BadInput, BadRecord, DamagedObject, NotFound
+from otium.records import digest, hexadecimal
+from otium.store import Buffer, Span, Store, content_name
 
-LARGEST_PACK = 1 << 30
-"""Bytes."""
+CHUNK = 1 << 20
+_RECENT = 48 << 20
+DEEPEST = 3
+"""How many pieces may have to be decoded before one."""
 
 
 def pack_name(sha256: str) -> str:
     """Return the stored name of a pack."""
     return content_name("packs", sha256, ".pack")
+
+
+def index_name(sha256: str) -> str:
+    """Return the stored name of an index."""
+    return content_name("indexes", sha256, ".json")
 
 
 def recipe_name(sha256: str) -> str:
@@ -43,186 +40,300 @@ def recipe_name(sha256: str) -> str:
 
 
 def load_recipe(store: Store, sha256: str) -> Recipe:
-    """Return a recipe, verified; raise DamagedObject."""
+    """Return a recipe, verified and found to fit together; raise DamagedObject."""
     name = recipe_name(sha256)
     try:
         data = store.get(name)
         found = hexadecimal(digest(data))
         if found != sha256:
             raise DamagedObject(name=name, found=found, expected=sha256)
-        return Recipe.decode(data)
+        recipe = Recipe.decode(data)
+        if any(not 0 <= number < len(recipe.pieces) for number in recipe.order):
+            raise DamagedObject(name=name, found="a piece that is not there", expected="a recipe")
+        depths(recipe, name)
     except (NotFound, BadRecord) as error:
         raise DamagedObject(name=name, found=str(error), expected="a recipe") from error
+    return recipe
+
+
+def depths(recipe: Recipe, name: str) -> list[int]:
+    """Return how many decodings stand before each piece; raise DamagedObject beyond three."""
+    known: dict[int, int] = {}
+
+    def depth(number: int, seen: int) -> int:
+        if seen > DEEPEST or not 0 <= number < len(recipe.pieces):
+            raise DamagedObject(name=name, found="bases without end", expected="a recipe")
+        if number not in known:
+            bases = recipe.pieces[number].bases
+            known[number] = 1 + max((depth(base, seen + 1) for base in bases), default=-1)
+        return known[number]
+
+    return [depth(number, 0) for number in range(len(recipe.pieces))]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A piece and the pack that it is in."""
+
+    pack: str
+    entry: Entry
+    depth: int
 
 
 class Shelf:
-    """The packs of an archive, and the index of the pieces in them."""
+    """The packs of an archive, and what is in them."""
 
-    def __init__(self, store: Store, manifests: Callable[[], Iterable[Manifest]]) -> None:
-        """Use the packs in *store*, and index the pieces of what *manifests* returns.
-
-        What no manifest names is not in the index, so that a deposit that was cut short makes
-        the same packs and recipes when it is made again: they are found by their names.
-        """
+    def __init__(self, store: Store) -> None:
+        """Read nothing yet."""
         self.store = store
-        self.manifests = manifests
-        self._index: dict[str, Piece] | None = None
+        self.recent = Recent(_RECENT)
+        self._places: dict[str, Place] | None = None
+        self.stored: set[str] = set()
+        """The pieces that this deposit has stored, and read back."""
 
     @property
-    def index(self) -> dict[str, Piece]:
-        """Return each piece by its SHA-256, rebuilt from manifests and recipes if need be."""
-        if self._index is None:
-            self._index = dict(self._read_index())
-        return self._index
+    def places(self) -> dict[str, Place]:
+        """Return where each piece is, by its SHA-256, as the indexes in the store say."""
+        if self._places is None:
+            self._places = {}
+            packs = {name: self.store.size(name) for name in self.store.list("packs/")}
+            waiting = [
+                index
+                for index in self._indexes()
+                if packs.get(pack_name(index.pack), 0) >= _length(index)
+            ]
+            while waiting:
+                left = [index for index in waiting if not self._take(index)]
+                if len(left) == len(waiting):
+                    break  # their bases are gone: nothing new may rest on them
+                waiting = left
+        return self._places
+
+    def find(self, sha256: str) -> Place | None:
+        """Return where a piece is, or None if the archive does not have it."""
+        return self.places.get(sha256)
 
     def forget(self) -> None:
-        """Forget the index."""
-        self._index = None
+        """Read the indexes again when next asked."""
+        self._places, self.stored = None, set()
 
-    def _read_index(self) -> Iterator[tuple[str, Piece]]:
-        packs = {name: self.store.size(name) for name in self.store.list("packs/")}
-        for file in chain.from_iterable(manifest.files for manifest in self.manifests()):
-            try:
-                recipe = load_recipe(self.store, file.recipe)
-            except DamagedObject:
-                continue  # check() names it; new deposits must not rest on it
+    def learn(self, index: Index) -> None:
+        """Take a new index into account."""
+        if not self._take(index):
+            raise BadInput(what=f"the index of pack {index.pack}", why="its bases are not kept")
+        self.stored |= {entry.sha256 for entry in index.pieces}
+
+    def read(self, sha256: str) -> Buffer:
+        """Return the bytes of a piece, verified; raise NotFound or DamagedObject."""
+        place = self.find(sha256)
+        if place is None:
+            raise NotFound(what=f"the piece {sha256}")
+        recipe = self.recipe([sha256], size=place.entry.size, sha256=sha256)
+        return Pieces(self.store, recipe, self.recent).read(recipe.order[0])
+
+    def recipe(self, pieces: Iterable[str], *, size: int, sha256: str) -> Recipe:
+        """Return the recipe of a file that is these pieces, one after the other."""
+        numbers: dict[str, int] = {}
+        found: list[Piece] = []
+
+        def number(piece: str) -> int:
+            if piece not in numbers:
+                place = self.places[piece]
+                bases = tuple(number(base) for base in place.entry.bases)
+                numbers[piece] = len(found)
+                found.append(_piece(place, bases))
+            return numbers[piece]
+
+        order = tuple(number(piece) for piece in pieces)
+        return Recipe(size=size, sha256=sha256, pieces=tuple(found), order=order)
+
+    def lost(self, recipes: Iterable[Recipe]) -> list[Index]:
+        """Return indexes of the pieces of *recipes* that no index in the store names."""
+        found: dict[str, dict[str, Entry]] = {}
+        for recipe in recipes:
             for piece in recipe.pieces:
-                if packs.get(pack_name(piece.pack), 0) >= piece.offset + piece.length:
-                    yield piece.sha256, piece
+                if self.find(piece.sha256) is None:
+                    bases = tuple(recipe.pieces[base].sha256 for base in piece.bases)
+                    found.setdefault(piece.pack, {})[piece.sha256] = Entry(
+                        offset=piece.offset,
+                        stored=piece.stored,
+                        size=piece.size,
+                        sha256=piece.sha256,
+                        codec=piece.codec,
+                        bases=bases,
+                    )
+        return [
+            Index(pack=pack, pieces=tuple(sorted(pieces.values(), key=lambda one: one.offset)))
+            for pack, pieces in sorted(found.items())
+        ]
 
-    def missing(self, surveys: Iterable[Survey]) -> Iterator[list[Slice]]:
-        """Yield the slices that are not in the archive, in the packs they will form.
+    def verify(self, pack: str) -> None:
+        """Read a pack back; raise DamagedObject if it is not what was written."""
+        name, sha = pack_name(pack), hashlib.sha256()
+        size = self.store.size(name)
+        for offset in range(0, size, CHUNK):
+            sha.update(self.store.get(name, Span(offset, min(CHUNK, size - offset))))
+        if sha.hexdigest() != pack:
+            raise DamagedObject(name=name, found=sha.hexdigest(), expected=pack)
 
-        Each weights file begins a pack, so that a later deposit that differs only in small
-        files makes the same packs again. Small files share the last ones.
-        """
-        known = set(self.index)
-        small: list[Slice] = []
-        for survey in surveys:
-            fresh = []
-            for piece in survey.slices:
-                if piece.length and piece.sha256 not in known:
-                    known.add(piece.sha256)
-                    fresh.append(piece)
-            if survey.source.is_weights:
-                yield from _packs(fresh)
-            else:
-                small += fresh
-        yield from _packs(small)
+    def _indexes(self) -> Iterator[Index]:
+        """Yield each index that can be read; check() names the others."""
+        for name in self.store.list("indexes/"):
+            data = self.store.get(name)
+            try:
+                if index_name(hexadecimal(digest(data))) == name:
+                    yield Index.decode(data)
+            except BadRecord:
+                continue
 
-    def add(self, slices: Sequence[Slice]) -> None:
-        """Store one pack and take its pieces into the index."""
-        pack = self.store.add("packs", (chunk for one in slices for chunk in one.read()), ".pack")
-        offset = 0
-        for one in slices:
-            self.index[one.sha256] = Piece(
-                pack=pack, offset=offset, length=one.length, sha256=one.sha256
-            )
-            offset += one.length
-
-    def write_recipe(self, survey: Survey) -> str:
-        """Store the recipe of one file, whose pieces are all in packs; return its SHA-256."""
-        pieces = tuple(self.index[one.sha256] for one in survey.slices if one.length)
-        recipe = Recipe(size=survey.source.size, sha256=survey.sha256, pieces=pieces)
-        return self.store.add("recipes", [recipe.encode()], ".json")
-
-
-def read_file(store: Store, file: File) -> Iterator[bytes]:
-    """Yield the bytes of a file; raise DamagedObject before the end if any is wrong."""
-    recipe = load_recipe(store, file.recipe)
-    whole = hashlib.sha256()
-    for piece in recipe.pieces:
-        for chunk in read_piece(store, piece):
-            whole.update(chunk)
-            yield chunk
-    if whole.hexdigest() != file.sha256:
-        raise DamagedObject(
-            name=recipe_name(file.recipe), found=whole.hexdigest(), expected=file.sha256
-        )
+    def _take(self, index: Index) -> bool:
+        places = self.places
+        ready: dict[str, Place] = {}
+        for entry in index.pieces:
+            bases = [ready.get(base) or places.get(base) for base in entry.bases]
+            depth = 1 + max((base.depth if base else DEEPEST for base in bases), default=-1)
+            if depth > DEEPEST:
+                return False
+            ready[entry.sha256] = Place(index.pack, entry, depth)
+        for sha256, place in ready.items():
+            # Writers that did not know of each other may have stored a piece twice.
+            if sha256 not in places or places[sha256].depth > place.depth:
+                places[sha256] = place
+        return True
 
 
-def read_piece(store: Store, piece: Piece) -> Iterator[bytes]:
-    """Yield the bytes of a piece; raise DamagedObject before the end if any is wrong."""
-    name = pack_name(piece.pack)
-    sha = hashlib.sha256()
-    end = piece.offset + piece.length
-    for offset in range(piece.offset, end, CHUNK):
+def _length(index: Index) -> int:
+    return max((entry.offset + entry.stored for entry in index.pieces), default=0)
+
+
+def _piece(place: Place, bases: tuple[int, ...]) -> Piece:
+    entry = place.entry
+    return Piece(
+        pack=place.pack,
+        offset=entry.offset,
+        stored=entry.stored,
+        size=entry.size,
+        sha256=entry.sha256,
+        codec=entry.codec,
+        bases=bases,
+    )
+
+
+class Recent:
+    """The pieces decoded last, as many as fit into some bytes; for several threads."""
+
+    def __init__(self, room: int) -> None:
+        """Begin empty; hold *room* bytes."""
+        self.room = room
+        self._lock = Lock()
+        self._pieces: OrderedDict[str, Buffer] = OrderedDict()
+
+    def get(self, sha256: str) -> Buffer | None:
+        """Return a piece, if it is held."""
+        with self._lock:
+            data = self._pieces.get(sha256)
+            if data is not None:
+                self._pieces.move_to_end(sha256)
+            return data
+
+    def put(self, sha256: str, data: Buffer) -> None:
+        """Hold a piece, in place of those that were not asked for longest."""
+        with self._lock:
+            if sha256 not in self._pieces:
+                self._pieces[sha256] = data
+                self.room -= len(data)
+            while self.room < 0:
+                self.room += len(self._pieces.popitem(last=False)[1])
+
+
+class Pieces:
+    """The pieces of one recipe, decoded one at a time."""
+
+    def __init__(self, store: Store, recipe: Recipe, recent: Recent | None = None) -> None:
+        """Read nothing yet; look into *recent* for pieces that were verified."""
+        self.store, self.recipe, self.recent = store, recipe, recent
+        self._fetched: dict[int, bytes] = {}
+
+    def read(self, number: int) -> Buffer:
+        """Return the bytes of a piece, verified; raise DamagedObject naming what is damaged."""
+        piece = self.recipe.pieces[number]
+        if self.recent is not None and (there := self.recent.get(piece.sha256)) is not None:
+            return there
+        data = self._decode(number)
+        if hashlib.sha256(data).hexdigest() != piece.sha256:
+            raise self._blame(number)
+        if self.recent is not None:
+            self.recent.put(piece.sha256, data)
+        return data
+
+    def fetch(self, numbers: Iterable[int]) -> None:
+        """Read what these pieces need, neighbours in a pack together; forget what was fetched."""
+        needed: set[int] = set()
+        todo = list(numbers)
+        while todo:
+            number = todo.pop()
+            if number not in needed:
+                needed.add(number)
+                todo += self.recipe.pieces[number].bases
+        self._fetched = {}
+        pieces = self.recipe.pieces
+        run: list[int] = []
+        for number in sorted(needed, key=lambda one: (pieces[one].pack, pieces[one].offset)):
+            if run and not _follows(pieces[run[-1]], pieces[number]):
+                self._fetch(run)
+                run = []
+            run.append(number)
+        self._fetch(run)
+
+    def _fetch(self, run: list[int]) -> None:
+        if not run:
+            return
+        pieces = [self.recipe.pieces[number] for number in run]
+        start, end = pieces[0].offset, pieces[-1].offset + pieces[-1].stored
+        data = self._get(pieces[0], Span(start, end - start))
+        for number, piece in zip(run, pieces, strict=True):
+            begin = piece.offset - start
+            self._fetched[number] = data[begin : begin + piece.stored]
+
+    def _decode(self, number: int) -> Buffer:
+        from otium.codec import decode
+
+        piece = self.recipe.pieces[number]
+        known = self.recent.get(piece.sha256) if self.recent is not None else None
+        if known is not None:
+            return known
+        bases = [self._decode(base) for base in piece.bases]
+        stored = self._fetched.get(number)
+        if stored is None:
+            stored = self._get(piece, Span(piece.offset, piece.stored))
         try:
-            chunk = store.get(name, Span(offset, min(CHUNK, end - offset)))
+            return decode(piece.codec, stored, piece.size, bases)
+        except BadData as error:
+            raise _damaged(piece, str(error)) from error
+
+    def _get(self, piece: Piece, span: Span) -> bytes:
+        name = pack_name(piece.pack)
+        try:
+            return self.store.get(name, span)
         except (NotFound, BadInput) as error:
             raise DamagedObject(name=name, found=str(error), expected=piece.sha256) from error
-        sha.update(chunk)
-        yield chunk
-    if sha.hexdigest() != piece.sha256:
-        raise DamagedObject(
-            name=f"{name} at {piece.offset}", found=sha.hexdigest(), expected=piece.sha256
-        )
+
+    def _blame(self, number: int) -> DamagedObject:
+        """Return which piece is damaged: the deepest whose bytes are not as recorded."""
+        piece = self.recipe.pieces[number]
+        for base in piece.bases:
+            try:
+                self.read(base)
+            except DamagedObject as error:
+                return error
+        return _damaged(piece, "other bytes")
 
 
-def holds(store: Store, piece: Piece) -> bool:
-    """Tell whether a piece is there and whole."""
-    try:
-        for _ in read_piece(store, piece):
-            pass
-    except DamagedObject:
-        return False
-    return True
+def _follows(one: Piece, other: Piece) -> bool:
+    return one.pack == other.pack and one.offset + one.stored == other.offset
 
 
-def restore(store: Store, manifest: Manifest, into: Path, progress: Progress) -> None:
-    """Write the files of *manifest* into a fresh directory, or leave nothing.
-
-    They are written beside *into* and take its name when all are there and right.
-    """
-    if into.is_symlink() or (into.exists() and not (into.is_dir() and not any(into.iterdir()))):
-        raise RestoreTargetNotEmpty(path=into)
-    into.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{into.name}.", suffix=".partial", dir=into.parent))
-    try:
-        _write_files(store, manifest, beside, progress)
-        beside.chmod(0o755)
-        try:
-            beside.rename(into)
-        except OSError as error:
-            raise RestoreTargetNotEmpty(path=into) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _write_files(store: Store, manifest: Manifest, root: Path, progress: Progress) -> None:
-    total, done = sum(file.size for file in manifest.files), 0
-    for file in manifest.files:
-        with _fresh_file(root, file.path) as out:
-            for chunk in read_file(store, file):
-                out.write(chunk)
-                done += len(chunk)
-                progress("restoring", done, total)
-            out.flush()
-            os.fsync(out.fileno())
-
-
-def _fresh_file(root: Path, path: str) -> BinaryIO:
-    """Create a file below *root*; raise DamagedObject for a path that no deposit can have had."""
-    try:
-        check_path(path)
-        place = root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.fdopen(os.open(place, flags, 0o644), "wb")
-    except (BadDeposit, FileExistsError, NotADirectoryError) as error:
-        raise DamagedObject(
-            name="manifest.json", found=f"the path {path!r}", expected="a fresh and safe one"
-        ) from error
-
-
-def _packs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
-    pack: list[Slice] = []
-    room = LARGEST_PACK
-    for one in slices:
-        if pack and one.length > room:
-            yield pack
-            pack, room = [], LARGEST_PACK
-        pack.append(one)
-        room -= one.length
-    if pack:
-        yield pack
+def _damaged(piece: Piece, found: str) -> DamagedObject:
+    return DamagedObject(
+        name=f"{pack_name(piece.pack)} at {piece.offset}", found=found, expected=piece.sha256
+    )

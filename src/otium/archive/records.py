@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from otium.formats import Runnable
 from otium.records import Digest, Instant, ModelId, Part, Record
 
+Codec = Literal[
+    "raw", "deflate", "lzma", "bytes", "float", "delta", "exponent", "quant", "scaled"
+]  # fmt: skip
+"""How a piece is stored (SPEC.md, "Codecs")."""
 Format = Literal["safetensors", "gguf", "json", "text", "inert"]
-
-
-class Extent(NamedTuple):
-    """Consecutive bytes of a weights file: its header, a tensor, or padding between them."""
-
-    offset: int
-    length: int
-    name: str = ""
-    """The tensor's name, with its type and shape; empty for header and padding."""
-    dtype: str = ""
-    shape: tuple[int, ...] = ()
-
-    @property
-    def end(self) -> int:
-        """Return the offset of the byte after the last."""
-        return self.offset + self.length
 
 
 class ArchiveInfo(Record, tag="otium.archive/1"):
@@ -41,25 +30,50 @@ class ArchiveInfo(Record, tag="otium.archive/1"):
 
 
 class Piece(Part):
-    """Consecutive bytes of a file and where they rest."""
+    """Consecutive bytes of a file, how they are coded and where they rest."""
 
     pack: str
     """SHA-256 of the pack, hexadecimal."""
     offset: int
-    length: int
+    stored: int
+    """Bytes in the pack, from *offset*."""
+    size: int
+    """Bytes when decoded."""
     sha256: str
     """Of the decoded bytes."""
-    codec: Literal["raw"] = "raw"
-    base: str | None = None
-    """The piece (its sha256) that this one is a difference from."""
+    codec: Codec
+    bases: tuple[int, ...] = ()
+    """The pieces of the recipe that it is coded against."""
 
 
 class Recipe(Record, tag="otium.recipe/1"):
-    """How to put a file together: its pieces in order."""
+    """How to put a file together."""
 
     size: int
     sha256: str
     pieces: tuple[Piece, ...]
+    """The file's, and those that they are coded against."""
+    order: tuple[int, ...]
+    """The file is these pieces, one after the other."""
+
+
+class Entry(Part):
+    """A piece of a pack."""
+
+    offset: int
+    stored: int
+    size: int
+    sha256: str
+    codec: Codec
+    bases: tuple[str, ...] = ()
+    """The pieces (their sha256) that it is coded against."""
+
+
+class Index(Record, tag="otium.index/1"):
+    """What is in a pack: so that a deposit that was cut short goes on where it was."""
+
+    pack: str
+    pieces: tuple[Entry, ...]
 
 
 class Tensor(Part):
@@ -91,19 +105,6 @@ class File(Part):
     tensors: tuple[Tensor, ...] = ()
 
 
-class Runnable(Part):
-    """What must be kept beside the weights so that they run as they ran."""
-
-    chat_template: Digest | None = None
-    """Of the record ``chat_template.jinja``."""
-    tokenizer: Digest | None = None
-    """Of the GGUF file's ``tokenizer.`` entries, or of ``tokenizer.json``."""
-    sampling: dict[str, float] = {}
-    """The provider's sampling defaults."""
-    runtime: dict[str, str] = {}
-    """Names and versions of what ran the model."""
-
-
 class Runtime(Record, tag="otium.runtime/1"):
     """What ran the model, and how it was sampled: the record ``runtime.json``."""
 
@@ -122,6 +123,9 @@ class Manifest(Record, tag="otium.manifest/1"):
     """All files deposited, in order of path."""
     runnable: Runnable
     parents: tuple[ModelId, ...] = ()
+    """What it was made from, as the depositor said."""
+    sketch: str = ""
+    """A few of its weights, base64, by which its relatives are found (``sketch-1.md``)."""
 
 
 class PlannedFile(Part):
@@ -143,7 +147,10 @@ class Plan(Part):
     files: tuple[PlannedFile, ...]
     bytes: int
     new_bytes: int
+    """Before they are coded."""
     duplicate_bytes: int
+    relatives: tuple[ModelId, ...] = ()
+    """The kept models against which they would be coded."""
 
 
 class Damage(Part):
@@ -155,6 +162,8 @@ class Damage(Part):
     expected: str
     models: tuple[ModelId, ...] = ()
     """Whose weights or records it touches."""
+    tensors: tuple[str, ...] = ()
+    """``path: tensor`` of what cannot be restored, ``path`` where it is no tensor."""
 
 
 class CheckResult(Record, tag="otium.check/1"):
