@@ -145,6 +145,9 @@ def test_no_file_of_a_small_archive_can_be_missing_or_empty(
         path.write_bytes(b"")
         empty = look(shared.archive)
         path.write_bytes(good)
+        if name.startswith("indexes/"):  # nothing rests on an index, but a spoilt one is named
+            assert (gone["exit_code"], empty["exit_code"]) == (0, 2), name
+            continue
         assert (gone["exit_code"], empty["exit_code"]) == ((2, 2) if needed else (0, 0)), name
         if needed:
             short = name.rpartition("/")[2] if name.startswith("recipes/") else name
@@ -251,7 +254,7 @@ def test_an_entry_that_names_other_weights_than_its_manifest_is_refused(
 def test_quick_does_not_put_files_together_and_says_so(
     home: House, look: Callable[..., dict[str, Any]]
 ) -> None:
-    assert "not put together (--quick)" in run(home.archive, "--quick").stdout
+    assert "not read (--quick)" in run(home.archive, "--quick").stdout
     assert look(home.archive, "--quick")["verified"]
     pack = next((home.archive / "packs").rglob("*.pack"))
     pack.write_bytes(pack.read_bytes()[:-1] + b"?")
