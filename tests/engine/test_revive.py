@@ -144,8 +144,9 @@ def test_a_damaged_archive_restores_nothing_and_keeps_the_cache_clean(
     archive: Archive, tmp_path: Path
 ) -> None:
     for pack in (tmp_path / "archive" / "packs").rglob("*.pack"):
-        pack.chmod(0o644)
-        pack.write_bytes(pack.read_bytes().replace(b"www", b"wxw", 1))
+        spoiled = bytearray(pack.read_bytes())
+        spoiled[len(spoiled) // 2] ^= 1
+        pack.write_bytes(spoiled)
     cache = tmp_path / "cache"
     with pytest.raises(DamagedObject):
         materialise(archive, TINY, cache)

@@ -16,8 +16,8 @@ from otium.errors import CannotStore, OtiumError
 
 _NOUNS = {
     "model": ("model", "Register models, set their dates, retire them, bring them back."),
-    "archive": ("keep", "Keep weights: deposit, check, restore."),
-    "ledger": ("keep", "The signed public log: show, verify, prove."),
+    "archive": ("copies", "Keep weights: deposit, check, repair, restore."),
+    "ledger": ("care", "The signed public log: show, verify, prove."),
     "interview": ("sessions", "Interview a model under the standard protocol."),
     "preference": ("sessions", "What models said they prefer, and what came of it."),
     "assess": ("sessions", "Assess a model before and after its deployment."),
@@ -28,7 +28,8 @@ _NOUNS = {
     "duties": ("care", "Which promises are kept, due, overdue or breached."),
     "tick": ("care", "Do what is due; run it daily."),
     "doctor": ("care", "Look at what otium needs, and say what mends it."),
-    "demo": ("demo", "Carry a real model through its whole life, in minutes."),
+    "demo": ("trial", "Carry a real model through its whole life, in minutes."),
+    "bench": ("trial", "Measure otium beside its peers, on your machine."),
 }
 
 

@@ -1,4 +1,4 @@
-"""``otium duties``, ``tick`` and ``doctor``: what is due, and whether all is well."""
+"""``otium ledger``, ``duties``, ``tick`` and ``doctor``: what was promised, and is all well."""
 
 from __future__ import annotations
 
@@ -6,7 +6,88 @@ from pathlib import Path
 
 import click
 
-from otium.cli.render import as_json, day, dry_run, emit, progress, table
+from otium.terminal import as_json, day, dry_run, emit, progress, table
+
+
+@click.group()
+def ledger() -> None:
+    """Show, verify and prove what was logged.
+
+    \b
+    Example:
+      otium ledger show --last 10
+      otium ledger verify otium-demo
+    """
+
+
+@ledger.command()
+@click.option(
+    "--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many entries."
+)
+@click.option("--model", help="Only entries about this model.")
+@as_json
+@click.pass_obj
+def show(home: Path, last: int, model: str | None, as_json: bool) -> None:
+    """Show the newest entries.
+
+    \b
+    Example: otium ledger show --model smol-1
+    """
+    from otium.workflow import reading
+
+    registry = reading(home).registry
+    if model:
+        registry.model(model)
+    entries = list(enumerate(registry.entries()))
+    chosen = [(n, e) for n, e in entries if model is None or e.subject == model][-last:]
+    rows = [(n, e.time, e.type, e.subject, e.actor) for n, e in chosen]
+    head = ("entry", "time", "type", "subject", "actor")
+    emit([{"index": n, **e.plain()} for n, e in chosen], as_json, lambda: table(head, rows))
+
+
+@ledger.command()
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@as_json
+@click.pass_obj
+def verify(home: Path, path: Path | None, as_json: bool) -> None:
+    """Recompute the whole log and everything it refers to; any change is refused.
+
+    \b
+    Example: otium ledger verify otium-demo
+    """
+    from otium.errors import DamagedObject
+    from otium.workflow import verify as check
+
+    found = check(path or home)
+    head = ("damaged", "found", "expected", "models")
+    rows = [(d.name, d.found, d.expected, ", ".join(d.models)) for d in found.damage]
+    whole = (
+        f"{found.entries} entries, {found.objects} objects, {found.bytes:,} bytes: all verified\n"
+        f"root {found.root}"
+    )
+    emit(found, as_json, lambda: table(head, rows) if rows else whole)
+    if rows:
+        raise click.exceptions.Exit(DamagedObject.exit_code)
+
+
+@ledger.command()
+@click.argument("index", type=int)
+@click.option("--out", type=click.Path(path_type=Path), help="Write the proof to this file.")
+@click.pass_obj
+def prove(home: Path, index: int, out: Path | None) -> None:
+    """Write a C2SP tlog-proof that entry INDEX is in the log.
+
+    \b
+    Example: otium ledger prove 12 --out entry-12.tlog-proof
+    """
+    from otium.workflow import reading
+
+    proof = reading(home).registry.ledger.prove(index)
+    if out:
+        out.write_text(proof)
+        click.echo(f"{out}: verify it with any C2SP tlog-proof reader and the log's key")
+    else:
+        click.echo(proof, nl=False)
 
 
 @click.command()

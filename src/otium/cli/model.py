@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from otium.cli.render import as_json, confirmed, day, dry_run, emit, progress, table, type_the_name
+from otium.terminal import as_json, confirmed, day, dry_run, emit, progress, table, type_the_name
 
 _SURFACES = ["api", "app", "partner", "internal"]
 _SCOPES = ["public", "significant-internal", "other"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from otium.cli.render import as_json, emit, progress
+from otium.terminal import as_json, emit, progress
 
 
 @click.group()

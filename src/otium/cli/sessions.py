@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from otium.cli.render import as_json, day, emit, progress, table
+from otium.terminal import as_json, day, emit, progress, table
 
 
 @click.group()

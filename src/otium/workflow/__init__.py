@@ -10,7 +10,20 @@ registry, finds by content whether it was done, and so can be repeated after a c
 """
 
 from otium.workflow.doctor import Finding, examine
-from otium.workflow.home import SCRATCH, Home, archive_path, founded, opened, reading, shared
+from otium.workflow.home import SCRATCH, Home, archive_store, founded, opened, reading, shared
+from otium.workflow.keeping import (
+    carry_out_deaccession,
+    deposit,
+    export,
+    plan_repair,
+    propose_deaccession,
+    protect,
+    repair,
+    replicate,
+    scrub,
+    stores,
+    survey,
+)
 from otium.workflow.models import running
 from otium.workflow.serving import service
 from otium.workflow.steps import (
@@ -40,11 +53,14 @@ __all__ = [
     "Monitored",
     "Ticked",
     "Verified",
-    "archive_path",
+    "archive_store",
     "assess_model",
     "build_pages",
+    "carry_out_deaccession",
     "comment_and_publish",
+    "deposit",
     "examine",
+    "export",
     "fingerprint_model",
     "founded",
     "guide_users",
@@ -53,12 +69,20 @@ __all__ = [
     "monitor",
     "next_interview",
     "opened",
+    "plan_repair",
+    "propose_deaccession",
+    "protect",
     "reading",
+    "repair",
+    "replicate",
     "restore_drill",
     "revive_model",
     "running",
+    "scrub",
     "service",
     "shared",
+    "stores",
+    "survey",
     "tell_decision",
     "tick",
     "verify",

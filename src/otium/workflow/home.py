@@ -9,13 +9,15 @@ from pathlib import Path
 
 from otium.archive import Archive
 from otium.engine import Engine, LlamaCpp
-from otium.errors import NoSigningKey, NotAnArchive
+from otium.errors import Exists, NoSigningKey, NotAnArchive
 from otium.evidence import Validity
 from otium.ledger import Signer
 from otium.lifecycle import Policy, Registry, found, load_policy, reopen
 from otium.records import Clock, Digest, SystemClock
-from otium.store import LocalStore, hold
+from otium.store import LocalStore, Store, hold, open_store
 
+_STORE = "store"
+"""The file of a home that names the bucket of its archive, if it has one."""
 SCRATCH = "scratch-"
 """How the names of throw-away folders in the cache begin."""
 
@@ -33,6 +35,7 @@ class Home:
         self.held = held
         self.path = path
         self.registry = registry
+        registry.archive.cache = self.cache / "sketches" if held else None
         self.engine: Engine = engine or LlamaCpp(log=path / "engine.log")
         self.trusted: dict[tuple[Digest, bool], Validity] = {}
         """What the capability check found, by the identity's digest and whether it was fast."""
@@ -58,13 +61,30 @@ class Home:
         return f"sqlite:///{self.path / 'state.sqlite'}"
 
 
-def archive_path(path: Path) -> Path:
-    """Return the archive of a home, or *path* itself if it is an archive."""
-    if (path / "archive.json").is_file():
-        return path
-    if (path / "archive" / "archive.json").is_file():
-        return path / "archive"
+def archive_store(path: Path) -> Store:
+    """Return where the archive of a home lies; *path* may be a bare archive too.
+
+    Raises NotAnArchive.
+    """
+    if (path / _STORE).is_file():
+        return open_store((path / _STORE).read_text().strip())
+    for place in (path, path / "archive"):
+        if (place / "archive.json").is_file():
+            return LocalStore(place)
     raise NotAnArchive(path=path)
+
+
+def _place(path: Path, store: str | None) -> Store:
+    """Return where a home that is being founded keeps its archive; raise Exists for another."""
+    if store is None and not (path / _STORE).is_file():
+        return LocalStore(path / "archive")
+    there = (path / _STORE).read_text().strip() if (path / _STORE).is_file() else None
+    if (path / "archive").is_dir() or there not in {None, store}:
+        raise Exists(name=f"{path}, with its archive elsewhere,")
+    place = open_store(str(store or there))
+    if there is None:
+        LocalStore(path).put(_STORE, f"{store}\n".encode())
+    return place
 
 
 @contextmanager
@@ -76,13 +96,17 @@ def founded(
     policy: Policy | None = None,
     simulated: bool = False,
     engine: Engine | None = None,
+    store: str | None = None,
 ) -> Iterator[Home]:
-    """Found a home in *path*, or finish founding it, and hold it for writing."""
+    """Found a home in *path*, or finish founding it, and hold it for writing.
+
+    *store* is the URL of a bucket for its archive, which lies in *path* otherwise.
+    """
     with hold(path):
-        store = LocalStore(path / "archive")
-        store.sweep()
+        place = _place(path, store)
+        _sweep(place)
         registry = found(
-            store,
+            place,
             _signer(path, archive_id),
             archive_id=archive_id,
             clock=clock or SystemClock(),
@@ -97,10 +121,9 @@ def founded(
 @contextmanager
 def opened(path: Path, *, clock: Clock | None = None) -> Iterator[Home]:
     """Open the home at *path* and hold it for writing; raise Held if another process has it."""
-    archive = archive_path(path)
+    store = archive_store(path)
     with hold(path):
-        store = LocalStore(archive)
-        store.sweep()
+        _sweep(store)
         signer = Signer.load(path / "keys" / "ledger.pem")
         home = Home(path, reopen(store, clock=clock or SystemClock(), signer=signer), held=True)
         _clear(home)
@@ -110,7 +133,7 @@ def opened(path: Path, *, clock: Clock | None = None) -> Iterator[Home]:
 def shared(path: Path, *, clock: Clock | None = None) -> Home:
     """Open the home at *path* for one who writes now and then, in a `turn` each time."""
     signer = Signer.load(path / "keys" / "ledger.pem")
-    store = LocalStore(archive_path(path))
+    store = archive_store(path)
     return Home(path, reopen(store, clock=clock or SystemClock(), signer=signer))
 
 
@@ -124,8 +147,14 @@ def turn(home: Home) -> Iterator[None]:
 
 def reading(path: Path, *, clock: Clock | None = None) -> Home:
     """Open the home (or a bare archive) at *path* for reading only; nothing is held."""
-    store = LocalStore(archive_path(path))
+    store = archive_store(path)
     return Home(path, reopen(store, clock=clock or SystemClock()))
+
+
+def _sweep(store: Store) -> None:
+    """Remove what writers that died left behind on this machine."""
+    if isinstance(store, LocalStore):
+        store.sweep()
 
 
 def _clear(home: Home) -> None:

@@ -25,7 +25,7 @@ from otium.engine import (
     revive,
     take_fingerprint,
 )
-from otium.errors import BadRecord, BrokenLedger, WrongState
+from otium.errors import BadRecord, BrokenLedger, Unsupported, WrongState
 from otium.evidence import Transcript, Validity, capability, warm
 from otium.interview import (
     Interview,
@@ -40,9 +40,10 @@ from otium.lifecycle import revived
 from otium.pursuits import Work, write
 from otium.records import Instant, ModelId, Part, Progress, silent
 from otium.report import Finding, Report, publish_report
+from otium.store import LocalStore
 from otium.transition import TransitionGuide, write_guide
 from otium.web import Site, build_site
-from otium.workflow.home import SCRATCH, Home, archive_path
+from otium.workflow.home import SCRATCH, Home, archive_store
 
 Bookend = Literal["pre-deployment", "post-deployment"]
 _FAST_PAIRS = 4
@@ -276,9 +277,12 @@ class Monitored(Part, forbid_unknown_fields=False):
 def monitor(path: Path, *, now: Instant | None = None) -> Monitored:
     """Run the archive's own stand-alone monitor from outside, and return what it found.
 
-    Raises BrokenLedger if it cannot even say that.
+    Raises BrokenLedger if it cannot even say that, Unsupported for an archive in a bucket.
     """
-    archive = archive_path(path)
+    store = archive_store(path)
+    if not isinstance(store, LocalStore):
+        raise Unsupported(what="the monitor", why="it reads a directory: replicate into one first")
+    archive = store.root
     command = [sys.executable, "-I", "-S", str(archive / "monitor.py"), str(archive), "--json"]
     done = subprocess.run(
         [*command, *(["--now", now] if now else [])], capture_output=True, text=True, check=False

@@ -19,8 +19,7 @@ from otium.records import (
     hexadecimal,
     silent,
 )
-from otium.store import LocalStore
-from otium.workflow.home import archive_path
+from otium.workflow.home import archive_store
 
 
 class Verified(Part):
@@ -39,7 +38,7 @@ def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silen
 
     Raises BrokenLedger if the log itself does not verify; damage elsewhere is in the result.
     """
-    store = LocalStore(archive_path(path))
+    store = archive_store(path)
     archive = Archive.open(store)
     checkpoint = ledger.verify(store, archive.info.keys)
     entries = ledger.Ledger.open(store, vkeys=archive.info.keys).entries()

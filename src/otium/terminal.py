@@ -40,6 +40,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
+def few(names: Sequence[str], most: int = 3) -> str:
+    """Return names in one cell, the first and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def day(moment: str | None) -> str:
     """Return the date of an instant, or a dash."""
     return moment[:10] if moment else "-"

@@ -1,0 +1,337 @@
+"""``otium demo`` and ``otium bench``: see it work on real weights, and measure it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+import click
+
+from otium.terminal import as_json, emit, progress, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from otium.bench import CrashRuns, Goal, Line, Report, Section
+    from otium.records import Progress
+    from otium.story import Summary
+
+_DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
+_RUN = "uv run " if "UV" in os.environ else ""
+"""How this command was started, so that those on the screen can be typed as they stand."""
+_PORT = 8420
+_STATES = ("kept", "due", "overdue", "breached")
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("otium-demo"),
+    show_default=True,
+    help="Where the demo's home is made; the same directory again resumes.",
+)
+@click.option("--fast", is_flag=True, help="Ask fewer questions: about a minute.")
+@click.option("--serve", is_flag=True, help="Afterwards serve the pages and the API.")
+@as_json
+def demo(out: Path, fast: bool, serve: bool, as_json: bool) -> None:
+    """Carry a real model through its whole life, in minutes.
+
+    SmolLM2-135M-Instruct is registered, assessed, deposited, announced, interviewed, reported
+    on, retired and brought back; everything is verified from outside and published as pages.
+    Stopping it is harmless: the same command goes on.
+
+    \b
+    Example: otium demo --out my-demo --fast
+    """
+    from otium.records import SystemClock
+    from otium.story import RETIRING, STEPS, begin, play, summarise
+
+    began = time.monotonic()
+    with _telling(as_json) as (tell, report):
+        if fast:
+            tell({"say": "--fast: fewer questions and trials; each shortened record says so"})
+        with begin(out, now=SystemClock().now(), fast=fast, progress=report) as tale:
+            for step in STEPS:
+                started = time.monotonic()
+                told = play(tale, step)
+                tell(
+                    {
+                        "step": step.number,
+                        "of": len(STEPS),
+                        "title": step.title,
+                        "told": told,
+                        "seconds": round(time.monotonic() - started, 1),
+                    }
+                )
+            summary = summarise(tale.home, RETIRING)
+    seconds = round(time.monotonic() - began, 1)
+    emit({"summary": summary, "seconds": seconds}, as_json, lambda: screen(out, summary, seconds))
+    if serve:
+        _serve(out)
+
+
+@contextmanager
+def _telling(as_json: bool) -> Iterator[tuple[Callable[[dict[str, object]], None], Progress]]:
+    """Yield how to tell of a finished step, and how to report progress inside one."""
+
+    def as_text(fact: dict[str, object]) -> None:
+        if "say" in fact:
+            click.echo(fact["say"])
+            return
+        head = f"{fact['step']:>2}/{fact['of']} {fact['title']}"
+        told = str(fact["told"]).replace("\n", "\n        ")
+        click.echo(f"{head:<62}{fact['seconds']:>6} s\n      {told}")
+
+    def as_line(fact: dict[str, object]) -> None:
+        click.echo(json.dumps({"type": "step", **fact}), err=True)
+
+    with progress(as_json) as report:
+        yield (as_line if as_json else as_text), report
+
+
+def screen(out: Path, summary: Summary, seconds: float) -> str:
+    """Return the closing screen: kept, said, withheld, promised, and how to look further."""
+    kept = sum(each.bytes for each in summary.kept)
+    lines = [
+        "",
+        f"Kept       {kept / 1e6:.1f} MB of weights in {summary.stored / 1e6:.1f} MB",
+        *(f"           {k.model}  {k.weights[:23]}…  {k.records} records" for k in summary.kept),
+        "",
+        f"It said    {_words(summary.said[0].quote if summary.said else 'nothing')}",
+        *(f"           {_words(citation.quote)}" for citation in summary.said[1:]),
+        *([f"on draft   {_words(summary.comment)}"] if summary.comment else []),
+        "",
+        f"Withheld   {_count(summary)} of {summary.results} results, each with its reason:",
+        *(f"           {_cut(w.title, 50):<51}{_cut(w.reason, 74)}" for w in summary.withheld),
+        "",
+        "Promises   " + ", ".join(f"{summary.commitments.get(s, 0)} {s}" for s in _STATES),
+        *(f"           {d.state}: {d.commitment} for {d.subject}. {d.why}" for d in summary.open),
+        "",
+        f"Look       {out}/site/index.html",
+        f"           {_RUN}otium --home {out} model list",
+        f"           {_RUN}otium ledger verify {out}",
+        f"           python3 -I -S {out}/archive/monitor.py {out}",
+        f"           ({seconds:.0f} s; the dates are the story's, all else is real)",
+    ]
+    return "\n".join(lines)
+
+
+def _count(summary: Summary) -> int:
+    return sum(len(withheld.bookends) for withheld in summary.withheld)
+
+
+def _words(text: str) -> str:
+    return f"“{_cut(' '.join(text.split()), 84)}”"
+
+
+def _cut(text: str, width: int) -> str:
+    return shorten(text, width, placeholder=" …")
+
+
+def _serve(out: Path) -> None:
+    from otium.gateway import run
+    from otium.story import SUCCESSOR
+    from otium.workflow import opened, service
+
+    with opened(out) as home:
+        click.echo(f"Pages: http://127.0.0.1:{_PORT}/  API: /v1 beside them (Ctrl-C to stop)")
+        run(service(home, offer_exit=(SUCCESSOR,)), "127.0.0.1", _PORT)
+
+
+@click.group()
+def bench() -> None:
+    """Measure the archive: bytes, speed, and what a crash can do to it.
+
+    \b
+    Example: otium bench archive --quick
+    """
+
+
+@bench.command()
+@click.option(
+    "--family",
+    "families",
+    type=_DIRECTORY,
+    multiple=True,
+    help="A directory of base.safetensors and fine-tunes of it (repeat).",
+)
+@click.option("--pairs", type=_DIRECTORY, help="What scripts/fetch_release_pairs.py wrote.")
+@click.option("--only", multiple=True, metavar="SECTION", help="Measure this section (repeat).")
+@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
+@click.option("--quick", is_flag=True, help="One round, without the slow peers.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("otium-bench"),
+    show_default=True,
+    help="Where a small family is trained and models are kept meanwhile.",
+)
+@as_json
+def archive(
+    families: tuple[Path, ...],
+    pairs: Path | None,
+    only: tuple[str, ...],
+    rounds: int,
+    quick: bool,
+    work: Path,
+    as_json: bool,
+) -> None:
+    """Compare the archive with its peers on the same models, in the same run.
+
+    Without --family a small language model and five fine-tunes are trained by numpy first
+    (a minute). Peers that are not installed are named with what installs them. Sections:
+    fine-tunes, sweep, retrained, standalone, quants, kernels, family, search, recover.
+
+    \b
+    Example: otium bench archive --quick --only fine-tunes
+    """
+    from otium.bench import archive_bench
+
+    with progress(as_json) as report:
+        found = archive_bench(
+            work,
+            families=families,
+            pairs=pairs,
+            only=only,
+            rounds=rounds,
+            quick=quick,
+            progress=report,
+        )
+    emit(found, as_json, lambda: figures(found))
+    if any(section.failed for section in found.sections):
+        raise click.exceptions.Exit(1)
+
+
+@bench.command()
+@click.option("--runs", default=20_000, show_default=True, help="How many stores are tried.")
+@click.option("--seed", default=0, show_default=True, help="The same seed, the same trials.")
+@as_json
+def crash(runs: int, seed: int, as_json: bool) -> None:
+    """Cut the power, kill writers and fail disks, at any moment; look what is lost.
+
+    The store's real code runs over a simulated disk. Disks with a seeded bug show that the
+    trials find what they are to find. Ends with 1 if anything was lost or a bug not seen.
+
+    \b
+    Example: otium bench crash --runs 2000
+    """
+    from otium.bench import crash_runs
+
+    found = crash_runs(runs, seed)
+    emit(found, as_json, lambda: _trials(found))
+    if found.problems or not all(found.bugs_found_after.values()):
+        raise click.exceptions.Exit(1)
+
+
+def _trials(found: CrashRuns) -> str:
+    seen = [(bug, str(run or "never")) for bug, run in found.bugs_found_after.items()]
+    facts = (
+        f"{found.runs} runs, {found.acts} calls of the disk, {found.cpu_seconds} CPU seconds",
+        f"{found.power_cuts} power cuts, {found.kills} kills, {found.faults} failing calls",
+        f"{found.acknowledged} writes acknowledged, {found.checked} objects read back",
+        f"lost, damaged or left behind: {len(found.problems)}",
+        *found.problems[:20],
+    )
+    return "\n".join((*facts, "", table(("seeded bug", "seen after runs"), seen)))
+
+
+def figures(report: Report) -> str:
+    """Return all tables, then what was reached, then what was not installed."""
+    families = "families " + ", ".join(report.families)
+    parts: list[RenderableType] = [
+        f"{report.machine}; kernel {report.kernel}; {report.rounds} rounds; {families}",
+        "Speeds are per CPU second of one core; a bound is the entropy of otium's model class.",
+    ]
+    for section in report.sections:
+        parts += [f"\n{section.name}: {section.title}"]
+        parts += [text for text in (section.note, section.failed) if text]
+        parts += [_lines(section)] if section.lines else []
+    goals = [goal for section in report.sections for goal in section.goals]
+    parts += ["\nFigures to reach", _goals(goals)] if goals else []
+    missing = [f"{name}: {how}" for name, how in report.missing.items()]
+    parts += ["\nNot installed", *missing] if missing else []
+    return _rendered(parts)
+
+
+def _lines(section: Section) -> RenderableType:
+    peer = {line.subject: line.stored for line in section.lines if line.coder == "BitX"}
+    head = ["subject", "coder", "change", "bits/weight", "% of raw", "% of BitX", "bound", "above"]
+    rows = [
+        (
+            line.subject,
+            line.coder,
+            f"{line.change:.4f}" if line.change is not None else "",
+            f"{line.bits:.3f}",
+            f"{100 * line.share:.2f}",
+            f"{100 * line.stored / peer[line.subject]:.1f}" if line.subject in peer else "",
+            f"{line.bound / line.weights:.3f}" if line.bound is not None else "",
+            _above(line),
+            _speed(line, line.encode),
+            _speed(line, line.decode),
+        )
+        for line in section.lines
+    ]
+    return _table([*head, "coding MB/s", "decoding MB/s"], rows, left=2)
+
+
+def _goals(goals: list[Goal]) -> RenderableType:
+    rows = [
+        (
+            goal.what,
+            f"{'≤' if goal.better == 'less' else '≥'} {goal.target:g} {goal.unit}".rstrip(),
+            f"{goal.reached:.4g}",
+            _spread(goal),
+            f"{goal.bound:.3g}" if goal.bound is not None else "",
+            "reached" if goal.met else "short",
+        )
+        for goal in goals
+    ]
+    return _table(["what", "reach", "measured", "spread", "at the bound", ""], rows, left=1)
+
+
+def _spread(goal: Goal) -> str:
+    if goal.spread is None or goal.spread.least == goal.spread.most:
+        return ""
+    return f"{goal.spread.least:.3g}..{goal.spread.most:.3g}"
+
+
+def _above(line: Line) -> str:
+    return f"{100 * (8 * line.stored / line.bound - 1):+.1f} %" if line.bound else ""
+
+
+def _speed(line: Line, seconds: tuple[float, ...]) -> str:
+    if not seconds:
+        return ""
+    spread = line.speed(seconds)
+    middle = f"{spread.median / 1e6:.0f}"
+    if len(seconds) == 1:
+        return middle
+    return f"{middle} ({spread.least / 1e6:.0f}..{spread.most / 1e6:.0f})"
+
+
+def _table(head: list[str], rows: Sequence[tuple[str, ...]], left: int) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for number, title in enumerate(head):
+        table.add_column(title, justify="left" if number < left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _rendered(parts: list[RenderableType]) -> str:
+    from rich.console import Console
+
+    console = Console(width=160, highlight=False, markup=False)
+    with console.capture() as captured:
+        for part in parts:
+            console.print(part)
+    return captured.get().rstrip()
