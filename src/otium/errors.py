@@ -251,7 +251,7 @@ class CannotDeaccession(ArchiveError):
 
 
 class HasDescendants(CannotDeaccession):
-    """{model} cannot be deaccessioned: {descendants} are coded against it, in {packs}."""
+    """{model} cannot be deaccessioned: others are coded against it, in {packs}: {descendants}."""
 
     hint = "otium archive what-if PACK  (shows what rests on a pack)"
 

@@ -134,6 +134,11 @@ def test_a_damaged_pack_is_found_named_and_mended_from_a_copy_and_from_parity(
     assert lab("archive", "replicate", copy, "--dry-run").code == 0
     assert not Path(copy).exists()
     assert lab("archive", "replicate", copy).code == 0
+    before = sorted((tmp_path / "lab").rglob("*"))
+    planned = lab("archive", "protect", "--share", "1", "--dry-run", "--json").json
+    assert planned
+    assert all(not one["name"] and one["bytes"] for one in planned)
+    assert sorted((tmp_path / "lab").rglob("*")) == before
     assert lab("archive", "protect", "--share", "1").code == 0
     pack = max(
         (tmp_path / "lab" / "archive" / "packs").rglob("*.pack"), key=lambda p: p.stat().st_size

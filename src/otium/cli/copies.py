@@ -212,9 +212,10 @@ def _mended(verb: str, remedies: tuple[object, ...], left: tuple[object, ...]) -
 @archive.command()
 @click.option("--share", default=0.05, show_default=True, help="Parity for each byte of packs.")
 @click.option("--models", default=1, show_default=True, help="Packs on which so many rest.")
+@dry_run
 @as_json
 @click.pass_obj
-def protect(home: Path, share: float, models: int, as_json: bool) -> None:
+def protect(home: Path, share: float, models: int, dry_run: bool, as_json: bool) -> None:
     """Store parity (Reed-Solomon) from which damaged packs can be mended without a copy.
 
     \b
@@ -224,9 +225,9 @@ def protect(home: Path, share: float, models: int, as_json: bool) -> None:
     from otium.workflow import protect as guard
 
     with opened(home) as house, progress(as_json) as report:
-        done = guard(house, share=share, models=models, progress=report)
+        done = guard(house, share=share, models=models, dry_run=dry_run, progress=report)
     head = ("parity", "bytes", "packs", "damaged cells a column")
-    rows = [(p.name, f"{p.bytes:,}", len(p.packs), p.tolerates) for p in done]
+    rows = [(p.name or "to be made", f"{p.bytes:,}", len(p.packs), p.tolerates) for p in done]
     emit(done, as_json, lambda: table(head, rows) if rows else "all of it is protected already")
 
 

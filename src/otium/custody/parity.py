@@ -39,12 +39,18 @@ class Protected(Part):
 
 
 def protect(
-    archive: Archive, share: float = 0.05, *, models: int = 1, progress: Progress = silent
+    archive: Archive,
+    share: float = 0.05,
+    *,
+    models: int = 1,
+    dry_run: bool = False,
+    progress: Progress = silent,
 ) -> list[Protected]:
     """Store parity for each pack on which at least *models* models rest; return what is new.
 
     *share* is the bytes of parity for each byte of packs, at most 1. What is protected already
-    is left. Raises BadInput, or DamagedObject for a damaged pack: mend it first.
+    is left. A *dry_run* stores nothing: what it returns has no name, and its bytes are those of
+    the parity rows. Raises BadInput, or DamagedObject for a damaged pack: mend it first.
     """
     if not 0 < share <= 1:
         raise BadInput(what=f"a share of {share}", why="it lies above 0 and is at most 1")
@@ -54,6 +60,8 @@ def protect(
         if sheet.group.share >= share * 0.99:  # what was asked for, but for rounding
             chosen -= {pack_name(member.sha256) for member in sheet.group.packs}
     members = [Member(sha256=sha256_of(name), size=store.size(name)) for name in chosen]
+    if dry_run:
+        return [_told("", group, group.parity * group.row) for group in groups(members, share)]
     total, done = sum(member.size for member in members), 0
 
     def tell(length: int) -> None:
@@ -98,7 +106,7 @@ def _protect(store: Store, group: Group, tell: Callable[[int], None]) -> Protect
         found.update(store.get(name, Span(offset, min(1 << 20, size - offset))))
     if found.hexdigest() != sha256:
         raise DamagedObject(name=name, found=found.hexdigest(), expected=sha256)
-    return told(read_sheet(store, name), size)
+    return _told(name, read_sheet(store, name).group, size)
 
 
 def parity_of(
@@ -118,11 +126,10 @@ def parity_of(
         yield head + frame(head)
 
 
-def told(sheet: Sheet, size: int) -> Protected:
+def _told(name: str, group: Group, size: int) -> Protected:
     """Return what a parity file protects."""
-    group = sheet.group
     return Protected(
-        name=sheet.name,
+        name=name,
         bytes=size,
         packs=tuple(pack_name(member.sha256) for member in group.packs),
         columns=group.columns,

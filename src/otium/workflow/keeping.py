@@ -179,11 +179,11 @@ def repair(home: Home, copies: Mapping[str, Store], *, progress: Progress = sile
 
 
 def protect(
-    home: Home, *, share: float, models: int, progress: Progress = silent
+    home: Home, *, share: float, models: int, dry_run: bool = False, progress: Progress = silent
 ) -> list[Protected]:
-    """Store parity for packs on which many rest, and log it."""
-    done = custody.protect(home.archive, share, models=models, progress=progress)
-    if done:
+    """Store parity for packs on which many rest, and log it; a dry run does neither."""
+    done = custody.protect(home.archive, share, models=models, dry_run=dry_run, progress=progress)
+    if done and not dry_run:
         body = {"files": len(done), "bytes": sum(one.bytes for one in done)}
         home.registry.log("archive.protected", home.archive.id, body)
     return done
