@@ -244,26 +244,6 @@ def _quantise(tensor: Tensor, kind: str) -> bytes:
     return out.raw
 
 
-def write_gguf(path: Path, model: Model) -> None:
-    """Write quantised tensors as a GGUF file that says no more than it must."""
-
-    def text(value: str) -> bytes:
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(model), 1)
-    head += text("general.architecture") + struct.pack("<I", 8) + text("llama")
-    at = 0
-    for name, tensor in model.items():
-        shape = tensor.shape[::-1]
-        head += text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
-        head += struct.pack("<IQ", QUANTS[tensor.dtype], at)
-        at += len(tensor.data) + -len(tensor.data) % 32
-    with path.open("wb") as file:
-        file.write(head + b"\0" * (-len(head) % 32))
-        for tensor in model.values():
-            file.write(tensor.data + b"\0" * (-len(tensor.data) % 32))
-
-
 def cut(tensor: Tensor, most: int) -> Iterator[Tensor]:
     """Yield *tensor* in parts of whole rows with at most *most* weights each (or one row)."""
     rows = tensor.weights // tensor.row if tensor.weights else 0
