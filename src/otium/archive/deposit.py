@@ -77,7 +77,7 @@ class Writer:
         """Store the cuts of one group; each pack's index follows it at once."""
         # Each thread codes a piece of its own; numpy's linear algebra must not add more threads.
         with threadpool_limits(1, "blas"):
-            self._write(in_order(self._code, cuts))
+            self._write(in_order(self._code, cuts, lambda cut: cut.length))
 
     def _write(self, coded: Generator[Kept, None, None]) -> None:
         try:

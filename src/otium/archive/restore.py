@@ -37,7 +37,8 @@ def read_file(store: Store, file: File) -> Iterator[Buffer]:
     deposited: both digests were taken from the same bytes in one pass.
     """
     recipe = recipe_of(store, file)
-    yield from in_order(Pieces(store, recipe).read, recipe.order)
+    pieces = Pieces(store, recipe)
+    yield from in_order(pieces.read, recipe.order, lambda number: recipe.pieces[number].size)
 
 
 class OpenFile:
