@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,50 +15,15 @@ from ocfl.validator import Validator
 
 import makers
 from archive import llama
+from dying import Cut, PowerCut
 from makers import NOW, SMOL, SUCCESSOR, archive_in, folder, work
 from otium import objects
 from otium.archive import Archive, Index, deposit, pack_name
 from otium.errors import Exists
 from otium.records import ModelId, later
-from otium.store import Buffer
 from otium.testing import MemoryStore
 
 LATER = later(NOW, days=1)
-
-
-class PowerCut(BaseException):
-    """The end of a process."""
-
-
-class Cut(MemoryStore):
-    """A store whose power fails at one write, just before it or just after it is done."""
-
-    def __init__(self, at: int, *, done: bool) -> None:
-        super().__init__()
-        self.writes, self.at, self.done = 0, at, done
-        self.added: list[tuple[str, str]] = []
-
-    def put(self, name: str, data: Buffer) -> None:
-        self.cut(done=False)
-        super().put(name, data)
-        self.cut(done=True)
-
-    def replace(self, name: str, data: Buffer) -> None:
-        self.cut(done=False)
-        super().replace(name, data)
-        self.cut(done=True)
-
-    def add(self, folder: str, chunks: Iterable[Buffer], suffix: str) -> str:
-        self.cut(done=False)
-        sha256 = super().add(folder, chunks, suffix)
-        self.added.append((sha256, folder))
-        self.cut(done=True)
-        return sha256
-
-    def cut(self, *, done: bool) -> None:
-        self.writes += done
-        if self.writes - done == self.at and done == self.done:
-            raise PowerCut
 
 
 def powered(store: MemoryStore) -> MemoryStore:

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
-from otium.cli import main
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Say = Callable[..., Said]
+from cli.said import Say
 
 
 def safetensors(path: Path, weights: np.ndarray[Any, np.dtype[np.float32]]) -> Path:
@@ -43,17 +30,6 @@ def safetensors(path: Path, weights: np.ndarray[Any, np.dtype[np.float32]]) -> P
     )
     (path / "config.json").write_text('{"model_type": "tiny"}')
     return path
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from custody.copies import Cut, PowerCut, copy_of, flipped, harm, harms
+from custody.copies import copy_of, flipped, harm, harms
+from dying import Cut, PowerCut
 from makers import NOW, SMOL
 from otium.archive import Archive
 from otium.custody import carry_out_repair, opened, plan_repair, protect, repair, replicate

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import makers
-from custody.copies import Cut, PowerCut, append, copy_of, flipped, harm, harms
+from custody.copies import append, copy_of, flipped, harm, harms
+from dying import Cut, PowerCut
 from makers import NOW, SMOL
 from otium.archive import Archive
 from otium.custody import replicate
