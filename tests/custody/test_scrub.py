@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from math import nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from custody.copies import flipped
 from makers import NOW, SMOL, SUCCESSOR
 from otium.archive import Archive
 from otium.custody import Budget, Level, Passing, load_cursor, scrub, stats
-from otium.errors import DamagedCache
+from otium.errors import BadInput, DamagedCache
 from otium.records import later
 from otium.store import Span
 from otium.testing import MemoryStore
@@ -219,3 +221,9 @@ def test_a_lost_recipe_names_the_tensors_that_it_put_together(
         ]
         assert (damage.name, damage.models) == (name, (SUCCESSOR,))
         assert all(part.startswith("adapter.safetensors") for part in damage.tensors)
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"rate": -1.0}, {"seconds": nan}, {"bytes": -1}])
+def test_what_is_no_budget_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        Budget(**wrong)

@@ -95,12 +95,23 @@ class Scrubbed(Record, tag="otium.scrubbed/1"):
 
 @dataclass(frozen=True)
 class Budget:
-    """How much one call may read, and how fast; None means as much as there is."""
+    """How much one call may read, and how fast; None means as much as there is.
+
+    Raises BadInput for a rate that is not above 0, or less than no time or no bytes.
+    """
 
     rate: float | None = None
     """Bytes a second."""
     seconds: float | None = None
     bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no budget, NaN among it."""
+        if self.rate is not None and not self.rate > 0:
+            raise BadInput(what=f"a rate of {self.rate}", why="it lies above 0")
+        for most in (self.seconds, self.bytes):
+            if most is not None and not most >= 0:
+                raise BadInput(what=f"a budget of {most}", why="it is not below 0")
 
 
 @dataclass(frozen=True)
