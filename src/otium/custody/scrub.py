@@ -108,10 +108,10 @@ class Budget:
     def __post_init__(self) -> None:
         """Refuse what is no budget, NaN among it."""
         if self.rate is not None and not self.rate > 0:
-            raise BadInput(what=f"a rate of {self.rate}", why="it lies above 0")
+            raise BadInput(what=f"a rate of {self.rate}", why="it must lie above 0")
         for most in (self.seconds, self.bytes):
             if most is not None and not most >= 0:
-                raise BadInput(what=f"a budget of {most}", why="it is not below 0")
+                raise BadInput(what=f"a budget of {most}", why="it must be 0 or more")
 
 
 @dataclass(frozen=True)
