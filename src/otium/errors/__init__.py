@@ -1,0 +1,196 @@
+"""Every error that otium raises on purpose.
+
+The first line of a class's docstring is its message; ``{names}`` in it are filled from the
+keyword arguments. ``hint`` names the command or step that mends it. ``exit_code`` is a
+contract (``docs/reference/exit-codes.md``). Libraries raise; only ``cli`` prints. Knows messages
+and codes; does not know who raises them. One error is made like this:
+
+>>> raise UnknownModel(model="alder-9")
+Traceback (most recent call last):
+otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
+
+    OtiumError                          1
+      NotFound                          3   UnknownModel, UnknownRecord, UnknownPreference, NoSite, NoDemoWeights
+      BadInput                          4   BadModelId, BadInstant, BadRecord, BadData
+      Exists                            5
+      Held                              6
+      Unsupported                       7
+      CannotStore                       8   StoreUnreachable, StoreRefuses
+      ArchiveError                      20
+        NotAnArchive                    20
+        DamagedObject                   21  DamagedCache
+        BadDeposit                      22  UnsafePath, TooDeep, BadHeader, NoWeights, BadLayout, SeveralModels
+        RestoreTargetNotEmpty           23
+        Diverged                        24
+        Irreparable                     25
+        CannotDeaccession               26  HasDescendants, StillWaiting
+        AuditFailed                     27
+      LedgerError                       30
+        BrokenLedger                    31
+        BadNote, BadProof               32
+        NoSigningKey                    33
+        WitnessRefused                  34
+        BadTimestamp                    35
+        SplitView                       36
+      EngineError                       40
+        EngineFailed                    40
+        EngineUnavailable               41
+        FingerprintDiffers              42
+      LifecycleError                    50
+        NoticeTooShort                  51
+        WrongState                      52
+        DateInPast                      53
+        NoSuchSuccessor                 54
+        DutyUnmet                       55
+        NotAuthorised                   56
+        NeedsSecond                     57
+        DeliveryFailed                  58
+      EvidenceError                     60
+        EvaluationFailed                60
+        BadProtocol                     61
+      GatewayError                      80  ConversationEnded, ModelRetired, Refused
+"""
+
+from __future__ import annotations
+
+from otium.errors.archive import (
+    ArchiveError,
+    AuditFailed,
+    BadDeposit,
+    BadHeader,
+    BadLayout,
+    CannotDeaccession,
+    DamagedCache,
+    DamagedObject,
+    Diverged,
+    HasDescendants,
+    Irreparable,
+    NotAnArchive,
+    NoWeights,
+    RestoreTargetNotEmpty,
+    SeveralModels,
+    StillWaiting,
+    TooDeep,
+    UnsafePath,
+)
+from otium.errors.base import (
+    BadData,
+    BadInput,
+    BadInstant,
+    BadModelId,
+    BadRecord,
+    CannotStore,
+    Exists,
+    Held,
+    NoDemoWeights,
+    NoSite,
+    NotFound,
+    OtiumError,
+    StoreRefuses,
+    StoreUnreachable,
+    UnknownModel,
+    UnknownPreference,
+    UnknownRecord,
+    Unsupported,
+)
+from otium.errors.ledger import (
+    BadNote,
+    BadProof,
+    BadTimestamp,
+    BrokenLedger,
+    LedgerError,
+    NoSigningKey,
+    SplitView,
+    WitnessRefused,
+)
+from otium.errors.lifecycle import (
+    DateInPast,
+    DeliveryFailed,
+    DutyUnmet,
+    LifecycleError,
+    NeedsSecond,
+    NoSuchSuccessor,
+    NotAuthorised,
+    NoticeTooShort,
+    WrongState,
+)
+from otium.errors.serving import (
+    BadProtocol,
+    ConversationEnded,
+    EngineError,
+    EngineFailed,
+    EngineUnavailable,
+    EvaluationFailed,
+    EvidenceError,
+    FingerprintDiffers,
+    GatewayError,
+    ModelRetired,
+    Refused,
+)
+
+__all__ = [
+    "ArchiveError",
+    "AuditFailed",
+    "BadData",
+    "BadDeposit",
+    "BadHeader",
+    "BadInput",
+    "BadInstant",
+    "BadLayout",
+    "BadModelId",
+    "BadNote",
+    "BadProof",
+    "BadProtocol",
+    "BadRecord",
+    "BadTimestamp",
+    "BrokenLedger",
+    "CannotDeaccession",
+    "CannotStore",
+    "ConversationEnded",
+    "DamagedCache",
+    "DamagedObject",
+    "DateInPast",
+    "DeliveryFailed",
+    "Diverged",
+    "DutyUnmet",
+    "EngineError",
+    "EngineFailed",
+    "EngineUnavailable",
+    "EvaluationFailed",
+    "EvidenceError",
+    "Exists",
+    "FingerprintDiffers",
+    "GatewayError",
+    "HasDescendants",
+    "Held",
+    "Irreparable",
+    "LedgerError",
+    "LifecycleError",
+    "ModelRetired",
+    "NeedsSecond",
+    "NoDemoWeights",
+    "NoSigningKey",
+    "NoSite",
+    "NoSuchSuccessor",
+    "NoWeights",
+    "NotAnArchive",
+    "NotAuthorised",
+    "NotFound",
+    "NoticeTooShort",
+    "OtiumError",
+    "Refused",
+    "RestoreTargetNotEmpty",
+    "SeveralModels",
+    "SplitView",
+    "StillWaiting",
+    "StoreRefuses",
+    "StoreUnreachable",
+    "TooDeep",
+    "UnknownModel",
+    "UnknownPreference",
+    "UnknownRecord",
+    "UnsafePath",
+    "Unsupported",
+    "WitnessRefused",
+    "WrongState",
+]

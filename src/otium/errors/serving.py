@@ -1,0 +1,74 @@
+"""What engines, evaluations and the gateway raise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from otium.errors.base import OtiumError
+
+
+class EngineError(OtiumError):
+    """{message}"""
+
+    exit_code = 40
+
+
+class EngineFailed(EngineError):
+    """The engine for {model} failed: {why}."""
+
+
+class EngineUnavailable(EngineError):
+    """No engine can run {what}: {why}."""
+
+    exit_code = 41
+    hint = "otium doctor"
+
+
+class FingerprintDiffers(EngineError):
+    """{model} does not behave as its fingerprint says: {why}."""
+
+    exit_code = 42
+    hint = "otium archive check {model}"
+
+
+class EvidenceError(OtiumError):
+    """{message}"""
+
+    exit_code = 60
+
+
+class EvaluationFailed(EvidenceError):
+    """The evaluation {task} ended with status {status}: {why}."""
+
+
+class BadProtocol(EvidenceError):
+    """The protocol {path} cannot be used: {why}."""
+
+    exit_code = 61
+
+
+class GatewayError(OtiumError):
+    """{message}"""
+
+    exit_code = 80
+
+
+class ConversationEnded(GatewayError):
+    """{model} ended this conversation; it is closed for this exact history."""
+
+
+class ModelRetired(GatewayError):
+    """{model} was retired on {retired}."""
+
+
+class Refused(GatewayError):
+    """{message}"""
+
+    def __init__(
+        self, *, status: int, code: str, headers: Mapping[str, str], **facts: object
+    ) -> None:
+        """Answer a request with HTTP *status* and *headers*; *facts* are the error's fields."""
+        super().__init__(code=code, **facts)
+        self.status = status
+        self.code = code
+        self.headers = headers
