@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from otium.ledger import Signer
-from otium.lifecycle import Registry, found, load_policy, reopen
+from otium.commitments import load_policy
+from otium.lifecycle import Registry, found, reopen
+from otium.notes import Signer
 from otium.records import ModelId
 from otium.store import LocalStore
 from otium.testing import FixedClock

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from otium.commitments import load_policy
 from otium.engine import packaged_weights
 from otium.errors import NotFound
-from otium.ledger import Signer
-from otium.lifecycle import Registry, found, load_policy
+from otium.lifecycle import Registry, found
+from otium.notes import Signer
 from otium.testing import FixedClock, MemoryStore
 
 

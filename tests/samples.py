@@ -387,6 +387,8 @@ def tell_story(registry: Registry, clock: FixedClock, weights: Path) -> None:
         {"bookend": "pre-deployment"},
     )
     _fingerprint(registry)
+    clock.move_to("2026-06-08T08:00:00Z")
+    guide(registry)
     clock.move_to("2026-06-10T08:00:00Z")
     deprecate(
         registry,
@@ -396,7 +398,6 @@ def tell_story(registry: Registry, clock: FixedClock, weights: Path) -> None:
         reason="Heron 1 answers the same requests at a third of the cost.",
     )
     clock.move(days=2)
-    guide(registry)
     for model in (ALDER, HERON):
         registry.check(model)
     clock.move_to("2026-07-02T10:00:00Z")
@@ -421,6 +422,7 @@ def tell_story(registry: Registry, clock: FixedClock, weights: Path) -> None:
         retire_at={"internal": Instant("2026-12-01T00:00:00Z")},
         replacement=HERON,
         reason="Its only user has moved on.",
+        force=True,
     )
     clock.move_to("2026-09-22T10:00:00Z")
     publish_report(

@@ -12,7 +12,8 @@ import makers
 from custody.copies import BASE, CHILD, append
 from makers import NOW, Weights
 from otium.archive import Archive
-from otium.ledger import Ledger, Signer
+from otium.ledger import Ledger
+from otium.notes import Signer
 from otium.testing import MemoryStore
 
 
@@ -44,7 +45,7 @@ def signer() -> Signer:
 def logged(signer: Signer, tmp_path: Path) -> MemoryStore:
     """An archive with a ledger of three entries."""
     store = MemoryStore()
-    Archive.create(store, archive_id="test", created=NOW, origin=signer.name, keys=[signer.vkey])
+    Archive.create(store, archive_id="test", created=NOW, origin=signer.name, keys=signer.vkeys)
     makers.work(store, makers.family(tmp_path / "logged"))
     Ledger.create(store, signer, origin=signer.name)
     append(store, signer, 3)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from makers import NOW
-from otium.ledger import Entry, Ledger, Signer
+from otium.ledger import Entry, Ledger
+from otium.notes import Signer
 from otium.records import Actor, ModelId
 from otium.testing import MemoryStore
 
@@ -50,7 +51,7 @@ def harm(store: MemoryStore, name: str, data: bytes | None) -> None:
 
 def append(store: MemoryStore, signer: Signer, count: int) -> None:
     """Let a store's ledger grow."""
-    ledger = Ledger.open(store, vkeys=[signer.vkey], signer=signer)
+    ledger = Ledger.open(store, vkeys=signer.vkeys, signer=signer)
     for _ in range(count):
         entry = Entry(type="heartbeat", time=NOW, actor=Actor("steward"), subject="test")
         ledger.append(entry)

@@ -14,7 +14,8 @@ from makers import NOW, SMOL
 from otium.archive import Archive
 from otium.custody import replicate
 from otium.errors import CannotStore, DamagedObject, Diverged, NotAnArchive
-from otium.ledger import Entry, Ledger, Signer, verify
+from otium.ledger import Entry, Ledger, verify
+from otium.notes import Signer
 from otium.objects import folder as place
 from otium.records import Actor, later
 from otium.store import Buffer, LocalStore
@@ -61,7 +62,7 @@ def test_only_what_is_new_is_copied(logged: MemoryStore, signer: Signer) -> None
     assert target.objects.keys() >= logged.objects.keys()
     assert {n: target.objects[n] for n in logged.objects} == logged.objects
     assert not [name for name in copied.names if name.startswith(("packs/", "recipes/"))]
-    assert verify(target, [signer.vkey]).size == 303
+    assert verify(target, signer.vkeys).size == 303
 
 
 def test_whatever_a_cut_leaves_is_whole_and_a_rerun_completes_it(logged: MemoryStore) -> None:
@@ -231,7 +232,7 @@ def test_a_ledger_that_was_forked_is_left_and_named(logged: MemoryStore, signer:
     other = copy_of(logged)
     append(logged, signer, 2)
     fork = copy_of(other)
-    ledger = Ledger.open(fork, vkeys=[signer.vkey], signer=signer)
+    ledger = Ledger.open(fork, vkeys=signer.vkeys, signer=signer)
     for count in (1, 4):
         for number in range(count):
             said = Entry(type="heartbeat", time=NOW, actor=Actor("forger"), subject=f"{number}")
@@ -251,7 +252,7 @@ def test_what_lies_beyond_the_checkpoint_does_not_stop_the_copy(
     stray = next(n for n in logged.objects if n.startswith("log/") and n not in target.objects)
     target.objects[stray] = b"left by a writer that died"
     assert replicate(logged, {"copy": target}).ok
-    assert verify(target, [signer.vkey]).size == 5
+    assert verify(target, signer.vkeys).size == 5
 
 
 class Slow(MemoryStore):
@@ -308,7 +309,7 @@ def test_a_damaged_ledger_is_made_whole_by_a_copy_of_the_same(
             harm(here, name, data)
             assert replicate(logged, {"here": here}).ok, (name, how)
             assert here.objects == logged.objects, (name, how)
-            assert verify(here, [signer.vkey]).size == 3
+            assert verify(here, signer.vkeys).size == 3
 
 
 def test_a_damaged_checkpoint_is_not_replaced_by_one_of_a_shorter_ledger(

@@ -50,7 +50,12 @@ class Lab:
         model = self.active(name)
         dates: dict[Surface, Instant] = {"api": Instant("2026-04-01T00:00:00Z")}
         deprecate(
-            self.house, model, retire_at=dates, replacement="birch-2", reason="its successor is out"
+            self.house,
+            model,
+            retire_at=dates,
+            replacement="birch-2",
+            reason="its successor is out",
+            force=True,
         )
         return model
 

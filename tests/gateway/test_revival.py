@@ -39,7 +39,7 @@ def archived(lab: Lab) -> Lab:
         taken = take_fingerprint(alive.model, now=now)
     house.file("fingerprint.recorded", SMOL, "fingerprint.json", Fingerprint, lambda: taken)
     date = Instant("2026-04-01T00:00:00Z")
-    deprecate(house, SMOL, retire_at={"api": date}, replacement=None, reason="a test")
+    deprecate(house, SMOL, retire_at={"api": date}, replacement=None, reason="a test", force=True)
     lab.clock.move_to(date)
     retire(house, SMOL, force=True, reason="a test")
     set_availability(house, SMOL, "on-demand")

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from otium.ledger import Entry, Ledger, Signer
+from otium.ledger import Entry, Ledger
+from otium.notes import Signer
 from otium.records import Actor, Instant, later
 from otium.testing import MemoryStore
 
@@ -14,7 +16,7 @@ ORIGIN = "ledger.example/smol"
 
 @pytest.fixture
 def signer() -> Signer:
-    return Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+    return make_signer()
 
 
 @pytest.fixture
@@ -30,6 +32,12 @@ def store() -> MemoryStore:
 @pytest.fixture
 def ledger(store: MemoryStore, signer: Signer) -> Ledger:
     return Ledger.create(store, signer, origin=ORIGIN)
+
+
+def make_signer() -> Signer:
+    seed = bytes(range(32))
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    return Signer(ORIGIN, key, MLDSA44PrivateKey.from_seed_bytes(seed))
 
 
 def make_entry(number: int) -> Entry:

@@ -7,10 +7,11 @@ from itertools import pairwise
 import pytest
 
 from otium.errors import BrokenLedger
-from otium.ledger import Entry, Ledger, Signer, check_consistency, verify
+from otium.ledger import Entry, Ledger, check_consistency, verify
 from otium.ledger.checkpoint import sign_checkpoint
 from otium.ledger.merkle import frontier_root
 from otium.ledger.tiles import grow
+from otium.notes import Signer
 from otium.testing import MemoryStore
 
 Make = Callable[[int], Entry]
@@ -29,7 +30,7 @@ def refuses(objects: dict[str, bytes], signer: Signer) -> str:
     store = MemoryStore()
     store.objects = objects
     with pytest.raises(BrokenLedger) as caught:
-        verify(store, [signer.vkey])
+        verify(store, signer.vkeys)
     return str(caught.value)
 
 
@@ -42,7 +43,7 @@ def forge(leaves: list[bytes], signer: Signer) -> dict[str, bytes]:
 
 
 def test_no_byte_of_any_file_can_change(full: MemoryStore, signer: Signer) -> None:
-    assert verify(full, [signer.vkey]).size == 300
+    assert verify(full, signer.vkeys).size == 300
     names = sorted(full.objects)
     chance = random.Random(1)
     for number in range(MUTANTS):
@@ -77,7 +78,7 @@ def test_every_tile_that_the_checkpoint_needs_is_needed(full: MemoryStore, signe
 def verify_objects(objects: dict[str, bytes], signer: Signer) -> int:
     store = MemoryStore()
     store.objects = objects
-    return verify(store, [signer.vkey]).size
+    return verify(store, signer.vkeys).size
 
 
 def test_swapped_files_are_refused(full: MemoryStore, signer: Signer) -> None:
@@ -131,8 +132,8 @@ def test_a_fork_is_refused_by_whoever_holds_an_older_checkpoint(
     other = forge([entry(number).encode() for number in [*range(9), *range(20, 25)]], signer)
     forked = MemoryStore()
     forked.objects = other
-    fork = Ledger.open(forked, vkeys=[signer.vkey])
-    assert verify(forked, [signer.vkey]).size == 14
+    fork = Ledger.open(forked, vkeys=signer.vkeys)
+    assert verify(forked, signer.vkeys).size == 14
     with pytest.raises(Exception, match="does not verify"):
         check_consistency(10, 14, mine.root, fork.checkpoint().root, fork.consistency(10))
     refuses({**store.objects, "log/checkpoint": other["log/checkpoint"]}, signer)
@@ -146,6 +147,8 @@ def test_a_fork_is_refused_by_whoever_holds_an_older_checkpoint(
         (b'"ok":true', b'"ok":true,"ok":true'),
         (b'"v":1', b'"v":1.0'),
         (b'"v":1', b'"v":2'),
+        (b'"v":1', b'"v":3'),
+        (b'"refs":[]', b'"refs":[],"sigs":[]'),
         (b'"v":1', b'"v":1,"w":1'),
         (b',"v":1', b""),
         (b'"number":1', b'"number":1e0'),

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from otium.ledger import Signer, verify
+from otium.commitments import load_policy
+from otium.ledger import verify
 from otium.lifecycle import (
     Notice,
     Registry,
     deprecate,
     found,
-    load_policy,
     oddities,
     retire,
     set_availability,
     standing,
 )
+from otium.notes import Signer
 from otium.records import Instant, ModelId, later
 from otium.store import Buffer
 from otium.testing import FixedClock, MemoryStore
@@ -76,6 +77,7 @@ def live(store: MortalStore, signer: Signer, weights: Path, clock: FixedClock) -
     for name in ("alder", "birch"):
         house.register(name, title=name, released=START, scope="public", surfaces=["api"])
     house.deposit("alder", weights)
+    house.file("transition.published", "alder", "transition.json", Notice, note)
     end = later(START, days=70)
     deprecate(house, "alder", retire_at={"api": end}, replacement="birch", reason="Old.")
     house.file("fingerprint.recorded", "alder", "fingerprint.json", Notice, note)
@@ -110,7 +112,7 @@ def test_a_life_cut_off_at_any_write_and_begun_again_is_whole_and_nothing_is_dou
         assert story(again) == story(whole), fatal
         assert again.archive.records(ModelId("alder")) == records, fatal
         assert again.check().ok, fatal
-        assert verify(store, [signer.vkey]).size == len(again.entries()), fatal
+        assert verify(store, signer.vkeys).size == len(again.entries()), fatal
         assert oddities(again.entries()) == [], fatal
 
 

@@ -5,19 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from otium.commitments import Policy, load_policy
 from otium.errors import BadInput, BadRecord, DamagedObject, Exists, UnknownModel, UnknownRecord
-from otium.ledger import Signer
-from otium.lifecycle import (
-    Notice,
-    Policy,
-    Registry,
-    adopt,
-    found,
-    load_policy,
-    oddities,
-    reopen,
-    standing,
-)
+from otium.lifecycle import Notice, Registry, adopt, found, oddities, reopen, standing
+from otium.notes import Signer
 from otium.records import Digest, Instant, ModelId, later
 from otium.testing import FixedClock, MemoryStore
 
@@ -319,7 +310,7 @@ def test_a_broken_promise_stays_on_the_table_when_the_policy_is_replaced(
     clock.move(days=30)
     policy = load_policy()
     looser = tuple(one for one in policy.commitments if one.id != "preserve")
-    adopt(house, msgspec.structs.replace(policy, version="2.0", commitments=looser))
+    adopt(house, msgspec.structs.replace(policy, version="2.0", commitments=looser), "x")
     clock.move(days=1)
     late = {duty.subject: duty.state for duty in standing(house) if duty.commitment == "preserve"}
     assert late == {"alder": "overdue"}

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from audited import PROGRAM, House, build, copied
+from otium.notes import Cosigner, RoleKey
+from published import Published
+
+Look = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +26,19 @@ def monitor() -> ModuleType:
     sys.modules["monitor"] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def look(monitor: ModuleType, capfdbinary: pytest.CaptureFixture[bytes]) -> Look:
+    """Run the monitor in this process and return its JSON."""
+
+    def run(source: object, *options: str) -> dict[str, Any]:
+        code = monitor.main([str(source), "--json", *options])
+        found: dict[str, Any] = json.loads(capfdbinary.readouterr().out)
+        assert found["exit_code"] == code
+        return found
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +56,20 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> House:
 @pytest.fixture
 def home(shared: House, tmp_path: Path) -> House:
     return copied(shared, tmp_path)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Published:
+    """A log of no entries in a folder of its own."""
+    return Published(tmp_path / "published")
+
+
+@pytest.fixture(scope="session")
+def keys() -> dict[str, RoleKey]:
+    names = ("root", "steward", "second", "archivist", "decider", "stranger")
+    return {name: RoleKey.generate(f"{name}-1") for name in names}
+
+
+@pytest.fixture(scope="session")
+def witnesses() -> list[Cosigner]:
+    return [Cosigner.generate(f"witness.example/{name}") for name in "abc"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import time
 from types import ModuleType
 
@@ -7,6 +8,7 @@ import pytest
 import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +46,13 @@ def test_ed25519_verifies_the_vectors_of_rfc_8032(
     assert not monitor.ed25519_verifies(key, text, signed[:32] + larger.to_bytes(32, "little"))
 
 
+def flipped(data: bytes, bit: int) -> bytes:
+    """Return *data* with one bit changed."""
+    at, changed = bit % (8 * len(data)), bytearray(data)
+    changed[at // 8] ^= 1 << at % 8
+    return bytes(changed)
+
+
 def oracle(public: bytes, message: bytes, signature: bytes) -> bool:
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
@@ -64,10 +73,7 @@ def test_ed25519_agrees_with_cryptography_on_good_and_changed_signatures(
     key = Ed25519PrivateKey.from_private_bytes(seed)
     parts = {"k": key.public_key().public_bytes_raw(), "m": message, "s": key.sign(message)}
     if change and parts[change[0]]:
-        bit = change[1] % (8 * len(parts[change[0]]))
-        data = bytearray(parts[change[0]])
-        data[bit // 8] ^= 1 << bit % 8
-        parts[change[0]] = bytes(data)
+        parts[change[0]] = flipped(parts[change[0]], change[1])
     arguments = parts["k"], parts["m"], parts["s"]
     assert monitor.ed25519_verifies(*arguments) == oracle(*arguments)
     assert change is not None or oracle(*arguments)
@@ -79,6 +85,63 @@ def test_ed25519_verifies_within_50_milliseconds(monitor: ModuleType) -> None:
     for _ in range(10):
         monitor.ed25519_verifies(key, text, signed)
     assert (time.process_time() - start) / 10 < 0.05
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.binary(min_size=32, max_size=32),
+    st.binary(max_size=200),
+    st.one_of(st.none(), st.tuples(st.sampled_from("kms"), st.integers(0, 19359))),
+)
+def test_mldsa_agrees_with_cryptography_on_good_and_changed_signatures(
+    monitor: ModuleType, seed: bytes, message: bytes, change: tuple[str, int] | None
+) -> None:
+    key = MLDSA44PrivateKey.from_seed_bytes(seed)
+    parts = {"k": key.public_key().public_bytes_raw(), "m": message, "s": key.sign(message)}
+    if change and parts[change[0]]:
+        parts[change[0]] = flipped(parts[change[0]], change[1])
+    try:
+        MLDSA44PublicKey.from_public_bytes(parts["k"]).verify(parts["s"], parts["m"])
+        expected = True
+    except InvalidSignature:
+        expected = False
+    assert monitor.mldsa_verifies(parts["k"], parts["m"], parts["s"]) == expected
+    assert change is not None or expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_mldsa_refuses_every_other_hint_and_random_signatures(
+    monitor: ModuleType, data: st.DataObject
+) -> None:
+    key = MLDSA44PrivateKey.from_seed_bytes(bytes(32))
+    public, good = key.public_key(), key.sign(b"text")
+    hint = bytearray(good[2336:])
+    for _ in range(data.draw(st.integers(1, 3))):
+        hint[data.draw(st.integers(0, 83))] = data.draw(st.integers(0, 255))
+    made = good[:2336] + bytes(hint)
+    try:
+        public.verify(made, b"text")
+        expected = True
+    except InvalidSignature:
+        expected = False
+    assert monitor.mldsa_verifies(public.public_bytes_raw(), b"text", made) == expected
+    assert not monitor.mldsa_verifies(
+        public.public_bytes_raw(), b"text", random.Random(made).randbytes(2420)
+    )
+    for length in (0, 2419, 2421):
+        assert not monitor.mldsa_verifies(
+            public.public_bytes_raw(), b"text", (good + b"\0")[:length]
+        )
+
+
+def test_mldsa_verifies_within_100_milliseconds(monitor: ModuleType) -> None:
+    key = MLDSA44PrivateKey.from_seed_bytes(bytes(32))
+    public, good = key.public_key().public_bytes_raw(), key.sign(b"text")
+    start = time.process_time()
+    for _ in range(10):
+        assert monitor.mldsa_verifies(public, b"text", good)
+    assert (time.process_time() - start) / 10 < 0.1
 
 
 json_values = st.recursive(

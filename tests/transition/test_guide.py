@@ -20,9 +20,8 @@ def leaving(house: Registry, weights: Path) -> Registry:
         )
         house.deposit(model, weights)
     later = Instant("2026-06-01T00:00:00Z")
-    deprecate(
-        house, ALDER, retire_at={"api": later, "app": later}, replacement=HERON, reason="Cost."
-    )
+    dates = {"api": later, "app": later}
+    deprecate(house, ALDER, retire_at=dates, replacement=HERON, reason="Cost.", force=True)
     return house
 
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
-from otium.ledger import Signer
-from otium.lifecycle import Registry, found, load_policy
+from otium.commitments import load_policy
+from otium.lifecycle import Registry, found
+from otium.notes import Signer
 from otium.testing import FixedClock, MemoryStore
 from otium.web import Site, build_site
 from samples import NOW, tell_story

@@ -15,21 +15,24 @@ from otium import __version__
 from otium.errors import CannotStore, OtiumError
 
 _NOUNS = {
-    "model": ("model", "Register models, set their dates, retire them, bring them back."),
-    "archive": ("copies", "Keep weights: deposit, check, repair, restore."),
-    "ledger": ("care", "The signed public log: show, verify, prove."),
-    "interview": ("sessions", "Interview a model under the standard protocol."),
-    "preference": ("sessions", "What models said they prefer, and what came of it."),
-    "assess": ("sessions", "Assess a model before and after its deployment."),
-    "report": ("publish", "The post-deployment report."),
-    "transition": ("publish", "Guidance for the users of a retiring model."),
-    "site": ("publish", "The public pages."),
-    "gateway": ("publish", "The public API of served and retired models."),
-    "duties": ("care", "Which promises are kept, due, overdue or breached."),
-    "tick": ("care", "Do what is due; run it daily."),
-    "doctor": ("care", "Look at what otium needs, and say what mends it."),
-    "demo": ("trial", "Carry a real model through its whole life, in minutes."),
-    "bench": ("trial", "Measure otium beside its peers, on your machine."),
+    "model": ("cli.model", "Register models, set their dates, retire them, bring them back."),
+    "archive": ("cli.copies", "Keep weights: deposit, check, repair, restore."),
+    "ledger": ("desk.ledger", "The signed public log: show, verify, prove; keys and witnesses."),
+    "commitments": ("desk.promises", "What you promise about your models; change it, waive it."),
+    "duties": ("desk.promises", "Which promises are kept, due, overdue or breached."),
+    "tick": ("desk.promises", "Do what is due; run it daily."),
+    "audit": ("desk.audit", "Prove to an outsider that the weights are still held."),
+    "interview": ("cli.sessions", "Interview a model under the standard protocol."),
+    "preference": ("cli.sessions", "What models said they prefer, and what came of it."),
+    "assess": ("cli.sessions", "Assess a model before and after its deployment."),
+    "report": ("cli.publish", "The post-deployment report."),
+    "transition": ("cli.publish", "Guidance for the users of a retiring model."),
+    "site": ("cli.publish", "The public pages."),
+    "gateway": ("cli.publish", "The public API of served and retired models."),
+    "watch": ("desk.watch", "Watch the models of others that you depend on."),
+    "doctor": ("desk.health", "Look at what otium needs, and say what mends it."),
+    "demo": ("cli.trial", "Carry a real model through its whole life, in minutes."),
+    "bench": ("cli.trial", "Measure otium beside its peers, on your machine."),
 }
 
 
@@ -44,7 +47,7 @@ class Tree(click.Group):
         """Import the module that defines *cmd_name*."""
         if cmd_name not in _NOUNS:
             return None
-        module = importlib.import_module(f"otium.cli.{_NOUNS[cmd_name][0]}")
+        module = importlib.import_module(f"otium.{_NOUNS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
         return command
 

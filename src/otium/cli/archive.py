@@ -44,8 +44,8 @@ def create(
     \b
     Example: otium --home lab archive create --id example-lab
     """
+    from otium.commitments import load_policy, policy_in_force
     from otium.errors import Exists
-    from otium.lifecycle import load_policy, policy_in_force
     from otium.workflow import founded
 
     policy = load_policy(commitments)
@@ -58,7 +58,9 @@ def create(
         as_json,
         lambda: (
             f"Founded {home}. Copy {home}/keys to a safe place: without it nothing new "
-            f"can be logged.\nNext: otium --home {home} model register NAME --title TITLE "
+            f"can be logged.\nThree role keys lie in {home}/keys/roles. Take root-1.pem off this "
+            "machine, and\ngive second-1.pem to another person: retiring, withdrawing and waiving "
+            f"need both.\nNext: otium --home {home} model register NAME --title TITLE "
             "--released DATE"
         ),
     )

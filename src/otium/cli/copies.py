@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from otium.cli.archive import archive
+from otium.cli.durability import durability
 from otium.terminal import as_json, dry_run, emit, few, progress, table, type_the_name
 
 _MEBI = 1 << 20
@@ -32,6 +33,9 @@ def _unhealthy() -> click.exceptions.Exit:
     from otium.errors import DamagedObject
 
     return click.exceptions.Exit(DamagedObject.exit_code)
+
+
+archive.add_command(durability)
 
 
 @archive.command()

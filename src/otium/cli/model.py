@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from otium.desk.dates import COMMANDS, read_dates
 from otium.terminal import as_json, confirmed, day, dry_run, emit, progress, table, type_the_name
 
-_SURFACES = ["api", "app", "partner", "internal"]
-_SCOPES = ["public", "significant-internal", "other"]
+_SCOPES = ["public", "partner", "significant-internal", "internal", "other"]
 _AVAILABILITY = ["always", "on-demand", "on-request", "archived"]
 
 
@@ -22,6 +23,10 @@ def model() -> None:
       otium model register smol-1 --title "Smol 1" --released 2026-01-05 --surface api
       otium model deprecate smol-1 --retire-at 2026-12-01 --replacement smol-2 --reason "..."
     """
+
+
+for _command in COMMANDS:
+    model.add_command(_command)
 
 
 @model.command("list")
@@ -78,8 +83,18 @@ def show(home: Path, name: str, as_json: bool) -> None:
 @click.option("--title", required=True, help="The name for people.")
 @click.option("--released", required=True, help="Release date, 2026-01-05.")
 @click.option("--scope", type=click.Choice(_SCOPES), default="public", show_default=True)
-@click.option("--surface", "surfaces", type=click.Choice(_SURFACES), multiple=True, default=["api"])
+@click.option(
+    "--surface",
+    "surfaces",
+    multiple=True,
+    default=["api"],
+    help="api, app, partner:NAME, region:NAME or internal (repeat).",
+)
 @click.option("--parent", help="The model it was made from.")
+@click.option("--family", help="The family it belongs to.")
+@click.option("--not-before", "floors", multiple=True, help="A floor: api=2027-01-05 (repeat).")
+@click.option("--snapshot-of", help="The moving name of which it is a pinned state.")
+@click.option("--silent-updates/--no-silent-updates", "silent", default=None)
 @as_json
 @click.pass_obj
 def register(
@@ -90,6 +105,10 @@ def register(
     scope: str,
     surfaces: tuple[str, ...],
     parent: str | None,
+    family: str | None,
+    floors: tuple[str, ...],
+    snapshot_of: str | None,
+    silent: bool | None,
     as_json: bool,
 ) -> None:
     """Register a model. The same facts again change nothing; other facts are refused.
@@ -99,7 +118,7 @@ def register(
     """
     from typing import cast
 
-    from otium.lifecycle import Scope, Surface
+    from otium.commitments import Scope
     from otium.records import instant, model_id
     from otium.workflow import opened
 
@@ -109,8 +128,12 @@ def register(
             title=title,
             released=instant(released),
             scope=cast("Scope", scope),
-            surfaces=cast("tuple[Surface, ...]", surfaces),
+            surfaces=surfaces,
             parent=model_id(parent) if parent else None,
+            family=model_id(family) if family else None,
+            not_before=read_dates(floors),
+            snapshot_of=snapshot_of,
+            silent_updates=silent,
         )
     emit(
         life,
@@ -128,7 +151,15 @@ def register(
 @click.option("--retire-at", required=True, help="The date on every surface.")
 @click.option("--on", "dates", multiple=True, help="Another date for one surface: app=2026-12-01.")
 @click.option("--replacement", help="The recommended replacement; leave out if there is none.")
+@click.option("--alternative", "alternatives", multiple=True, help="Also possible (repeat).")
+@click.option(
+    "--existing-users",
+    type=click.Choice(["all", "recent", "none"]),
+    help="Who keeps access until then; `recent` with --used-within.",
+)
+@click.option("--used-within", type=click.IntRange(min=1), help="Days before the announcement.")
 @click.option("--reason", required=True, help="Why, for the public record.")
+@click.option("--force", is_flag=True, help="Although what was promised to come first is missing.")
 @dry_run
 @as_json
 @click.pass_obj
@@ -138,7 +169,11 @@ def deprecate(
     retire_at: str,
     dates: tuple[str, ...],
     replacement: str | None,
+    alternatives: tuple[str, ...],
+    existing_users: Literal["all", "recent", "none"] | None,
+    used_within: int | None,
     reason: str,
+    force: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -149,26 +184,27 @@ def deprecate(
       otium model deprecate smol-1 --retire-at 2026-12-01 --replacement smol-2 \\
         --reason "smol-2 answers the same requests better"
     """
-    from typing import cast
-
-    from otium.lifecycle import Surface, check_deprecation
+    from otium.lifecycle import ExistingUsers, check_deprecation
     from otium.lifecycle import deprecate as announce
     from otium.records import instant, model_id
     from otium.workflow import opened
 
+    if (existing_users == "recent") != (used_within is not None):
+        raise click.UsageError("--existing-users recent and --used-within go together")
     with opened(home) as house:
         life = house.registry.model(model_id(name))
-        wanted = dict.fromkeys(life.surfaces, instant(retire_at))
-        for date in dates:
-            surface, _, day_ = date.partition("=")
-            wanted[cast("Surface", surface)] = instant(day_)
+        wanted = dict.fromkeys(life.open_surfaces, instant(retire_at)) | read_dates(dates)
         act = check_deprecation if dry_run else announce
+        users = ExistingUsers(access=existing_users, days=used_within) if existing_users else None
         notice = act(
             house.registry,
             life.model,
             retire_at=wanted,
             replacement=model_id(replacement) if replacement else None,
             reason=reason,
+            alternatives=alternatives,
+            existing_users=users,
+            force=force,
         )
     emit(notice, as_json, lambda: notice.text)
 
@@ -302,7 +338,7 @@ def review(home: Path, work: str, decision: str, reason: str, as_json: bool) -> 
     \b
     Example: otium model review smol-1-w1 --decision publish --reason "harms nobody"
     """
-    from typing import Literal, cast
+    from typing import cast
 
     from otium.errors import NotFound
     from otium.pursuits import pending, publish

@@ -81,16 +81,19 @@ def transition() -> None:
 
 @transition.command("publish")
 @click.argument("name")
+@click.option("--successor", help="The model to move to, if none is recommended yet.")
 @click.option(
     "--prompts", "limit", type=click.IntRange(min=1), help="Compare on only so many prompts."
 )
 @as_json
 @click.pass_obj
-def publish_transition(home: Path, name: str, limit: int | None, as_json: bool) -> None:
-    """Ask both models the same prompts and publish the guide.
+def publish_transition(
+    home: Path, name: str, successor: str | None, limit: int | None, as_json: bool
+) -> None:
+    """Ask both models the same prompts and publish the guide, before the end is announced.
 
     \b
-    Example: otium transition publish smol-1 --prompts 4
+    Example: otium transition publish smol-1 --successor smol-2 --prompts 4
     """
     from otium.errors import WrongState
     from otium.records import model_id
@@ -98,12 +101,13 @@ def publish_transition(home: Path, name: str, limit: int | None, as_json: bool) 
 
     with opened(home) as house, progress(as_json) as bars:
         life = house.registry.model(model_id(name))
-        if life.replacement is None:
-            needed = "deprecated, with a replacement"
-            raise WrongState(model=life.model, state=life.state, needed=needed)
+        to = model_id(successor) if successor else life.replacement
+        if to is None:
+            needed = "given a --successor to compare it with"
+            raise WrongState(model=life.model, state="without a replacement", needed=needed)
         with (
             running(house, life.model, progress=bars) as old,
-            running(house, life.replacement, progress=bars) as new,
+            running(house, to, progress=bars) as new,
         ):
             guide = guide_users(house, life.model, old, new, limit=limit, progress=bars)
     emit(guide, as_json, lambda: guide.markdown)

@@ -147,7 +147,7 @@ def _serve(out: Path) -> None:
 
 @click.group()
 def bench() -> None:
-    """Measure the archive: bytes, speed, and what a crash can do to it.
+    """Measure the archive and the ledger: bytes, speed, and what a crash can do.
 
     \b
     Example: otium bench archive --quick
@@ -228,6 +228,39 @@ def crash(runs: int, seed: int, as_json: bool) -> None:
     emit(found, as_json, lambda: _trials(found))
     if found.problems or not all(found.bugs_found_after.values()):
         raise click.exceptions.Exit(1)
+
+
+@bench.command()
+@click.option("--only", multiple=True, metavar="SECTION", help="Measure this section (repeat).")
+@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
+@click.option("--quick", is_flag=True, help="One round, a tenth of everything.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("otium-bench"),
+    show_default=True,
+    help="Where logs are written meanwhile.",
+)
+@as_json
+def ledger(only: tuple[str, ...], rounds: int, quick: bool, work: Path, as_json: bool) -> None:
+    """Time the ledger, its proofs and signatures, and the duties; beside pymerkle, if it is here.
+
+    Sections: append, prove, verify, duties.
+
+    \b
+    Example: otium bench ledger --only duties
+    """
+    from otium.timing import SECTIONS, Scale
+
+    for name in sorted(set(only) - set(SECTIONS)):
+        raise click.UsageError(f"no section {name!r}; there are {', '.join(SECTIONS)}")
+    scale, found = Scale(work, rounds=rounds, quick=quick), []
+    with progress(as_json) as report:
+        chosen = [name for name in SECTIONS if name in (only or SECTIONS)]
+        for number, name in enumerate(chosen):
+            report(name, number, len(chosen))
+            found += SECTIONS[name](scale)
+    emit(found, as_json, lambda: _rendered([_goals(found)]))
 
 
 def _trials(found: CrashRuns) -> str:

@@ -56,7 +56,7 @@ class NeedsSecond(LifecycleError):
     """{type} for {model} needs a second signature; it waits as {name}."""
 
     exit_code = 57
-    hint = "otium --key SECOND.pem ledger approve {name}"
+    hint = "otium ledger approve {name} --key SECOND.pem"
 
 
 class DeliveryFailed(LifecycleError):

@@ -200,7 +200,7 @@ def retired_record(life: ModelLife, report: str | None) -> Retired:
     """Return what a client should know of a retired model."""
     return Retired(
         model=life.model,
-        retired=life.retired or life.released,
+        retired=life.retired or life.withdrawn or life.released,
         successor=life.replacement,
         availability=life.availability,
         report=report,
@@ -218,7 +218,7 @@ def model_object(
         released_at=life.released,
         deprecated_at=life.deprecated,
         retire_at=life.retire_at,
-        retired_at=life.retired,
+        retired_at=life.retired or life.withdrawn,
         successor=life.replacement,
         weights=life.weights,
         note_url=note,
@@ -231,14 +231,15 @@ def model_object(
 
 def deprecation(life: ModelLife, *, note: str | None, report: str | None) -> Deprecation | None:
     """Return the feed's line for a model, or None if its deprecation was not announced."""
-    if life.deprecated is None:
+    announced = life.deprecated or life.withdrawn
+    if announced is None:
         return None
     return Deprecation(
         model=life.model,
         state=life.state,
-        deprecated_at=life.deprecated,
+        deprecated_at=announced,
         retire_at=life.retire_at,
-        retired_at=life.retired,
+        retired_at=life.retired or life.withdrawn,
         successor=life.replacement,
         availability=life.availability,
         reason=life.reason,
@@ -253,11 +254,13 @@ def lifecycle_headers(life: ModelLife, *, note: str | None) -> dict[str, str]:
     The headers speak of the resource ``/v1/models/ID``, which each link names as its anchor,
     since the chat route itself is not what is deprecated.
     """
-    if life.deprecated is None:
+    announced = life.deprecated or life.withdrawn
+    if announced is None:
         return {}
-    headers = {"Deprecation": f"@{int(_moment(life.deprecated).timestamp())}"}
-    sunset = life.retired or life.retire_at.get("api") or min(life.retire_at.values(), default=None)
-    if sunset is not None and sunset >= life.deprecated:
+    headers = {"Deprecation": f"@{int(_moment(announced).timestamp())}"}
+    ended = life.ended.get("api") or life.retired or life.withdrawn
+    sunset = ended or life.retire_at.get("api") or min(life.retire_at.values(), default=None)
+    if sunset is not None and sunset >= announced:
         headers["Sunset"] = format_datetime(_moment(sunset), usegmt=True)
     anchor = f'anchor="/v1/models/{life.model}"'
     links = [f'<{note}>; rel="{kind}"; {anchor}' for kind in ("deprecation", "sunset") if note]

@@ -209,7 +209,7 @@ class Service:
 
     def check_open(self, life: ModelLife) -> None:
         """Raise Refused if the model cannot be asked here."""
-        if life.state == "retired" and life.availability in {"archived", "on-request"}:
+        if not life.in_service and life.availability in {"archived", "on-request"}:
             raise model_retired(retired_record(life, self.report_url(life)))
         if life.weights is None and life.model not in self._upstreams:
             raise unavailable("model_not_deposited", f"The weights of {life.model} are not here.")
@@ -291,7 +291,7 @@ class Service:
             fingerprint=fingerprint,
             now=now,
         ) as alive:
-            if life.state == "retired":
+            if not life.in_service:
                 with self.lock, self._writing():
                     revived(self.registry, model, alive.certificate)
             yield Running(endpoint=alive.endpoint, certificate=alive.certificate)

@@ -11,10 +11,19 @@ from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 from otium.errors import BadInput, BrokenLedger, Exists, LedgerError
-from otium.ledger.checkpoint import Checkpoint, Proof, sign_checkpoint, write_proof
+from otium.ledger.checkpoint import (
+    Checkpoint,
+    Proof,
+    meets,
+    read_checkpoint,
+    read_witnessed,
+    sign_checkpoint,
+    write_proof,
+)
 from otium.ledger.entry import Entry, write_entry
 from otium.ledger.merkle import (
     EMPTY_ROOT,
+    Frontier,
     consistency_path,
     frontier_root,
     inclusion_path,
@@ -23,16 +32,17 @@ from otium.ledger.merkle import (
     split,
     tree_hash,
 )
-from otium.ledger.note import Signer, VerifierKey
 from otium.ledger.tiles import LOG, WIDTH, Tile, edge_of, grow, split_hashes, tiles_of, unbundle
 from otium.ledger.verify import (
     CHECKPOINT,
     check_times,
     load_checkpoint,
-    load_entries,
     load_leaves,
     load_tile,
+    read_leaves,
 )
+from otium.ledger.witnessed import WITNESSED, load_witnessed, witnessed_name, witnessed_size
+from otium.notes import Signer, VerifierKey, WitnessPolicy
 from otium.store import Store
 
 
@@ -56,6 +66,9 @@ class Ledger:
         self._vkeys = tuple(vkeys)
         self._signer = signer
         self._swept = False
+        self._read: list[Entry] = []
+        self._frontier = Frontier()
+        """Of the tree over what was read."""
 
     @classmethod
     def create(cls, store: Store, signer: Signer, *, origin: str) -> Self:
@@ -64,14 +77,14 @@ class Ledger:
         Raises Exists if there is one, BrokenLedger if there is one without its checkpoint.
         """
         if next(iter(store.list(f"{LOG}/tile/")), None):
-            load_checkpoint(store, [signer.vkey])
+            load_checkpoint(store, signer.vkeys)
         first = sign_checkpoint(signer, origin, 0, EMPTY_ROOT)
         store.put(CHECKPOINT, first.text.encode())
-        return cls(store, [signer.vkey], signer)
+        return cls(store, signer.vkeys, signer)
 
     @classmethod
     def open(cls, store: Store, *, vkeys: Sequence[str], signer: Signer | None = None) -> Self:
-        """Open the ledger that one of *vkeys* signs; *signer* is needed only to append.
+        """Open the ledger that all of *vkeys* sign; *signer* is needed only to append.
 
         Raises NotFound if there is none, BrokenLedger if its checkpoint is not theirs.
         """
@@ -94,16 +107,25 @@ class Ledger:
         self._swept = False
 
     def checkpoint(self) -> Checkpoint:
-        """Return the newest checkpoint, its signature verified."""
+        """Return the newest checkpoint, its signatures verified."""
         return load_checkpoint(self._store, self._vkeys)
 
     def entries(self) -> list[Entry]:
-        """Return all entries, verified against the checkpoint's root."""
-        point = self.checkpoint()
-        leaves = load_leaves(self._store, point.size)
-        if tree_hash([leaf_hash(leaf) for leaf in leaves]) != point.root:
+        """Return all entries, verified against the checkpoint's root.
+
+        What this object has read and verified before is not read again. Raises BrokenLedger
+        also if the ledger no longer begins with it.
+        """
+        point, known = self.checkpoint(), len(self._read)
+        if point.size < known:
+            raise BrokenLedger(why=f"{CHECKPOINT} was rolled back from {known} entries")
+        leaves = load_leaves(self._store, point.size, known)
+        frontier = self._frontier.extended(map(leaf_hash, leaves))
+        if frontier.root() != point.root:
             raise BrokenLedger(why=f"the entries do not lead to the root in {CHECKPOINT}")
-        return load_entries(leaves)
+        self._read = [*self._read, *read_leaves(leaves, known)]
+        self._frontier = frontier
+        return list(self._read)
 
     def append(self, *entries: Entry) -> list[int]:
         """Add *entries* durably under one new checkpoint; return their indices.
@@ -123,11 +145,17 @@ class Ledger:
             self._swept = True
         return list(range(size, size + len(entries)))
 
-    def prove(self, index: int) -> str:
-        """Return the C2SP ``tlog-proof`` that the entry at *index* is in this ledger."""
+    def prove(self, index: int, policy: WitnessPolicy | None = None) -> str:
+        """Return the C2SP ``tlog-proof`` that the entry at *index* is in this ledger.
+
+        With a *policy* it has the newest checkpoint that the policy's quorum cosigned, if one
+        covers the entry; else the newest one, which a reader with that policy will refuse.
+        """
         point = self.checkpoint()
         if not 0 <= index < point.size:
             raise BadInput(what=f"index {index}", why=f"the ledger has {point.size} entries")
+        if policy is not None:
+            point = self._witnessed_beyond(index, policy) or point
         path = inclusion_path(index, point.size, _Tree(self._store, point.size).subtree)
         return write_proof(Proof(index=index, path=tuple(path), checkpoint=point))
 
@@ -140,11 +168,56 @@ class Ledger:
             return []
         return consistency_path(old_size, size, _Tree(self._store, size).subtree)
 
+    def keep_witnessed(self, text: str, policy: WitnessPolicy | None = None) -> Checkpoint:
+        """Keep the cosigned checkpoint *text* for ever and return the one that is kept.
+
+        If one of its size is kept already, that one stays. Raises BadNote if this log's keys
+        did not all sign it or, with a *policy*, if it is not cosigned by the quorum and by
+        nobody else; BrokenLedger if this ledger never had its root.
+        """
+        policies = [policy] if policy else []
+        point, newest = read_witnessed(text, self._vkeys, policies), self.checkpoint()
+        if point.origin != newest.origin or point.size > newest.size:
+            raise BrokenLedger(why=f"the cosigned checkpoint of {point.size} is beyond this log")
+        if point.root != _Tree(self._store, newest.size).root(point.size):
+            raise BrokenLedger(why=f"the cosigned checkpoint of {point.size} has another root")
+        try:
+            self._store.put(witnessed_name(point.size), text.encode())
+        except Exists:
+            return load_witnessed(self._store, point.size, self._vkeys)
+        return point
+
+    def witnessed(self, policy: WitnessPolicy | None = None) -> list[Checkpoint]:
+        """Return every cosigned checkpoint that is kept, the smallest first.
+
+        The signatures of this log are verified; the cosignatures only with a *policy*, which
+        then has to be met. Raises BrokenLedger for one that does not verify.
+        """
+        policies = [policy] if policy else []
+        sizes = self._witnessed_sizes()
+        return [load_witnessed(self._store, size, self._vkeys, policies) for size in sizes]
+
+    def _witnessed_sizes(self) -> list[int]:
+        sizes = map(witnessed_size, self._store.list(WITNESSED))
+        return sorted(size for size in sizes if size is not None)
+
+    def _witnessed_beyond(self, index: int, policy: WitnessPolicy) -> Checkpoint | None:
+        """Return the newest checkpoint over *index* that meets *policy*, if there is one."""
+        for size in reversed(self._witnessed_sizes()):
+            if size <= index:
+                return None
+            kept = load_witnessed(self._store, size, self._vkeys)
+            point = read_checkpoint(kept.text, self._vkeys, policy.vkeys)
+            if meets(point, policy):
+                return point
+        return None
+
     def _may_sign(self) -> Signer:
         if self._signer is None:
             raise LedgerError(message="This ledger was opened for reading: it has no signer.")
-        if self._signer.vkey not in self._vkeys:
-            raise LedgerError(message=f"{self._signer.vkey} is not one of this ledger's keys.")
+        if set(self._signer.vkeys) != set(self._vkeys):
+            message = f"The keys of {self._signer.name} are not those of this ledger."
+            raise LedgerError(message=message)
         return self._signer
 
     def _tip(self) -> _Tip:
@@ -160,7 +233,7 @@ class Ledger:
         hashes = edge[0] or _load_hashes(self._store, Tile(0, tile.number, WIDTH))
         if [leaf_hash(leaf) for leaf in last] != hashes:
             raise BrokenLedger(why=f"{tile.name} does not lead to the root in {CHECKPOINT}")
-        return _Tip(point, edge, last if edge[0] else [], load_entries(last)[-1:])
+        return _Tip(point, edge, last if edge[0] else [], list(read_leaves(last))[-1:])
 
     def _sweep(self, size: int) -> None:
         """Withdraw what a writer that died left beyond *size*; once for each opening.
@@ -214,6 +287,10 @@ class _Tree:
         self._store = store
         self._size = size
         self._tiles: dict[Tile, list[bytes]] = {}
+
+    def root(self, size: int) -> bytes:
+        """Return the root that the log had at *size*."""
+        return self.subtree(0, size) if size else EMPTY_ROOT
 
     def subtree(self, start: int, end: int) -> bytes:
         """Return the hash of the node over the leaves ``[start, end)``."""

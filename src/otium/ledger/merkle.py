@@ -6,8 +6,10 @@ Pure functions. A tree is given by ``Subtree``, which returns the hash of any ra
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from otium.errors import BadProof
 
@@ -35,11 +37,39 @@ def tree_hash(hashes: Sequence[bytes]) -> bytes:
     """Return the root over leaf (or node) *hashes*; of none, the hash of nothing."""
     if not hashes:
         return EMPTY_ROOT
-    row = list(hashes)
+    row, sha256 = list(hashes), hashlib.sha256
     while len(row) > 1:
-        pairs = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
-        row = pairs + row[2 * len(pairs) :]
+        pairs = zip(row[::2], row[1::2], strict=False)  # an odd one out goes up as it is
+        above = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        row = above + row[2 * len(above) :]
     return row[0]
+
+
+class Frontier(NamedTuple):
+    """The perfect subtrees that a tree of *size* consists of, and so its root."""
+
+    size: int = 0
+    nodes: tuple[bytes, ...] = ()
+    """Their hashes, the largest first."""
+
+    def extended(self, hashes: Iterable[bytes]) -> Frontier:
+        """Return the frontier of the tree with more leaf *hashes* at the right."""
+        size, nodes = self.size, list(self.nodes)
+        for found in hashes:
+            node, rest = found, size
+            while rest & 1:
+                node, rest = node_hash(nodes.pop(), node), rest >> 1
+            nodes.append(node)
+            size += 1
+        return Frontier(size, tuple(nodes))
+
+    def root(self) -> bytes:
+        """Return the root over all leaves."""
+        return functools.reduce(_under, reversed(self.nodes)) if self.nodes else EMPTY_ROOT
+
+
+def _under(right: bytes, left: bytes) -> bytes:
+    return node_hash(left, right)
 
 
 def frontier_root(levels: Sequence[Sequence[bytes]]) -> bytes:

@@ -1,13 +1,12 @@
-"""The lifecycle: states, commitments, duties and notices.
+"""The lifecycle: states, dates, steps and notices.
 
-Knows the models of a house, where each stands in its life, what was promised about it, what is
-due, and when a step may be taken. Its Registry is the one write desk: record in the archive,
-then entry in the ledger, found again by content after a crash.
-Does not know how a model runs, what it is asked, or how anything is shown.
-Writes notices and entries. The formats are `docs/formats/lifecycle-1.md` and
-`docs/formats/commitments-1.md`.
+Knows the models of a house, where each stands in its life, and when a step may be taken. Its
+Registry is the one write desk: record in the archive, then entry in the ledger, found again by
+content after a crash. Does not know how a model runs, what it is asked, or how anything is shown.
+Writes notices and entries. The format is `docs/formats/lifecycle-2.md`.
 
->>> from otium.ledger import Signer
+>>> from otium.commitments import load_policy
+>>> from otium.notes import Signer
 >>> from otium.testing import FixedClock, MemoryStore
 >>> signer, clock = Signer.generate("example.org/log"), FixedClock("2026-01-01T00:00:00Z")
 >>> house = found(
@@ -23,22 +22,39 @@ Writes notices and entries. The formats are `docs/formats/lifecycle-1.md` and
 ('preserve', 'due', '2026-01-15T00:00:00Z')
 """
 
-from otium.lifecycle.duties import duties, past_breaches
-from otium.lifecycle.house import adopt, found, reopen, standing
+from otium.lifecycle.changes import (
+    cancel_deprecation,
+    end_surface,
+    make_legacy,
+    measure_use,
+    point_alias,
+    recommend,
+    reschedule,
+    set_floor,
+    withdraw,
+)
+from otium.lifecycle.house import (
+    adopt,
+    changes_by,
+    found,
+    grant_key,
+    reopen,
+    revoke_key,
+    standing,
+    waive,
+)
 from otium.lifecycle.life import dependents, life, lives, oddities
-from otium.lifecycle.policy import load_policy, policy_in_force
 from otium.lifecycle.records import (
     Availability,
-    Commitment,
-    Duty,
-    DutyState,
+    ExistingUsers,
     ModelLife,
     Notice,
     Oddity,
-    Policy,
-    Scope,
+    Revision,
     State,
     Surface,
+    Used,
+    is_surface,
 )
 from otium.lifecycle.registry import Registry
 from otium.lifecycle.steps import (
@@ -53,34 +69,42 @@ from otium.lifecycle.steps import (
 
 __all__ = [
     "Availability",
-    "Commitment",
-    "Duty",
-    "DutyState",
+    "ExistingUsers",
     "ModelLife",
     "Notice",
     "Oddity",
-    "Policy",
     "Registry",
-    "Scope",
+    "Revision",
     "State",
     "Surface",
+    "Used",
     "adopt",
+    "cancel_deprecation",
+    "changes_by",
     "check_deprecation",
     "dependents",
     "deprecate",
-    "duties",
+    "end_surface",
     "found",
+    "grant_key",
+    "is_surface",
     "life",
     "lives",
-    "load_policy",
+    "make_legacy",
+    "measure_use",
     "oddities",
-    "past_breaches",
-    "policy_in_force",
+    "point_alias",
     "published_notice",
+    "recommend",
     "reopen",
+    "reschedule",
     "retire",
     "revived",
+    "revoke_key",
     "set_availability",
+    "set_floor",
     "standing",
     "unmet",
+    "waive",
+    "withdraw",
 ]

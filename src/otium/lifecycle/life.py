@@ -1,54 +1,24 @@
 """A model's life as a pure function of the ledger's entries.
 
-The states, and what leads from one to the next, are in docs/formats/lifecycle-1.md.
+The states, and what leads from one to the next, are in docs/formats/lifecycle-2.md.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
 
-import msgspec
 from msgspec.structs import replace
 
-from otium.errors import BadModelId, UnknownModel
+from otium.commitments import ADOPTED, read_adoption, valid
+from otium.errors import UnknownModel
 from otium.ledger import Entry
-from otium.lifecycle.policy import ADOPTED, read_adoption
-from otium.lifecycle.records import Availability, ModelLife, Oddity, Scope, Surface
-from otium.lifecycle.times import valid
-from otium.records import Digest, Instant, ModelId, model_id
+from otium.lifecycle.bodies import OddEntry, Pointed, check_ids, read
+from otium.lifecycle.moves import MOVES, register
+from otium.lifecycle.records import ModelLife, Oddity
+from otium.records import ModelId
 
-_T = TypeVar("_T", bound=msgspec.Struct)
-_HOUSE = frozenset({"archive.created", ADOPTED, "heartbeat"})
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-class _Odd(Exception):
-    """Why an entry does not fit."""
-
-
-class _Registered(msgspec.Struct):
-    title: str
-    released: Instant
-    scope: Scope
-    surfaces: tuple[Surface, ...]
-    parent: ModelId | None = None
-    availability: Availability = "archived"
-
-
-class _Deposited(msgspec.Struct):
-    weights: Digest
-
-
-class _Deprecated(msgspec.Struct):
-    retire_at: dict[Surface, Instant]
-    replacement: ModelId | None = None
-    reason: str = ""
-
-
-class _Offered(msgspec.Struct):
-    availability: Availability
+_ABOUT_THE_HOUSE = frozenset({ADOPTED, "heartbeat", "witnesses.adopted"})
+_OF_THE_HOUSE = ("archive.", "key.")
 
 
 def lives(entries: Iterable[Entry]) -> dict[ModelId, ModelLife]:
@@ -58,9 +28,9 @@ def lives(entries: Iterable[Entry]) -> dict[ModelId, ModelLife]:
     return known
 
 
-def carry_on(known: dict[ModelId, ModelLife], entries: Iterable[Entry]) -> None:
-    """Bring lives up to date by the entries that came since."""
-    for _ in _walk(entries, known):
+def carry_on(known: dict[ModelId, ModelLife], entries: Iterable[Entry], house: str = "") -> None:
+    """Bring lives up to date by the entries that came since; *house* is the archive's id."""
+    for _ in _walk(entries, known, house):
         pass
 
 
@@ -74,141 +44,77 @@ def life(entries: Iterable[Entry], model: str) -> ModelLife:
 
 def oddities(entries: Iterable[Entry]) -> list[Oddity]:
     """Return the entries that could not happen as the ledger then stood."""
-    return list(_walk(entries, {}))
+    return list(_walk(entries, {}, ""))
+
+
+def odd_now(known: dict[ModelId, ModelLife], entry: Entry) -> list[Oddity]:
+    """Return why *entry* would be passed over as the models stand; nothing is changed."""
+    return list(_walk([entry], dict(known), ""))
 
 
 def dependents(entries: Iterable[Entry], model: str) -> list[ModelId]:
-    """Return the models made from *model*, at any remove, that are not retired."""
+    """Return the models made from *model*, at any remove, that are in service."""
     known = lives(entries)
     below: list[ModelId] = []
     made = {ModelId(model)}
     while made:
         made = {one for one, it in known.items() if it.parent in made and one not in below}
         below += sorted(made)
-    return [one for one in below if known[one].state != "retired" and one != model]
+    return [one for one in below if known[one].in_service and one != model]
 
 
-def _walk(entries: Iterable[Entry], known: dict[ModelId, ModelLife]) -> Iterator[Oddity]:
+def _walk(
+    entries: Iterable[Entry], known: dict[ModelId, ModelLife], house: str
+) -> Iterator[Oddity]:
     for index, entry in enumerate(entries):
-        if entry.type in _HOUSE:
-            if entry.type == ADOPTED and read_adoption(entry) is None:
-                why = "its policy cannot be read, so it binds nobody"
-                yield Oddity(index=index, type=entry.type, subject=entry.subject, why=why)
-            continue
+        if entry.type == "archive.created":
+            house = house or entry.subject
         try:
-            was = known.get(ModelId(entry.subject))
-            known[ModelId(entry.subject)] = _advance(was, entry)
-        except _Odd as odd:
+            if _is_of_the_house(entry, house):
+                _check_house(entry)
+            else:
+                _advance(known, entry)
+        except OddEntry as odd:
             yield Oddity(index=index, type=entry.type, subject=entry.subject, why=str(odd))
 
 
-def _advance(was: ModelLife | None, entry: Entry) -> ModelLife:
+def _is_of_the_house(entry: Entry, house: str) -> bool:
+    by_type = entry.type in _ABOUT_THE_HOUSE or entry.type.startswith(_OF_THE_HOUSE)
+    return by_type or (bool(house) and entry.subject == house)
+
+
+def _check_house(entry: Entry) -> None:
+    if entry.type == ADOPTED and read_adoption(entry) is None:
+        raise OddEntry("its policy cannot be read, so it binds nobody")
+
+
+def _advance(known: dict[ModelId, ModelLife], entry: Entry) -> None:
+    subject = ModelId(entry.subject)
+    was = known.get(subject)
     if not valid(entry.time):
-        raise _Odd(f"{entry.time!r} is not a time")
+        raise OddEntry(f"{entry.time!r} is not a time")
     if entry.type == "model.registered":
-        return _register(was, entry)
+        known[subject] = register(was, entry)
+        return
     if was is None:
-        raise _Odd("the model was not registered before")
-    step = _STEPS.get(entry.type)
-    return step(was, entry) if step else was
+        raise OddEntry("the model was not registered before")
+    if entry.type == "alias.pointed":
+        _point(known, was, entry)
+        return
+    move = MOVES.get(entry.type)
+    known[subject] = move(was, entry) if move else was
 
 
-def _register(was: ModelLife | None, entry: Entry) -> ModelLife:
-    if was is not None:
-        raise _Odd("the model was registered before")
-    facts = _read(entry, _Registered)
-    _check_ids(entry.subject, facts.parent)
-    _check_times(facts.released)
-    if facts.parent == entry.subject:
-        raise _Odd("the model is its own parent")
-    if not facts.surfaces or len(set(facts.surfaces)) < len(facts.surfaces):
-        raise _Odd("surfaces must be named, each once")
-    return ModelLife(
-        model=ModelId(entry.subject),
-        state="registered",
-        availability=facts.availability,
-        scope=facts.scope,
-        released=facts.released,
-        surfaces=facts.surfaces,
-        title=facts.title,
-        parent=facts.parent,
-    )
-
-
-def _deposit(was: ModelLife, entry: Entry) -> ModelLife:
-    facts = _read(entry, _Deposited)
-    if not _DIGEST.fullmatch(facts.weights):
-        raise _Odd("weights is not a digest")
-    if was.weights is not None and was.weights != facts.weights:
-        raise _Odd(f"the model's weights are {was.weights}")
-    state = "active" if was.state == "registered" else was.state
-    return replace(was, weights=facts.weights, state=state)
-
-
-def _deprecate(was: ModelLife, entry: Entry) -> ModelLife:
-    facts = _read(entry, _Deprecated)
-    if was.state not in {"registered", "active"}:
-        raise _Odd(f"the model was {was.state}")
-    _check_ids(facts.replacement)
-    _check_times(*facts.retire_at.values())
-    if set(facts.retire_at) != set(was.surfaces):
-        raise _Odd("each of the model's surfaces needs a date, and no other")
-    if facts.replacement == was.model:
-        raise _Odd("the model is its own replacement")
-    return replace(
-        was,
-        state="deprecated",
-        deprecated=entry.time,
-        retire_at=facts.retire_at,
-        replacement=facts.replacement,
-        reason=facts.reason,
-    )
-
-
-def _retire(was: ModelLife, entry: Entry) -> ModelLife:
-    if was.state != "deprecated":
-        raise _Odd(f"the model was {was.state}, not deprecated")
-    return replace(was, state="retired", retired=entry.time)
-
-
-def _offer(was: ModelLife, entry: Entry) -> ModelLife:
-    return replace(was, availability=_read(entry, _Offered).availability)
-
-
-def _revive(was: ModelLife, entry: Entry) -> ModelLife:
-    if was.weights is None:
-        raise _Odd(f"{entry.type} needs weights that were deposited")
-    return was
-
-
-_STEPS: dict[str, Callable[[ModelLife, Entry], ModelLife]] = {
-    "model.deposited": _deposit,
-    "model.deprecated": _deprecate,
-    "model.retired": _retire,
-    "model.availability": _offer,
-    "model.checked": _revive,
-    "model.restored": _revive,
-    "model.revived": _revive,
-}
-
-
-def _read(entry: Entry, kind: type[_T]) -> _T:
-    try:
-        return msgspec.convert(entry.body, kind)
-    except msgspec.ValidationError as error:
-        raise _Odd(f"its body cannot be read: {error}") from error
-
-
-def _check_ids(*ids: str | None) -> None:
-    for one in ids:
-        try:
-            if one is not None:
-                model_id(one)
-        except BadModelId as error:
-            raise _Odd(str(error)) from error
-
-
-def _check_times(*times: str) -> None:
-    for one in times:
-        if not valid(one):
-            raise _Odd(f"{one!r} is not a time")
+def _point(known: dict[ModelId, ModelLife], was: ModelLife, entry: Entry) -> None:
+    """Let an alias point to a model, and to no other from here on."""
+    facts = read(entry, Pointed)
+    check_ids(facts.alias)
+    if facts.alias in known:
+        raise OddEntry(f"{facts.alias} is a model")
+    for one, it in list(known.items()):
+        if facts.alias in it.aliases:
+            left = tuple(alias for alias in it.aliases if alias != facts.alias)
+            known[one] = replace(it, aliases=left)
+    now = known[was.model]
+    silent = now.silent_updates if facts.silent_updates is None else facts.silent_updates
+    known[was.model] = replace(now, aliases=(*now.aliases, facts.alias), silent_updates=silent)

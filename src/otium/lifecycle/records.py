@@ -1,16 +1,53 @@
-"""What a model's life is made of: states, commitments, duties, notices."""
+"""What a model's life is made of: states, dates and their revisions, oddities, notices."""
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from otium.commitments import Scope
 from otium.records import Digest, Instant, ModelId, Part, Record
 
-State = Literal["registered", "active", "deprecated", "retired"]
+State = Literal["registered", "active", "legacy", "deprecated", "retired", "withdrawn"]
 Availability = Literal["always", "on-demand", "on-request", "archived"]
-Scope = Literal["public", "significant-internal", "other"]
-Surface = Literal["api", "app", "partner", "internal"]
-DutyState = Literal["kept", "due", "overdue", "breached"]
+Surface = str
+"""Where users meet a model: ``api``, ``app``, ``partner``, ``region`` or ``internal``.
+
+The last three may be named: ``partner:bedrock``, ``region:eu-west``.
+"""
+_SURFACE = re.compile(r"(api|app|(partner|region|internal)(:[a-z0-9][a-z0-9._-]{0,39})?)")
+
+
+def is_surface(text: str) -> bool:
+    """Say whether *text* names a surface."""
+    return bool(_SURFACE.fullmatch(text))
+
+
+class Revision(Part):
+    """A date or a floor of a surface that was set or moved."""
+
+    at: Instant
+    kind: Literal["floor", "date"]
+    surface: Surface
+    was: Instant | None
+    now: Instant | None
+    """None if the announcement was cancelled."""
+    reason: str
+
+
+class ExistingUsers(Part):
+    """Who keeps access while a model is deprecated."""
+
+    access: Literal["all", "recent", "none"]
+    days: int | None = None
+    """For ``recent``: those who used it in so many days before the announcement."""
+
+
+class Used(Part, forbid_unknown_fields=False):
+    """Internal use as it was measured."""
+
+    users: float | None = None
+    requests_per_day: float | None = None
 
 
 class ModelLife(Part):
@@ -24,67 +61,47 @@ class ModelLife(Part):
     surfaces: tuple[Surface, ...]
     title: str
     """The model's name for people."""
+    family: ModelId | None = None
     parent: ModelId | None = None
     """The model it was made from."""
     weights: Digest | None = None
     """Set once it is deposited."""
+    not_before: dict[Surface, Instant] = {}
+    """The floor of each surface that has one: it does not end sooner."""
+    legacy: Instant | None = None
     deprecated: Instant | None = None
     retire_at: dict[Surface, Instant] = {}
     """The announced date for each surface."""
+    ended: dict[Surface, Instant] = {}
+    """When each surface ended."""
     retired: Instant | None = None
+    withdrawn: Instant | None = None
+    """When it was taken out of service without notice."""
     replacement: ModelId | None = None
+    replacement_stated: bool = False
+    """Whether it was said: no replacement is then an answer, not a gap."""
+    alternatives: tuple[ModelId, ...] = ()
+    existing_users: ExistingUsers | None = None
     reason: str = ""
+    """Of the newest announcement or withdrawal."""
+    aliases: tuple[str, ...] = ()
+    """The moving names that point to this model now."""
+    silent_updates: bool | None = None
+    """Whether the weights behind this name may change unannounced; None if it was not said."""
+    snapshot_of: str | None = None
+    """The moving name of which this model is a pinned state."""
+    used: Used | None = None
+    revisions: tuple[Revision, ...] = ()
 
+    @property
+    def in_service(self) -> bool:
+        """Whether requests for it are served as before."""
+        return self.state not in {"retired", "withdrawn"}
 
-class Commitment(Part):
-    """One promise, as data. docs/formats/commitments-1.md says how it is computed."""
-
-    id: str
-    text: str
-    """The promise in words for people."""
-    kind: Literal["within", "before", "every", "notice"]
-    trigger: str
-    """The entry type that starts the duty for its subject."""
-    days: float
-    """The deadline, the period or the notice."""
-    fulfil: str = ""
-    """The entry type that fulfils it (not for ``notice``)."""
-    where: dict[str, str] = {}
-    """What the fulfilling entry's body must say, ``{"bookend": "post-deployment"}``."""
-    since: str = "time"
-    """``time``: count from the trigger's time; else the field of its body to count from."""
-    before: str = ""
-    """For ``before``: the entry type that must not come first.
-
-    For ``notice``: the entry type that must not come before the latest announced date.
-    """
-    scope: tuple[Scope, ...] = ("public", "significant-internal")
-    owner: str = "steward"
-
-
-class Policy(Record, tag="otium.commitments/1"):
-    """What an organisation promises about its models."""
-
-    id: str
-    version: str
-    title: str
-    term: str
-    """How long it binds, ``for the life of the organisation``."""
-    commitments: tuple[Commitment, ...]
-
-
-class Duty(Part):
-    """What one commitment asks for one subject, and how it stands at a time."""
-
-    commitment: str
-    text: str
-    subject: str
-    state: DutyState
-    due: Instant | None
-    """The deadline, if it is known yet."""
-    fulfilled: Instant | None = None
-    why: str = ""
-    """One sentence with the dates that decide the state."""
+    @property
+    def open_surfaces(self) -> tuple[Surface, ...]:
+        """The surfaces that have not ended."""
+        return tuple(surface for surface in self.surfaces if surface not in self.ended)
 
 
 class Oddity(Part):
@@ -106,3 +123,5 @@ class Notice(Record, tag="otium.notice/1"):
     reason: str
     text: str
     """Markdown, for the model's users."""
+    alternatives: tuple[ModelId, ...] = ()
+    existing_users: ExistingUsers | None = None

@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from otium.archive import Archive, CheckResult, Manifest
+from otium.authority import Journal, Keyring, actor_for
+from otium.commitments import Scope, apart
 from otium.errors import BadInput, DamagedObject, Exists, UnknownModel
 from otium.ledger import Entry, Ledger
-from otium.lifecycle.life import carry_on, lives
-from otium.lifecycle.records import Availability, ModelLife, Scope, Surface
-from otium.lifecycle.times import apart
+from otium.lifecycle.life import carry_on, odd_now
+from otium.lifecycle.records import Availability, ModelLife, Surface
 from otium.records import (
-    Actor,
     Clock,
     Digest,
     Instant,
-    Json,
     ModelId,
     Progress,
     Record,
@@ -34,6 +35,8 @@ _SKEW = 3600
 """Seconds by which a clock may run behind the last entry before it is refused."""
 _LARGEST = 65_535
 """Bytes that one entry of the ledger can have."""
+_SIGNATURES = 600
+"""Bytes that its signatures may take of them."""
 
 
 class Registry:
@@ -49,20 +52,25 @@ class Registry:
         archive: Archive,
         ledger: Ledger,
         clock: Clock,
-        actor: Actor = Actor("steward"),  # noqa: B008 - a string
+        *,
+        keyring: Keyring | None = None,
+        waiting: Callable[[Entry], str] | None = None,
     ) -> None:
-        """Write into *archive* and *ledger* in the name of *actor*."""
+        """Write into *archive* and *ledger*.
+
+        Where the log has roles, *keyring* signs each entry, and *waiting* keeps an act that
+        lacks a second signature and returns the name by which it can be approved.
+        """
         self.archive = archive
         self.ledger = ledger
         self.clock = clock
-        self.actor = actor
-        self._entries: list[Entry] = []
+        self.journal = Journal(ledger, keyring, waiting)
+        self._lived = 0
         self._lives: dict[ModelId, ModelLife] = {}
 
     def entries(self) -> list[Entry]:
-        """Return every entry, in log order."""
-        self._read()
-        return list(self._entries)
+        """Return every entry that counts, in log order."""
+        return self.journal.entries()
 
     def models(self) -> list[ModelLife]:
         """Return every registered model, in the order of registration."""
@@ -79,10 +87,9 @@ class Registry:
 
     def find(self, type: str, model: str | None = None) -> list[Entry]:  # noqa: A002
         """Return the entries of one type, about one model or about all."""
-        self._read()
         return [
             entry
-            for entry in self._entries
+            for entry in self.journal.entries()
             if entry.type == type and model in {None, entry.subject}
         ]
 
@@ -93,8 +100,8 @@ class Registry:
         archive was founded with a simulated clock.
         """
         now = self.clock.now()
-        self._read()
-        last = self._entries[-1].time if self._entries else now
+        logged = self.journal.logged()
+        last = logged[-1].time if logged else now
         if apart(now, last) > _SKEW and not self._simulated():
             why = f"it says {now}, but the ledger's last entry was made at {last}"
             raise BadInput(what="the clock", why=why)
@@ -163,27 +170,50 @@ class Registry:
         surfaces: Sequence[Surface],
         parent: str | None = None,
         availability: Availability = "archived",
+        family: str | None = None,
+        not_before: Mapping[Surface, Instant] | None = None,
+        silent_updates: bool | None = None,
+        snapshot_of: str | None = None,
     ) -> ModelLife:
-        """Enter a model; the same facts again change nothing, other facts raise Exists."""
-        if not title.strip() or not surfaces or len(set(surfaces)) < len(surfaces):
-            raise BadInput(what=f"model {model}", why="it needs a title and surfaces, each once")
-        life = ModelLife(
-            model=model_id(model),
-            state="registered",
-            title=title,
-            released=instant(released),
-            scope=scope,
-            surfaces=tuple(surfaces),
-            parent=None if parent is None else self.model(parent).model,
-            availability=availability,
-        )
-        facts = _facts(ModelLife.convert(life.plain()))
-        there = self.find("model.registered", model)
-        if not there:
-            self.log("model.registered", model, facts)
-        elif canonical(there[0].body) != canonical(facts):
+        """Enter a model; the same facts again change nothing, other facts raise Exists.
+
+        *not_before* has the floor of each surface that has one: it does not end sooner.
+        Raises BadInput, BadModelId, BadInstant, UnknownModel for its parent.
+        """
+        if not title.strip():
+            raise BadInput(what=f"model {model}", why="it needs a title")
+        floors = {one: instant(at) for one, at in (not_before or {}).items()}
+        facts: dict[str, object] = {
+            "title": title,
+            "released": instant(released),
+            "scope": scope,
+            "surfaces": list(surfaces),
+            "parent": None if parent is None else self.model(parent).model,
+            "availability": availability,
+        }
+        more = {"family": family, "snapshot_of": snapshot_of, "silent_updates": silent_updates}
+        facts |= {name: it for name, it in more.items() if it is not None}
+        facts |= {"not_before": floors} if floors else {}
+        there = self.find("model.registered", model_id(model))
+        if there and canonical(there[0].body) != canonical(facts):
             raise Exists(name=f"model {model}, with other facts,")
+        if not there:
+            self._check("model.registered", model, facts)
+            self.log("model.registered", model, facts)
         return self.model(model)
+
+    def move(self, type: str, model: str, body: Mapping[str, object]) -> ModelLife:  # noqa: A002
+        """Log what moves a model's life, if it can as the model stands; else raise BadInput."""
+        self.model(model)
+        self._check(type, model, body)
+        self.log(type, model, body)
+        return self.model(model)
+
+    def _check(self, type: str, model: str, body: Mapping[str, object]) -> None:  # noqa: A002
+        """Raise BadInput if an entry would be passed over as odd."""
+        self._read()
+        for odd in odd_now(self._lives, self._entry(type, model, body, (), None)):
+            raise BadInput(what=f"{type} for {model}", why=odd.why)
 
     def deposit(
         self,
@@ -232,27 +262,43 @@ class Registry:
         body = {"weights": weights, "seconds": seconds, "ok": weights == self.model(model).weights}
         return self.log("model.restored", model, body)
 
+    def approve(self, waiting: Entry, keyring: Keyring) -> Entry:
+        """Give an act its second signature and log it now; the same again changes nothing.
+
+        Raises NotAuthorised, or BadInput if the act is no longer possible.
+        """
+        done = self.journal.approved(waiting)
+        if done is not None:
+            return done
+        now = self.now()
+        for odd in odd_now(self._lives, replace(waiting, time=now)):
+            raise BadInput(what=f"{waiting.type} for {waiting.subject}", why=odd.why)
+        written = self.journal.approve(waiting, keyring, now)
+        self._read()
+        return written
+
     def _read(self) -> None:
-        if self.ledger.size != len(self._entries):
-            self._entries = self.ledger.entries()
-            self._lives = lives(self._entries)
+        """Bring the lives up to date."""
+        count = self.journal.read()
+        if count != self._lived:
+            entries = self.journal.entries()
+            if count < self._lived:
+                self._lives, self._lived = {}, 0
+            carry_on(self._lives, entries[self._lived :], self.archive.id)
+            self._lived = count
 
     def _append(self, entry: Entry) -> Entry:
-        """Append, and keep what was read up to date without reading everything again."""
-        written = Entry.decode(entry.encode())
-        if self.ledger.append(entry) == [len(self._entries)]:
-            self._entries.append(written)
-            carry_on(self._lives, [written])
+        written = self.journal.append(entry)
+        self._read()
         return written
 
     def _simulated(self) -> bool:
         return any(entry.body.get("clock") == "simulated" for entry in self.find("archive.created"))
 
     def _filings(self, model: str, path: str) -> list[Entry]:
-        self._read()
         return [
             entry
-            for entry in self._entries
+            for entry in self.journal.entries()
             if entry.subject == model and entry.body.get("path") == path and entry.refs
         ]
 
@@ -283,18 +329,13 @@ class Registry:
         entry = Entry(
             type=type,
             time=at or self.now(),
-            actor=self.actor,
+            actor=actor_for(type),
             subject=subject,
             body=dict(body),
             refs=tuple(refs),
         )
         size = len(entry.encode())
-        if size > _LARGEST:
-            raise BadInput(what=f"the entry {type}", why=f"{size} bytes, at most {_LARGEST} fit")
+        if size > _LARGEST - _SIGNATURES:
+            why = f"{size} bytes, at most {_LARGEST - _SIGNATURES} fit"
+            raise BadInput(what=f"the entry {type}", why=why)
         return entry
-
-
-def _facts(life: ModelLife) -> dict[str, Json]:
-    names = ("title", "released", "scope", "surfaces", "parent", "availability")
-    plain = life.plain()
-    return {name: plain[name] for name in names}

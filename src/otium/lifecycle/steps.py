@@ -12,6 +12,8 @@ from itertools import count
 
 from msgspec.structs import replace
 
+from otium.authority import actor_for
+from otium.commitments import Commitment, Policy, after, duties, policy_in_force, seconds
 from otium.errors import (
     BadInput,
     DateInPast,
@@ -22,17 +24,15 @@ from otium.errors import (
     WrongState,
 )
 from otium.ledger import Entry
-from otium.lifecycle.duties import duties_by_model
 from otium.lifecycle.life import dependents
-from otium.lifecycle.policy import policy_in_force
-from otium.lifecycle.records import Availability, ModelLife, Notice, Policy, Surface
+from otium.lifecycle.records import Availability, ExistingUsers, ModelLife, Notice, Surface
 from otium.lifecycle.registry import R, Registry
-from otium.lifecycle.times import after, seconds
 from otium.records import Instant, ModelId, instant
 
 _DEPRECATED = "model.deprecated"
 _RETIRED = "model.retired"
 _REVIVED = "model.revived"
+_DEPRECABLE = frozenset({"registered", "active", "legacy"})
 
 
 def check_deprecation(
@@ -43,21 +43,29 @@ def check_deprecation(
     replacement: str | None,
     reason: str,
     text: str | None = None,
+    alternatives: Sequence[str] = (),
+    existing_users: ExistingUsers | None = None,
+    force: bool = False,
 ) -> Notice:
     """Return the notice that `deprecate` would publish now, writing nothing.
 
-    *retire_at* needs a date for each surface of the model. Raises WrongState, BadInput,
-    DateInPast, NoticeTooShort with the earliest date allowed, or NoSuchSuccessor.
+    *retire_at* needs a date for each surface that has not ended. Raises WrongState, BadInput,
+    DateInPast, NoticeTooShort with the earliest date allowed, NoSuchSuccessor, or DutyUnmet if
+    something was promised to come first; *force* leaves that promise broken.
     """
     life, now = registry.model(model), registry.now()
-    if life.state not in {"registered", "active"}:
+    if life.state not in _DEPRECABLE:
         raise WrongState(model=model, state=life.state, needed="in service")
     dates = {surface: instant(moment) for surface, moment in sorted(retire_at.items())}
     _check_surfaces(life, dates)
-    _check_dates(life, dates, now, _notice_days(policy_in_force(registry.entries()), life))
-    successor = _successor(registry, life, replacement)
+    check_dates(registry, life, dates, now)
+    successor = recommended(registry, life, replacement)
+    others = [recommended(registry, life, one) for one in alternatives]
     if not reason.strip() or (text is not None and not text.strip()):
         raise BadInput(what=f"the notice for {model}", why="it needs a reason and a text")
+    missing = _undone(registry, life, now, _DEPRECATED)
+    if missing and not force:
+        raise DutyUnmet(model=model, step="deprecated", unmet="; ".join(missing))
     notice = Notice(
         model=life.model,
         announced=now,
@@ -65,6 +73,8 @@ def check_deprecation(
         replacement=successor.model if successor else None,
         reason=reason,
         text=text or "",
+        alternatives=tuple(other.model for other in others if other),
+        existing_users=existing_users,
     )
     if text is not None:
         return notice
@@ -80,16 +90,27 @@ def deprecate(
     replacement: str | None,
     reason: str,
     text: str | None = None,
+    alternatives: Sequence[str] = (),
+    existing_users: ExistingUsers | None = None,
+    force: bool = False,
 ) -> Notice:
     """Announce that *model* will retire; the same announcement again changes nothing.
 
     Files ``notice.json`` and logs ``model.deprecated``. Raises as `check_deprecation`.
     """
     life = registry.model(model)
-    if life.state in {"deprecated", "retired"}:
+    if life.state not in _DEPRECABLE:
         return _announced(registry, life, (retire_at, replacement, reason), text)
     notice = check_deprecation(
-        registry, model, retire_at=retire_at, replacement=replacement, reason=reason, text=text
+        registry,
+        model,
+        retire_at=retire_at,
+        replacement=replacement,
+        reason=reason,
+        text=text,
+        alternatives=alternatives,
+        existing_users=existing_users,
+        force=force,
     )
     path = _notice_path(registry, notice, text)
     return registry.file(
@@ -98,15 +119,16 @@ def deprecate(
 
 
 def published_notice(registry: Registry, model: str) -> Notice | None:
-    """Return the notice of a deprecated or retired model, or None if it has none."""
+    """Return the newest notice of a model whose end was announced, or None if it has none."""
     paths = [one.body.get("path") for one in registry.find(_DEPRECATED, model) if one.refs]
-    return registry.filed(model, str(paths[0]), Notice) if paths else None
+    return registry.filed(model, str(paths[-1]), Notice) if paths else None
 
 
 def unmet(registry: Registry, model: str) -> list[str]:
     """Return a sentence for each thing that stands between *model* and its retirement now."""
     life, now = registry.model(model), registry.now()
-    return [*_early(life, now), *_undone(registry, life, now)]
+    missing = [] if life.weights else ["its weights are not in the archive"]
+    return [*_early(life, now), *missing, *_undone(registry, life, now, _RETIRED)]
 
 
 def retire(registry: Registry, model: str, *, force: bool = False, reason: str = "") -> ModelLife:
@@ -177,45 +199,56 @@ def _announced(
 
 
 def _check_surfaces(life: ModelLife, dates: Mapping[Surface, Instant]) -> None:
-    for surface in sorted(set(dates) ^ set(life.surfaces)):
+    for surface in sorted(set(dates) ^ set(life.open_surfaces)):
         has = "it is not offered there" if surface in dates else "it needs a date there"
         raise BadInput(what=f"{life.model} on the surface {surface!r}", why=has)
 
 
-def _check_dates(
-    life: ModelLife, dates: Mapping[Surface, Instant], now: Instant, days: float
+def check_dates(
+    registry: Registry, life: ModelLife, dates: Mapping[Surface, Instant], now: Instant
 ) -> None:
-    earliest = after(now, seconds(days))
+    """Raise DateInPast, or NoticeTooShort for a date that breaks a notice or a floor.
+
+    A date that only moves later needs no notice anew.
+    """
+    policy = policy_in_force(registry.entries())
+    days = _promised_days(policy, life, "notice")
+    has_floor = any(one.kind == "floor" for one in _binding(policy, life))
     for surface, wanted in dates.items():
         if wanted < now:
             what = f"the retirement of {life.model} on {surface}"
             raise DateInPast(what=what, wanted=wanted, now=now)
-        if wanted < earliest:
+        stands = life.retire_at.get(surface)
+        earliest = after(now, seconds(days)) if stands is None or wanted < stands else wanted
+        floor = life.not_before.get(surface) if has_floor else None
+        if wanted < max(earliest, floor or earliest):
             raise NoticeTooShort(
                 model=life.model,
                 surface=surface,
                 wanted=wanted,
                 days=f"{days:g}",
-                earliest=earliest,
+                earliest=max(earliest, floor or earliest),
             )
 
 
-def _notice_days(policy: Policy | None, life: ModelLife) -> float:
+def _promised_days(policy: Policy | None, life: ModelLife, kind: str) -> float:
     """Return the longest notice that the policy promises for this model."""
-    promised = (
-        one.days
-        for one in (policy.commitments if policy else ())
-        if one.kind == "notice" and one.trigger == _DEPRECATED and life.scope in one.scope
-    )
-    return max(promised, default=0)
+    return max((one.days for one in _binding(policy, life) if one.kind == kind), default=0)
 
 
-def _successor(registry: Registry, life: ModelLife, successor: str | None) -> ModelLife | None:
+def _binding(policy: Policy | None, life: ModelLife) -> list[Commitment]:
+    """Return the commitments that bind for this model by its scope word."""
+    words = {life.scope} | ({"significant-internal"} if life.scope == "internal" else set())
+    return [one for one in (policy.commitments if policy else ()) if words & set(one.scope)]
+
+
+def recommended(registry: Registry, life: ModelLife, successor: str | None) -> ModelLife | None:
+    """Return the model that may be recommended instead of *life*; raise NoSuchSuccessor."""
     if successor is None:
         return None
     known = {one.model: one for one in registry.models()}
     found = known.get(ModelId(successor))
-    if found is None or found.model == life.model or found.state not in {"registered", "active"}:
+    if found is None or found.model == life.model or found.state not in _DEPRECABLE:
         raise NoSuchSuccessor(successor=successor)
     return found
 
@@ -238,6 +271,8 @@ def _body(notice: Notice) -> dict[str, object]:
         "retire_at": dict(notice.retire_at),
         "replacement": notice.replacement,
         "reason": notice.reason,
+        **({"alternatives": list(notice.alternatives)} if notice.alternatives else {}),
+        **({"existing_users": notice.existing_users.plain()} if notice.existing_users else {}),
     }
 
 
@@ -257,6 +292,8 @@ def _write(
         "made_from": made_from,
         "successor": successor.title if successor else "",
         "successor_id": successor.model if successor else "",
+        "alternatives": notice.alternatives,
+        "existing": notice.existing_users,
         "weights": life.weights,
         "availability": life.availability,
     }
@@ -276,20 +313,18 @@ def _early(life: ModelLife, now: Instant) -> list[str]:
     ]
 
 
-def _undone(registry: Registry, life: ModelLife, now: Instant) -> list[str]:
-    """Return what must come before the retirement and has not come."""
-    missing = [] if life.weights else ["its weights are not in the archive"]
+def _undone(registry: Registry, life: ModelLife, now: Instant, step: str) -> list[str]:
+    """Return what was promised to come before *step* and would be broken by taking it now."""
     entries = registry.entries()
     policy = policy_in_force(entries)
     if policy is None:
-        return missing
-    before = {
-        one.id: one for one in policy.commitments if one.kind == "before" and one.before == _RETIRED
-    }
-    return missing + [
+        return []
+    before = {it.id: it for it in policy.commitments if (it.kind, it.before) == ("before", step)}
+    taken = Entry(type=step, time=now, actor=actor_for(step), subject=life.model)
+    return [
         f"{duty.text} ({duty.commitment}: no entry {before[duty.commitment].fulfil})"
-        for model, duty in duties_by_model(policy, entries, now)
-        if model == life.model and duty.commitment in before and duty.state != "kept"
+        for duty in duties(policy, [*entries, taken], now)
+        if (duty.model, duty.state) == (life.model, "breached") and duty.commitment in before
     ]
 
 

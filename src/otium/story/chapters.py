@@ -14,6 +14,7 @@ from otium.lifecycle import Surface, check_deprecation, retire, set_availability
 from otium.lifecycle import deprecate as announce
 from otium.pursuits import pending, publish, review
 from otium.records import Instant
+from otium.story.custody import keep_copies, prove_holding
 from otium.story.tale import LENGTH, RETIRING, SUCCESSOR, Story, base_files, successor_files
 from otium.story.visitor import end_a_conversation, request_the_retired
 from otium.workflow import (
@@ -123,8 +124,16 @@ def deposit(tale: Story) -> str:
 
 
 def deprecate(tale: Story) -> str:
-    """Announce the retirement; a date that is too early is refused first."""
+    """Guide the users, then announce the retirement; a date too early is refused first."""
     registry = tale.home.registry
+    guide = guide_users(
+        tale.home,
+        RETIRING,
+        tale.model(RETIRING),
+        tale.model(SUCCESSOR),
+        limit=2 if tale.fast else None,
+        progress=tale.progress,
+    )
     if registry.model(RETIRING).state == "active":
         refusal = _too_early(tale)
         announce(
@@ -136,15 +145,7 @@ def deprecate(tale: Story) -> str:
         )
     else:
         refusal = "announced before"
-    guide = guide_users(
-        tale.home,
-        RETIRING,
-        tale.model(RETIRING),
-        tale.model(SUCCESSOR),
-        limit=2 if tale.fast else None,
-        progress=tale.progress,
-    )
-    return f"{refusal}. Guide: both models on {len(guide.comparisons)} prompts"
+    return f"guide: both models on {len(guide.comparisons)} prompts. {refusal}"
 
 
 def interview(tale: Story) -> str:
@@ -296,12 +297,14 @@ STEPS: tuple[StoryStep, ...] = (
     StoryStep(2, "Register the model and its successor", 0.1, register),
     StoryStep(3, "Assess before deployment", 1, assess_before),
     StoryStep(4, "Deposit, check, restore, fingerprint", 2, deposit),
-    StoryStep(5, "Announce the deprecation, guide the users", 30, deprecate),
-    StoryStep(6, "Interview the model, answer what it prefers", 60, interview),
-    StoryStep(7, "Assess after deployment", 70, assess_after),
-    StoryStep(8, "Write the report, ask the model to comment", 80, report),
-    StoryStep(9, "Retire the model", _RETIRE_AT, retire_it),
-    StoryStep(10, "Bring it back on demand; an exit; an essay", 95, revive),
-    StoryStep(11, "Verify everything from outside", LENGTH, verify),
-    StoryStep(12, "Build the public site", LENGTH, build),
+    StoryStep(5, "Give copies to two custodians, seal what they hold", 3, keep_copies),
+    StoryStep(6, "Guide the users, announce the deprecation", 30, deprecate),
+    StoryStep(7, "Interview the model, answer what it prefers", 60, interview),
+    StoryStep(8, "Let a custodian prove that it holds the weights", 65, prove_holding),
+    StoryStep(9, "Assess after deployment", 70, assess_after),
+    StoryStep(10, "Write the report, ask the model to comment", 80, report),
+    StoryStep(11, "Retire the model, by two signatures", _RETIRE_AT, retire_it),
+    StoryStep(12, "Bring it back on demand; an exit; an essay", 95, revive),
+    StoryStep(13, "Verify everything from outside", LENGTH, verify),
+    StoryStep(14, "Build the public site", LENGTH, build),
 )

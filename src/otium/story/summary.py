@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from otium.assess import Assessment
+from otium.commitments import Duty
 from otium.errors import UnknownRecord
 from otium.evidence import Citation
 from otium.interview import Interview
-from otium.lifecycle import Duty, standing
+from otium.lifecycle import standing
 from otium.records import ModelId, Part
 from otium.report import Report
 from otium.workflow import Home

@@ -127,13 +127,13 @@ def _ticks(scale: _Scale, top: float, height: float) -> Iterator[str]:
 def _states(row: Row, scale: _Scale, now: Instant, y: float) -> Iterator[str]:
     """Yield a segment for each state: in service, announced, retired, still to come."""
     life = row.life
-    stop = life.retired or max([now, *life.retire_at.values()])
+    stop = life.retired or life.withdrawn or max([now, *life.retire_at.values()])
     announced = life.deprecated or stop
     yield _segment("served", scale.at(life.released), scale.at(min(announced, stop)), y)
     if life.deprecated:
         yield _segment("announced", scale.at(announced), scale.at(stop), y)
-    if life.retired and life.retired < now:
-        yield _segment("retired", scale.at(life.retired), scale.at(now), y)
+    if not life.in_service and stop < now:
+        yield _segment("retired", scale.at(stop), scale.at(now), y)
 
 
 def _segment(name: str, start: float, end: float, y: float) -> str:

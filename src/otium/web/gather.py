@@ -10,10 +10,11 @@ from typing import NamedTuple, TypeVar
 
 from otium.archive import Manifest
 from otium.assess import Assessment
+from otium.commitments import Amendment, Duty, DutyState, amendments, policy_in_force
 from otium.evidence import Citation, Transcript
 from otium.interview import Interview, preferences
 from otium.ledger import Entry
-from otium.lifecycle import Duty, DutyState, ModelLife, Notice, Registry, policy_in_force, standing
+from otium.lifecycle import ModelLife, Notice, Registry, standing
 from otium.pursuits import Reviewed, works
 from otium.records import Instant, Record, digest, hexadecimal
 from otium.report import Report
@@ -22,7 +23,7 @@ from otium.web.views import Event, Filed, Line, Row, Said, ShortSaid, Standing, 
 
 R = TypeVar("R", bound=Record)
 
-STATES: tuple[DutyState, ...] = ("breached", "overdue", "due", "kept")
+STATES: tuple[DutyState, ...] = ("breached", "overdue", "due", "waived", "kept")
 _SHOWN = "work.published"
 _HIDDEN = {"work.written", "work.vetoed"}
 """Entries whose record is not shown, unless it was published."""
@@ -38,8 +39,12 @@ class House:
         self.registry = registry
         self.now = now
         self.entries = registry.entries()
+        self.logged = registry.journal.logged()
+        refused = {it.index for it in registry.journal.refused()}
+        self.numbered = [(n, entry) for n, entry in enumerate(self.logged) if n not in refused]
         self.policy = policy_in_force(self.entries)
         self.duties: list[Duty] = standing(registry, now)
+        self.amendments: list[Amendment] = amendments(self.entries, now)
         self.preferences = preferences(registry)
 
     @cached_property
@@ -71,9 +76,7 @@ class ModelPages:
         self.house = house
         self.life = life
         self.entries = [
-            (index, entry)
-            for index, entry in enumerate(house.entries)
-            if entry.subject == life.model
+            (index, entry) for index, entry in house.numbered if entry.subject == life.model
         ]
         wishes = {s.preference.id for s in house.preferences if s.preference.model == life.model}
         about = {life.model, *wishes}
@@ -268,6 +271,12 @@ class ModelPages:
         events += [
             Event(at=at, text=f"Retirement date, {surface}", planned=at > self.house.now)
             for surface, at in self.life.retire_at.items()
+            if surface not in self.life.ended
+        ]
+        events += [
+            Event(at=at, text=f"Floor, {surface}: not sooner", planned=at > self.house.now)
+            for surface, at in self.life.not_before.items()
+            if self.life.in_service and surface not in self.life.retire_at
         ]
         return tuple(sorted(events, key=lambda event: (event.at, event.entry or -1)))
 
@@ -374,6 +383,12 @@ _TEXTS = {
     "transition.published": "Transition guide published",
     "interview.recorded": "Interviewed",
     "report.published": "Report published",
+    "model.floor": "Floor set or moved",
+    "model.legacy": "Legacy: no more updates",
+    "model.rescheduled": "Dates moved",
+    "deprecation.cancelled": "Retirement taken back",
+    "surface.ended": "Ended on one surface",
+    "model.withdrawn": "Withdrawn without notice",
     "model.retired": "Retired",
     "model.checked": "Weights read in full, latest",
     "model.restored": "Restore drill, latest",

@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from otium.evidence import Citation
 from otium.records import Instant
+from otium.web.feeding import worth
 from otium.web.gather import STATES, House, ModelPages, tally
 from otium.web.views import (
     AboutPage,
     AssessmentsPage,
     CommitmentsPage,
+    DurabilityPage,
     HomePage,
     InterviewPage,
     LedgerPage,
@@ -47,6 +49,9 @@ def lay_out(house: House) -> Iterator[View]:
     )
     yield _commitments(house)
     yield _ledger(house)
+    yield DurabilityPage(
+        estimate=worth(house), **_head(house, "durability/index.html", "How well it is kept")
+    )
     keys = house.registry.archive.info.keys
     yield AboutPage(keys=tuple(keys), **_head(house, "about/index.html", "About"))
     for model in house.models:
@@ -69,6 +74,7 @@ def _commitments(house: House) -> CommitmentsPage:
     return CommitmentsPage(
         policy=house.policy,
         duties=tuple(standing),
+        amendments=tuple(house.amendments),
         tally=tally(house.duties),
         models=tuple(life.model for life in house.lives),
         **_head(house, "commitments/index.html", "Commitments"),
@@ -83,8 +89,10 @@ def _ledger(house: House) -> LedgerPage:
         root=b64encode(point.root).decode(),
         checkpoint=point.text,
         keys=tuple(house.registry.archive.info.keys),
-        entries=tuple(house.entries),
-        digests=tuple(entry.digest() for entry in house.entries),
+        entries=tuple(house.logged),
+        digests=tuple(entry.digest() for entry in house.logged),
+        roles=tuple(house.registry.journal.judge().keys.values()),
+        refused=tuple(house.registry.journal.refused()),
         **_head(house, "ledger/index.html", "Ledger"),
     )
 

@@ -11,12 +11,15 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from otium.durability import Durability, fragment
 from otium.errors import BadInput, NotFound
 from otium.evidence import simulated
 from otium.lifecycle import Registry
 from otium.records import Instant, Part, Progress, Record, canonical, silent
 from otium.web import figures
+from otium.web.feeding import feeds
 from otium.web.gather import House
 from otium.web.pages import lay_out
 from otium.web.prose import prose, timed
@@ -103,6 +106,7 @@ def _write(house: House, new: Path, progress: Progress) -> Site:
 
 def _copies(house: House) -> Iterator[tuple[str, bytes]]:
     """Yield the archived records, byte for byte, with their digests as ``sha256sum`` reads them."""
+    yield from feeds(house)
     for model in house.models:
         for path, filed in model.filed.items():
             yield filed.href, model.files[path]
@@ -128,8 +132,13 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.tests["double"] = simulated
-    environment.filters |= {**FILTERS, "prose": prose, "timed": timed}
+    environment.filters |= {**FILTERS, "prose": prose, "timed": timed, "durability": _durability}
     return environment
+
+
+def _durability(found: Durability) -> Markup:
+    """Return the calculation as HTML; its text is escaped where it is written."""
+    return Markup(fragment(found))  # noqa: S704
 
 
 def _put(path: Path, data: bytes) -> None:

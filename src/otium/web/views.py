@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from otium.archive import Manifest
 from otium.assess import Assessment
+from otium.authority import KeyStanding, Refusal
+from otium.commitments import Amendment, Duty, Policy
+from otium.durability import Durability
 from otium.evidence import Citation, Transcript
 from otium.interview import Decision, Interview, Preference
 from otium.ledger import Entry
-from otium.lifecycle import Duty, ModelLife, Notice, Policy
+from otium.lifecycle import ModelLife, Notice
 from otium.pursuits import Review, Reviewed
 from otium.records import Digest, Instant, ModelId, Part, Record
 from otium.report import Report
@@ -214,6 +217,8 @@ class CommitmentsPage(View, tag="otium.page.commitments/1"):
 
     policy: Policy | None
     duties: tuple[Duty, ...]
+    amendments: tuple[Amendment, ...]
+    """Every promise that was added, amended or withdrawn."""
     tally: dict[str, int]
     models: tuple[ModelId, ...]
 
@@ -228,6 +233,16 @@ class LedgerPage(View, tag="otium.page.ledger/1"):
     keys: tuple[str, ...]
     entries: tuple[Entry, ...]
     digests: tuple[Digest, ...]
+    roles: tuple[KeyStanding, ...]
+    """Who may sign entries; none in a log without roles."""
+    refused: tuple[Refusal, ...]
+    """Entries that nobody was allowed to make."""
+
+
+class DurabilityPage(View, tag="otium.page.durability/1"):
+    """How likely a model is lost, and on what that hangs."""
+
+    estimate: Durability
 
 
 class AboutPage(View, tag="otium.page.about/1"):

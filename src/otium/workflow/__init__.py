@@ -10,7 +10,17 @@ registry, finds by content whether it was done, and so can be repeated after a c
 """
 
 from otium.workflow.doctor import Finding, examine
-from otium.workflow.home import SCRATCH, Home, archive_store, founded, opened, reading, shared
+from otium.workflow.home import (
+    SCRATCH,
+    Home,
+    approve,
+    archive_store,
+    founded,
+    opened,
+    reading,
+    shared,
+    waiting,
+)
 from otium.workflow.keeping import (
     carry_out_deaccession,
     deposit,
@@ -43,16 +53,18 @@ from otium.workflow.steps import (
     tell_decision,
 )
 from otium.workflow.tick import Ticked, tick
-from otium.workflow.verify import Verified, verify
+from otium.workflow.verify import WITNESSES_ADOPTED, Verified, verify, witness_policies
 
 __all__ = [
     "SCRATCH",
+    "WITNESSES_ADOPTED",
     "Bookend",
     "Finding",
     "Home",
     "Monitored",
     "Ticked",
     "Verified",
+    "approve",
     "archive_store",
     "assess_model",
     "build_pages",
@@ -86,4 +98,6 @@ __all__ = [
     "tell_decision",
     "tick",
     "verify",
+    "waiting",
+    "witness_policies",
 ]

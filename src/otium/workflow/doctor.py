@@ -8,10 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from otium.commitments import policy_in_force
 from otium.engine import packaged_weights
 from otium.errors import NoSigningKey, OtiumError
-from otium.ledger import Signer
-from otium.lifecycle import policy_in_force, standing
+from otium.lifecycle import standing
+from otium.notes import Signer
 from otium.records import Part
 from otium.workflow.home import Home, reading
 from otium.workflow.tick import TICKED
@@ -89,7 +90,7 @@ def _key(path: Path, home: Home) -> Finding:
         return Finding(name="signing key", state="attention", text=text, mend=error.advice())
     except OtiumError as error:
         return Finding(name="signing key", state="missing", text=str(error), mend=error.advice())
-    if signer.vkey not in home.archive.info.keys:
+    if set(signer.vkeys) != set(home.archive.info.keys):
         mend = "put the key of this ledger back from its backup"
         return Finding(name="signing key", state="missing", text="of another ledger", mend=mend)
     return Finding(name="signing key", state="ok", text="of this ledger, readable by its owner")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from otium.archive import Archive
+from otium.authority import Keyring
+from otium.commitments import Policy, load_policy
 from otium.engine import Engine, LlamaCpp
-from otium.errors import Exists, NoSigningKey, NotAnArchive
+from otium.errors import Exists, NoSigningKey, NotAnArchive, NotFound
 from otium.evidence import Validity
-from otium.ledger import Signer
-from otium.lifecycle import Policy, Registry, found, load_policy, reopen
-from otium.records import Clock, Digest, SystemClock
+from otium.ledger import Entry
+from otium.lifecycle import Registry, found, reopen
+from otium.notes import Signer
+from otium.records import Clock, Digest, SystemClock, canonical, digest, hexadecimal
 from otium.store import LocalStore, Store, hold, open_store
 
 _STORE = "store"
 """The file of a home that names the bucket of its archive, if it has one."""
+_ROLES = Path("keys") / "roles"
+_WAITING = "waiting"
 SCRATCH = "scratch-"
 """How the names of throw-away folders in the cache begin."""
 
@@ -54,6 +59,11 @@ class Home:
     def site(self) -> Path:
         """Return where the public pages are built."""
         return self.path / "site"
+
+    @property
+    def role_keys(self) -> Path:
+        """Return where the keys lie that sign entries on this machine."""
+        return self.path / _ROLES
 
     @property
     def state(self) -> str:
@@ -112,6 +122,8 @@ def founded(
             clock=clock or SystemClock(),
             policy=policy or load_policy(),
             simulated=simulated,
+            keyring=_keyring(path, place),
+            waiting=lambda entry: _wait(path, entry),
         )
         home = Home(path, registry, engine, held=True)
         _clear(home)
@@ -124,17 +136,14 @@ def opened(path: Path, *, clock: Clock | None = None) -> Iterator[Home]:
     store = archive_store(path)
     with hold(path):
         _sweep(store)
-        signer = Signer.load(path / "keys" / "ledger.pem")
-        home = Home(path, reopen(store, clock=clock or SystemClock(), signer=signer), held=True)
+        home = Home(path, _writing(path, store, clock), held=True)
         _clear(home)
         yield home
 
 
 def shared(path: Path, *, clock: Clock | None = None) -> Home:
     """Open the home at *path* for one who writes now and then, in a `turn` each time."""
-    signer = Signer.load(path / "keys" / "ledger.pem")
-    store = archive_store(path)
-    return Home(path, reopen(store, clock=clock or SystemClock(), signer=signer))
+    return Home(path, _writing(path, archive_store(path), clock))
 
 
 @contextmanager
@@ -149,6 +158,52 @@ def reading(path: Path, *, clock: Clock | None = None) -> Home:
     """Open the home (or a bare archive) at *path* for reading only; nothing is held."""
     store = archive_store(path)
     return Home(path, reopen(store, clock=clock or SystemClock()))
+
+
+def approve(home: Home, name: str, keys: Sequence[Path] = ()) -> Entry:
+    """Give the act that waits as *name* its second signature, and log it.
+
+    *keys* are files of role keys; without any, those of the home. Raises NotFound,
+    NotAuthorised, BadInput if the act is no longer possible.
+    """
+    store, file = LocalStore(home.path), f"{_WAITING}/{name}.json"
+    entry = Entry.decode(store.get(file))
+    written = home.registry.approve(entry, Keyring.load(*(keys or [home.role_keys])))
+    (home.path / file).unlink()
+    return written
+
+
+def waiting(home: Home) -> dict[str, Entry]:
+    """Return the acts that wait for a second signature, by name."""
+    files = sorted((home.path / _WAITING).glob("*.json"))
+    return {file.stem: Entry.decode(file.read_bytes()) for file in files}
+
+
+def _writing(path: Path, store: Store, clock: Clock | None) -> Registry:
+    return reopen(
+        store,
+        clock=clock or SystemClock(),
+        signer=Signer.load(path / "keys" / "ledger.pem"),
+        keyring=Keyring.load(path / _ROLES),
+        waiting=lambda entry: _wait(path, entry),
+    )
+
+
+def _keyring(path: Path, store: Store) -> Keyring:
+    """Return the role keys of a home; one that is being founded gets its first ones."""
+    try:
+        store.size("archive.json")
+    except NotFound:
+        Keyring.make(path / _ROLES)
+    return Keyring.load(path / _ROLES)
+
+
+def _wait(path: Path, entry: Entry) -> str:
+    """Keep an act that lacks a signature; the same act again takes its place."""
+    act = canonical([entry.type, entry.subject, entry.body])
+    name = f"{entry.type.replace('.', '-')}-{entry.subject}-{hexadecimal(digest(act))[:8]}"
+    LocalStore(path).replace(f"{_WAITING}/{name}.json", entry.encode())
+    return name
 
 
 def _sweep(store: Store) -> None:

@@ -24,7 +24,7 @@ def running(
     EngineFailed, FingerprintDiffers, DamagedObject.
     """
     life = home.registry.model(model_id(model))
-    if life.state == "retired":
+    if not life.in_service:
         with _revived(home, life, progress) as alive:
             yield alive
         return

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from pathlib import Path
 
 from otium import ledger
 from otium.archive import Archive, Damage
+from otium.authority import Refusal, authorised
 from otium.errors import BrokenLedger
+from otium.notes import WitnessPolicy, read_policy
 from otium.records import (
     Clock,
     Digest,
@@ -21,6 +24,8 @@ from otium.records import (
 )
 from otium.workflow.home import archive_store
 
+WITNESSES_ADOPTED = "witnesses.adopted"
+
 
 class Verified(Part):
     """What was verified and what was wrong."""
@@ -31,6 +36,8 @@ class Verified(Part):
     objects: int
     bytes: int
     damage: tuple[Damage, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    """Entries that nobody was allowed to make; they count for nothing."""
 
 
 def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silent) -> Verified:
@@ -40,8 +47,11 @@ def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silen
     """
     store = archive_store(path)
     archive = Archive.open(store)
-    checkpoint = ledger.verify(store, archive.info.keys)
     entries = ledger.Ledger.open(store, vkeys=archive.info.keys).entries()
+    judged = authorised(entries, archive.info.origin)
+    policies = witness_policies(judged.entries)
+    newest = policies[-1] if policies else None
+    checkpoint = ledger.verify(store, archive.info.keys, newest, earlier=policies[:-1])
     _check_founding(archive, entries)
     checked = archive.check(now=(clock or SystemClock()).now(), progress=progress)
     return Verified(
@@ -50,7 +60,14 @@ def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silen
         objects=checked.objects,
         bytes=checked.bytes,
         damage=(*checked.damage, *_dangling(archive, entries)),
+        refused=judged.refused,
     )
+
+
+def witness_policies(entries: Iterable[ledger.Entry]) -> list[WitnessPolicy]:
+    """Return the policies that say whose cosignatures the house asks for, the newest last."""
+    texts = [it.body.get("policy") for it in entries if it.type == WITNESSES_ADOPTED]
+    return [read_policy(text) for text in texts if isinstance(text, str)]
 
 
 def _check_founding(archive: Archive, entries: list[ledger.Entry]) -> None:

@@ -1,0 +1,225 @@
+"""Judge each entry by the keys that stood when it was made: docs/formats/roles-1.md."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from otium.authority.records import Judgement, KeyStanding, Refusal
+from otium.authority.roles import ROLES, Role, keys_needed, makers
+from otium.errors import BadInstant, BadNote
+from otium.ledger import Entry, EntrySignature
+from otium.notes import ED25519, VerifierKey, decode64
+from otium.parallel import in_order
+from otium.records import Instant, instant, later
+
+_FOUNDED, _GRANTED, _REVOKED = "archive.created", "key.granted", "key.revoked"
+_LONGEST_WAIT = 30
+"""Days that an act may wait for its second signature."""
+_CHUNK = 64
+"""Signatures that a thread verifies at a time."""
+
+
+_UNREADABLE = "body cannot be read"
+
+
+class Judge:
+    """The keys of a log as they stand after the entries judged so far."""
+
+    def __init__(
+        self, origin: str, *, has_roles: bool = False, keys: Iterable[KeyStanding] = ()
+    ) -> None:
+        """Begin before the first entry of the log *origin*, or with the *keys* that stand."""
+        self.origin = origin
+        self.has_roles = has_roles
+        self.keys = {key.id: key for key in keys}
+        self._founded = has_roles
+
+    def copy(self) -> Judge:
+        """Return a judge that goes on from here and leaves this one as it is."""
+        twin = Judge(self.origin, has_roles=self.has_roles, keys=self.keys.values())
+        twin._founded = self._founded
+        return twin
+
+    def judge(self, entry: Entry, verified: Mapping[int, bool] | None = None) -> str | None:
+        """Return why *entry* is not authorised, or None; keys change if it is and says so.
+
+        *verified* says of signatures, by ``id``, whether they were found right before.
+        """
+        if entry.type == _FOUNDED and not self._founded:
+            self._founded = True
+            self._take_roots(entry)
+        if not self.has_roles:
+            return None
+        why = self._fault(entry, verified or {})
+        if why is None and entry.type in {_GRANTED, _REVOKED}:
+            why = self._grant(entry) if entry.type == _GRANTED else self._revoke(entry)
+        return why
+
+    def _take_roots(self, entry: Entry) -> None:
+        roots = entry.body.get("root")
+        if not isinstance(roots, list | tuple):
+            return
+        keys = [key for key in map(_role_key, roots) if key is not None]
+        if keys and len(keys) == len(roots):
+            self.has_roles = True
+            for key in keys:
+                self.keys[key.id] = KeyStanding(
+                    id=key.id, vkey=key.vkey, roles=("root",), since=entry.time
+                )
+
+    def _fault(self, entry: Entry, verified: Mapping[int, bool]) -> str | None:
+        if entry.v == 1 or not entry.sigs:
+            return "not signed"
+        for signature in entry.sigs:
+            why = self._fault_of(entry, signature, verified)
+            if why is not None:
+                return why
+        keys = [self.keys[signature.key] for signature in entry.sigs]
+        if entry.type != _FOUNDED and not any(entry.actor in key.roles for key in keys):
+            return "not of the role that it names"
+        if len({key.id for key in keys}) < keys_needed(entry.type):
+            return "too few keys"
+        in_time = all(_in_time(entry, signature.time) for signature in entry.sigs)
+        return None if in_time else "signed at another time"
+
+    def _fault_of(
+        self, entry: Entry, signature: EntrySignature, verified: Mapping[int, bool]
+    ) -> str | None:
+        key = self.keys.get(signature.key)
+        if key is None:
+            return "unknown key"
+        if key.revoked:
+            return "revoked key"
+        right = verified.get(id(signature))
+        if not (self._verifies(entry, signature) if right is None else right):
+            return "wrong signature"
+        if entry.type != _FOUNDED and not set(key.roles) & set(makers(entry.type)):
+            return "not of a role that may"
+        return None
+
+    def _verifies(self, entry: Entry, signature: EntrySignature) -> bool:
+        return verifies(entry, signature, self.keys[signature.key].vkey, self.origin)
+
+    def _grant(self, entry: Entry) -> str | None:
+        key, roles = _role_key(entry.body.get("key")), _roles(entry.body.get("roles"))
+        if key is None or not roles:
+            return _UNREADABLE
+        was = self.keys.get(key.id)
+        if was is not None and was.revoked:
+            return "revoked key"
+        self.keys[key.id] = KeyStanding(id=key.id, vkey=key.vkey, roles=roles, since=entry.time)
+        return None
+
+    def _revoke(self, entry: Entry) -> str | None:
+        named, reason = entry.body.get("key"), entry.body.get("reason")
+        since = entry.body.get("compromised_since")
+        key = self.keys.get(named) if isinstance(named, str) else None
+        if key is None or key.revoked or not isinstance(reason, str) or not _is_instant(since):
+            return _UNREADABLE
+        others = [it for it in self.keys.values() if it is not key and "root" in it.roles]
+        if "root" in key.roles and not others:
+            return "the last root key"
+        self.keys[key.id] = replace(
+            key,
+            roles=(),
+            revoked=entry.time,
+            reason=reason,
+            compromised_since=Instant(str(since)) if since else None,
+        )
+        return None
+
+
+def authorised(entries: Iterable[Entry], origin: str) -> Judgement:
+    """Return which *entries* of the log *origin* count, which do not, and how its keys stand."""
+    entries = list(entries)
+    judge = Judge(origin)
+    verified = _verify_all(entries, origin)
+    kept: list[int] = []
+    refused: list[Refusal] = []
+    for index, entry in enumerate(entries):
+        why = judge.judge(entry, verified)
+        if why is None:
+            kept.append(index)
+        else:
+            refused.append(Refusal(index=index, type=entry.type, subject=entry.subject, why=why))
+    return Judgement(
+        has_roles=judge.has_roles,
+        entries=tuple(entries[index] for index in kept),
+        indices=tuple(kept),
+        refused=tuple(refused),
+        keys=tuple(judge.keys.values()),
+    )
+
+
+def verifies(entry: Entry, signature: EntrySignature, vkey: str, origin: str) -> bool:
+    """Say whether *signature* is that of the key *vkey* on *entry* in the log *origin*."""
+    try:
+        payload = entry.signing_payload(origin, signature.time)
+        _parsed(vkey).verify(payload, decode64(signature.sig))
+    except BadNote:
+        return False
+    return True
+
+
+@functools.lru_cache(256)
+def _parsed(vkey: str) -> VerifierKey:
+    return VerifierKey.parse(vkey)
+
+
+def _verify_all(entries: Sequence[Entry], origin: str) -> dict[int, bool]:
+    """Verify every signature by a key that is ever named, on all cores.
+
+    A signature is by the key, whatever may come of the key: so the order does not matter here.
+    """
+    named = [
+        vkey
+        for entry in entries
+        if entry.type in {_FOUNDED, _GRANTED}
+        for vkey in _named(entry.body.get("root"), entry.body.get("key"))
+    ]
+    keys = {key.id: key.vkey for key in map(_role_key, named) if key is not None}
+    work = [(entry, it) for entry in entries for it in entry.sigs if it.key in keys]
+    chunks = [work[at : at + _CHUNK] for at in range(0, len(work), _CHUNK)]
+
+    def verify(chunk: list[tuple[Entry, EntrySignature]]) -> dict[int, bool]:
+        return {id(it): verifies(entry, it, keys[it.key], origin) for entry, it in chunk}
+
+    return {key: right for found in in_order(verify, chunks) for key, right in found.items()}
+
+
+def _named(roots: object, key: object) -> list[object]:
+    return [*(roots if isinstance(roots, list | tuple) else ()), key]
+
+
+def _roles(value: object) -> tuple[Role, ...]:
+    """Return the roles in *value*, none unless it is a list of roles alone."""
+    named = list(value) if isinstance(value, list | tuple) else []
+    roles = tuple(role for role in ROLES if role in named)
+    return roles if all(one in ROLES for one in named) else ()
+
+
+def _role_key(vkey: object) -> VerifierKey | None:
+    try:
+        key = VerifierKey.parse(vkey) if isinstance(vkey, str) else None
+    except BadNote:
+        return None
+    return key if key is not None and key.kind == ED25519 else None
+
+
+def _in_time(entry: Entry, signed: Instant) -> bool:
+    if signed == entry.time:
+        return True
+    if not _is_instant(signed):
+        return False
+    return later(entry.time, days=-_LONGEST_WAIT) <= signed <= entry.time
+
+
+def _is_instant(value: object) -> bool:
+    """Say whether *value* is a complete UTC time, or absent."""
+    try:
+        return value is None or (isinstance(value, str) and instant(value) == value)
+    except BadInstant:
+        return False

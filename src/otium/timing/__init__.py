@@ -1,0 +1,16 @@
+"""How fast the record side is: the log, its proofs, its signatures, the duties.
+
+Knows logs that are made for measuring, the figures to reach, and a peer. Does not know an
+archive, and keeps nothing. Writes figures.
+
+>>> sorted(SECTIONS)
+['append', 'duties', 'prove', 'verify']
+>>> len(busy_log(2, seed=1)) > 300
+True
+"""
+
+from otium.timing.busy import busy_log, busy_policy
+from otium.timing.logs import entries, signed, written
+from otium.timing.measures import SECTIONS, Scale
+
+__all__ = ["SECTIONS", "Scale", "busy_log", "busy_policy", "entries", "signed", "written"]

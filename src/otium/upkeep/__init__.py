@@ -1,0 +1,23 @@
+"""Upkeep: what a timer, an auditor and a witness bring about in a home.
+
+Knows what is due and can be done without a person, audits step by step, and who vouches for the
+log. Does not know how any of it is computed, nor how it is shown. Writes what the rooms that it
+calls write, each thing once.
+
+>>> from otium.workflow import founded
+>>> with founded(tmp_path / "home", archive_id="example") as home:
+...     list(attest(home))
+[]
+"""
+
+from otium.upkeep import auditing
+from otium.upkeep.witnessing import adopt_witnesses, ask_witnesses, attest, stamp_log, stamps
+
+__all__ = [
+    "adopt_witnesses",
+    "ask_witnesses",
+    "attest",
+    "auditing",
+    "stamp_log",
+    "stamps",
+]
