@@ -12,7 +12,8 @@ from cli.said import Say
 from otium.records import SystemClock, later
 from otium.store import hold
 from otium.testing import FixedClock
-from otium.workflow import examine, opened, tick
+from otium.upkeep import examine, tick
+from otium.workflow import opened
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ def test_adopting_the_policy_in_force_again_changes_nothing(house: Registry) -> 
 def test_the_last_adoption_is_in_force_and_going_back_is_an_adoption_too(house: Registry) -> None:
     first = load_policy()
     second = Policy.convert({**first.plain(), "version": "2"})
-    adopt(house, second)
+    adopt(house, second, "it was too little")
     assert policy_in_force(house.entries()) == second
-    adopt(house, first)
+    adopt(house, first, "it was too much")
     assert policy_in_force(house.entries()) == first
     assert len(house.find("commitments.adopted")) == 3
 

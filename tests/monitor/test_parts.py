@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -142,6 +143,40 @@ def test_mldsa_verifies_within_100_milliseconds(monitor: ModuleType) -> None:
     for _ in range(10):
         assert monitor.mldsa_verifies(public, b"text", good)
     assert (time.process_time() - start) / 10 < 0.1
+
+
+# A checkpoint of a public log that four public witnesses cosigned, and one of another writer's
+# log that signs with ML-DSA-44: tests/notes/test_vectors.py says where they come from.
+VECTORS_OF_OTHERS = Path(__file__).parents[1] / "notes" / "vectors"
+ARCHE = (
+    "arche2025h1.staging.ct.transparency.dev+ba2f06c0+AU0vHmlGCS/PdN8b2OaGmKprLI8HKM+dJ472xgFYh15f"
+)
+WITNESSES = (
+    "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2",
+    (
+        "transparency.dev/DEV:witness-little-garden+d8042a87"
+        "+BCtusOxINQNUTN5Oj8HObRkh2yHf/MwYaGX4CPdiVEPM"
+    ),
+    "witness1.smartit.nu/witness1+a48c820f+BPSFWg9G6KPiO7QPryYO5Xq4oYJJ+kAvLKLSimDhoxMO",
+    "witness.stagemole.eu+67f7aea0+BEqSG3yu9YrmcM3BHvQYTxwFj3uSWakQepafafpUqklv",
+)
+
+
+def test_a_checkpoint_of_a_public_log_and_its_public_witnesses_verify(monitor: ModuleType) -> None:
+    data = (VECTORS_OF_OTHERS / "arche2025h1.checkpoint").read_bytes()
+    log, *others = (monitor.read_key(vkey, (1, 4)) for vkey in (ARCHE, *WITNESSES))
+    point = monitor.read_checkpoint(data, [log, *others])
+    assert point.signed == {log: 0, **dict.fromkeys(others, 0x6A122120)}
+    assert (point.size, len(point.unknown)) == (1_432_088_532, 1)
+    with pytest.raises(monitor.Problem, match="is wrong"):
+        monitor.read_checkpoint(data.replace(b"1432088532", b"1432088533"), others[:1])
+
+
+def test_an_mldsa_checkpoint_of_another_writer_verifies(monitor: ModuleType) -> None:
+    vkey = (VECTORS_OF_OTHERS / "torchwood-mldsa.vkey").read_text().strip()
+    data = (VECTORS_OF_OTHERS / "torchwood-mldsa.checkpoint").read_bytes()
+    key = monitor.read_key(vkey)
+    assert monitor.read_checkpoint(data, [key]).signed == {key: 0}
 
 
 json_values = st.recursive(

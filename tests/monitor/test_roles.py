@@ -214,6 +214,15 @@ def test_what_is_not_authorised_fulfils_nothing_and_is_in_the_verdict(
     assert "1 entries not authorised" in found["summary"]
 
 
+def test_a_log_whose_founding_is_not_signed_by_its_root_is_not_verified(
+    published: Published, keys: Keys, look: Callable[..., dict[str, Any]]
+) -> None:
+    created = entry("archive.created", "house", 0, root=[keys["root"].vkey])
+    published.append(signed(created, keys["stranger"], actor="root"))
+    (problem,) = look(published.folder, *published.keys)["problems"]
+    assert problem == "log, the founding is not signed by one of its own root keys"
+
+
 def test_a_thousand_signed_entries_are_verified_within_seconds(
     monitor: ModuleType, keys: Keys
 ) -> None:

@@ -212,6 +212,16 @@ def test_it_says_the_same_on_every_python_from_3_8_on(python: Path, story: Publi
     )
 
 
+def test_the_page_names_every_field_that_is_printed(story: Published, look: Look) -> None:
+    page = (PROGRAM.parents[3] / "docs" / "formats" / "monitor-1.md").read_text()
+    named = re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
+    found = look(story.folder, *story.keys, "--now", day(160))
+    assert named == list(found)
+    for name in ("duties", "moved", "amendments", "waivers", "withdrawals", "refused", "revoked"):
+        (line,) = re.findall(rf"^\| `{name}` .*$", page, re.MULTILINE)
+        assert set(found[name][0]) <= set(re.findall(r"[a-z_]+", line)), name
+
+
 def test_nothing_of_a_log_that_does_not_verify_is_told(story: Published, look: Look) -> None:
     (story.log / "tile" / "0" / "000.p" / "21").write_bytes(b"x")
     found = look(story.folder, *story.keys, "--now", day(160))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from otium.notes import Cosigner, Signer
+from otium.records import Instant
 from published import Published, day, entry, serving
 
 Look = Callable[..., dict[str, Any]]
@@ -95,6 +96,16 @@ def test_a_quorum_too_long_ago_is_exit_code_1(
     late = look(seen.folder, *options, "1.9")
     assert (late["exit_code"], late["witnesses"]["late"]) == (1, True)
     assert "not witnessed lately" in late["summary"]
+
+
+def test_what_was_cosigned_in_the_future_does_not_count(
+    published: Published, look: Look, trusting: Trusting, witnesses: list[Cosigner]
+) -> None:
+    published.append(entry("archive.created", "house", 0))
+    published.witness(Instant("2999-01-01T00:00:00Z"), witnesses[0])
+    found = look(published.folder, *published.keys, *trusting("quorum a"))
+    assert (found["exit_code"], found["witnesses"]["seen"]) == (2, [])
+    assert "of the future" in found["notes"][0]
 
 
 def test_no_sampled_bit_of_a_cosigned_checkpoint_can_change(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from otium.desk.dates import COMMANDS, read_dates
+from otium.desk import MODEL_COMMANDS, read_dates
 from otium.terminal import as_json, confirmed, day, dry_run, emit, progress, table, type_the_name
+
+if TYPE_CHECKING:
+    from otium.lifecycle import ModelLife
 
 _SCOPES = ["public", "partner", "significant-internal", "internal", "other"]
 _AVAILABILITY = ["always", "on-demand", "on-request", "archived"]
@@ -25,7 +29,7 @@ def model() -> None:
     """
 
 
-for _command in COMMANDS:
+for _command in MODEL_COMMANDS:
     model.add_command(_command)
 
 
@@ -72,10 +76,31 @@ def show(home: Path, name: str, as_json: bool) -> None:
     opened = reading(home)
     life = opened.registry.model(model_id(name))
     records = opened.archive.records(life.model) if life.weights else {}
-    facts = [(key, value) for key, value in life.plain().items() if value not in (None, "", {}, [])]
-    shown = {"life": life, "records": records}
-    listing = table(("record", "digest"), sorted(records.items()))
-    emit(shown, as_json, lambda: table(("fact", "value"), facts) + "\n\n" + listing)
+    emit({"life": life, "records": records}, as_json, lambda: _shown(life, records))
+
+
+def _shown(life: ModelLife, records: Mapping[str, str]) -> str:
+    apart = {"surfaces", "not_before", "retire_at", "ended", "revisions"}
+    facts = [
+        (name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
+        for name, value in life.plain().items()
+        if name not in apart and value not in (None, "", {}, ())
+    ]
+    surfaces = [
+        (one, day(life.not_before.get(one)), day(life.retire_at.get(one)), day(life.ended.get(one)))
+        for one in life.surfaces
+    ]
+    moved = [
+        (day(it.at), it.surface, it.kind, day(it.was), day(it.now), it.reason)
+        for it in life.revisions
+    ]
+    parts = [
+        table(("fact", "value"), facts),
+        table(("surface", "not before", "retires", "ended"), surfaces),
+        table(("moved", "surface", "what", "was", "now", "reason"), moved) if moved else "",
+        table(("record", "digest"), sorted(records.items())) if records else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 @model.command()

@@ -5,7 +5,7 @@ The computation is docs/formats/commitments-2.md, in its order and with its word
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 
 from otium.commitments.log import (
@@ -167,10 +167,12 @@ class _Deeds:
 
     def _limit(self, point: int, waivers: Sequence[int]) -> tuple[int, int | None]:
         """Return until when the next time has time, and the waiver that moved it, if one did."""
-        limit, by = point + self.promise.length, None
-        for waiver in waivers:
+        limit, by, moments = point + self.promise.length, None, self.log.moments
+        for waiver in waivers[bisect_left(waivers, point, key=moments.__getitem__) :]:
+            if moments[waiver] > limit:
+                break
             until = moment(self.log.entries[waiver].body.get("until"))
-            if until is not None and point <= self.log.moments[waiver] <= limit < until:
+            if until is not None and until > limit:
                 limit, by = until, waiver
         return limit, by
 

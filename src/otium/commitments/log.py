@@ -56,6 +56,8 @@ class Log:
         self.moments = array("q")
         by_type: defaultdict[str, defaultdict[str, list[int]]]
         by_type = defaultdict(lambda: defaultdict(list))
+        self._failed: set[int] = set()
+        self._preference: dict[int, str] = {}
         for index, (entry, (time, second)) in enumerate(
             zip(entries, counted(entries), strict=True)
         ):
@@ -64,6 +66,10 @@ class Log:
             self.times.append(time)
             self.moments.append(second)
             by_type[entry.type][entry.subject].append(index)
+            if entry.body.get("ok") is False:
+                self._failed.add(index)
+            if isinstance(preference := entry.body.get("preference"), str):
+                self._preference[index] = preference
         self.entries = entries[: len(self.times)]
         self._by_type = by_type
         self._first: dict[str, list[Start]] = {}
@@ -92,13 +98,14 @@ class Log:
     def first(self, kind: str) -> list[Start]:
         """Return the first entry of a type for each subject and preference, in log order."""
         if kind not in self._first:
-            found: dict[tuple[str, str | None], Start] = {}
-            for at in self.of(kind):
-                entry = self.entries[at]
-                key = (entry.subject, _preference(entry))
-                if key not in found:
-                    found[key] = Start(at, *key, self.moments[at])
-            self._first[kind] = list(found.values())
+            found: dict[tuple[str, str | None], int] = {}
+            for one in _meant(kind):
+                for subject, indices in self._by_type[one].items():
+                    for at in indices:
+                        key = (subject, self._preference.get(at))
+                        found[key] = min(at, found.get(key, at))
+            starts = [Start(at, *key, self.moments[at]) for key, at in found.items()]
+            self._first[kind] = sorted(starts, key=lambda start: start.at)
         return self._first[kind]
 
     @cached_property
@@ -114,8 +121,11 @@ class Log:
     def sound(self, kind: str) -> dict[str, list[int]]:
         """Return the entries of a type that do not say that it went wrong, by subject."""
         if kind not in self._sound:
+            failed = self._failed
             self._sound[kind] = {
-                subject: [at for at in indices if self.entries[at].body.get("ok") is not False]
+                subject: indices
+                if failed.isdisjoint(indices)
+                else [at for at in indices if at not in failed]
                 for subject, indices in self._by_type[kind].items()
             }
         return self._sound[kind]
@@ -130,9 +140,8 @@ class Log:
         found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for subject, indices in sound.items():
             for at in indices:
-                preference = _preference(self.entries[at])
-                if preference is not None:
-                    found[subject, preference].append(at)
+                if at in self._preference:
+                    found[subject, self._preference[at]].append(at)
         return found
 
     @cached_property
@@ -303,8 +312,3 @@ def _is(value: object, preference: str | None) -> bool:
 
 def _meant(kind: str) -> tuple[str, ...]:
     return (RETIRED, WITHDRAWN) if kind == RETIRED else (kind,)
-
-
-def _preference(entry: Entry) -> str | None:
-    value = entry.body.get("preference")
-    return value if isinstance(value, str) else None

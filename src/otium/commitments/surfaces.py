@@ -64,8 +64,7 @@ class _Plan(dict[str, _Surface]):
     """The surfaces of a model in the order in which they were first named."""
 
     def __missing__(self, name: str) -> _Surface:
-        self[name] = _Surface(name)
-        return self[name]
+        return self.setdefault(name, _Surface(name))
 
 
 def notices(promise: Promise, subjects: Iterable[str]) -> list[Duty]:
@@ -112,7 +111,7 @@ def _plan(log: Log, model: str) -> list[_Surface]:
         if entry.type == "model.registered" and not registered:
             registered = True
             for name in _surfaces(entry):
-                plan.setdefault(name, _Surface(name))
+                _ = plan[name]  # names it
         _tell(plan, index, entry)
     return list(plan.values())
 

@@ -378,6 +378,7 @@ def text_of(value: object) -> str:
 SECONDS = 30  # to wait for an answer of a web server
 MOST = 1 << 32  # bytes to take from a web server, over all
 LARGE = 1 << 28  # bytes of a file that is read whole
+HEADERS = {"Accept-Encoding": "gzip, identity", "User-Agent": "otium-monitor/1"}
 NEWEST = 100  # witnessed checkpoints to take from a web server
 EVERY = 5.0  # seconds between two lines of progress
 
@@ -401,7 +402,7 @@ class Source:
             self.problems.append(f"{problem.name or name}: {problem}")
         except OSError as error:
             why = error.strerror or getattr(error, "reason", None) or type(error).__name__
-            self.problems.append(f"{name}: it cannot be read ({why})")
+            self.problems.append(f"{name}: it cannot be read or written ({why})")
         except MALFORMED as error:
             self.problems.append(f"{name}: it is malformed ({type(error).__name__})")
         return None
@@ -515,7 +516,7 @@ class Web(Source):
     def fetch(self, name: str, limit: int) -> bytes | None:
         """Return the file of this name, or None if the server has none."""
         url, most = self.base + name[len("log") :], min(limit + 1024, MOST - self.taken)
-        asked = urllib.request.Request(url, headers={"Accept-Encoding": "gzip, identity"})
+        asked = urllib.request.Request(url, headers=HEADERS)
         try:
             with urllib.request.urlopen(asked, timeout=SECONDS) as answer:
                 data = answer.read(most + 1)
@@ -548,7 +549,6 @@ class Web(Source):
 
 ED25519, COSIGNATURE, MLDSA44 = 1, 4, 6
 LENGTHS = {ED25519: 32, COSIGNATURE: 32, MLDSA44: 1312}
-NAMES = {ED25519: "Ed25519", COSIGNATURE: "Ed25519 cosignature", MLDSA44: "ML-DSA-44"}
 
 
 class Key(NamedTuple):
@@ -956,9 +956,10 @@ def check_witnesses(
     if believed:
         source.discover(history.point.size)
     named = names_of(source, WITNESSED)
-    points = {
-        name: source.check(name, read_witnessed, source, name, trust, adopted) for name in named
-    }
+    points: dict[str, Checkpoint | None] = {}
+    for name in named:
+        source.progress("witnessed checkpoints verified", len(points), len(named))
+        points[name] = source.check(name, read_witnessed, source, name, trust, adopted)
     then = roots(history.hashes, {point.size for point in points.values() if point})
     met, missed = [], 0
     for name, point in points.items():
@@ -1289,6 +1290,9 @@ def verify(source: Source, options: argparse.Namespace) -> tuple[Any, Judgement]
     if trust and history:
         tell = functools.partial(source.progress, "signatures verified", of=history.point.size)
         judgement = judge(history.entries, history.point.origin, tell)
+        if judgement.entries and founding(judgement.good) is not founding(judgement.entries):
+            why = "the founding is not signed by one of its own root keys"
+            source.problems.append(f"log, {why}")
         policies = adopted_policies(source, judgement.good)
         check_stamps(source, history.point.size)
         source.counts["witnessed"] = check_witnesses(source, trust, history, policies)
@@ -1939,13 +1943,13 @@ class Promise:
         self, surface: Surface, episode: Sequence[tuple[int, Any]]
     ) -> Iterator[tuple[int, str]]:
         """Yield index and reason of all that breaks an announcement, in log order."""
-        before = LAST
+        before = ""
         for index, value in episode:
             if not is_instant(value):
                 yield index, "the date announced is no time"
                 return
             given = between(self.log.times[index], value)
-            if given < self.length and value < before:
+            if given < self.length and (not before or value < before):
                 yield index, f"{days(given)} of notice, {days(self.length)} promised"
             before = value
         end = surface.ended
@@ -2152,18 +2156,11 @@ def report(source: Source, options: argparse.Namespace) -> dict[str, Any]:
     first, counts = founding(judgement.entries), source.counts
     clock = first["body"].get("clock") if first else None
     now = options.now or now_of(judgement.entries, clock)
-    seen = counts.pop("witnessed", [])
-    if clock == "simulated" and seen:
-        source.notes.append("its clock is simulated: its times say nothing beside the witnesses'")
-    elif not source.problems:
-        check_times(source, judgement.entries, seen)
-    if options.policy and "root" in counts and not seen:
-        source.problems.append("log/checkpoint: no quorum of --policy has witnessed it")
-    late = is_stale(seen, options.witnessed_within, now)
+    witnesses = witnesses_of(source, options, judgement.entries, clock, now)
     checkpoint = counts.pop("checkpoint", b"")
     if options.keep and not source.problems:
         source.check(options.keep, keep, Path(options.keep), checkpoint)
-    bad = len(source.problems)
+    bad, late = len(source.problems), witnesses["late"]
     none = Judgement([], [], [], judgement.revoked)
     verdict = judged(source, none if bad else judgement, now)
     broken = verdict["tally"]["overdue"] + verdict["tally"]["breached"]
@@ -2178,11 +2175,30 @@ def report(source: Source, options: argparse.Namespace) -> dict[str, Any]:
         "clock": clock,
         "now": now,
         "counts": counts,
-        "witnesses": {"asked": bool(options.policy), "late": late, "seen": seen},
+        "witnesses": witnesses,
         **verdict,
         "problems": source.problems,
         "notes": source.notes,
     }
+
+
+def witnesses_of(
+    source: Source, options: argparse.Namespace, entries: Sequence[Entry], clock: object, now: str
+) -> dict[str, Any]:
+    """Return what witnesses saw, compared with this moment and with the entries' times."""
+    cosigned, today = source.counts.pop("witnessed", []), max(now, now_of([], None))
+    seen = [row for row in cosigned if row["at"] <= after(today, SKEW)]
+    if seen != cosigned:
+        source.notes.append(f"{len(cosigned) - len(seen)} cosignatures of the future do not count")
+    if clock == "simulated" and seen:
+        source.notes.append("its clock is simulated: its times say nothing beside the witnesses'")
+    elif not source.problems:
+        check_times(source, entries, seen)
+    if options.policy and "root" in source.counts and not seen:
+        source.problems.append("log/checkpoint: no quorum of --policy has witnessed it")
+    within, newest = options.witnessed_within, max((row["at"] for row in seen), default=EPOCH)
+    late = within is not None and between(newest, now) > within * 86400
+    return {"asked": bool(options.policy), "late": late, "seen": seen}
 
 
 def now_of(entries: Sequence[Entry], clock: object) -> str:
@@ -2220,12 +2236,6 @@ def judged(source: Source, judgement: Judgement, now: str) -> dict[str, Any]:
 
 
 BROKEN = ("breached", "waived")
-
-
-def is_stale(seen: Sequence[Row], within: float | None, now: str) -> bool:
-    """Say whether witnesses saw the log longer ago than *within* days."""
-    newest = max((row["at"] for row in seen), default=EPOCH)
-    return within is not None and between(newest, now) > within * 86400
 
 
 def summary(verdict: Mapping[str, Any], late: bool) -> str:
@@ -2287,6 +2297,8 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "records", str(counts["records"])
     elif "root" in counts:
         yield "weights", "not looked at: this is a log alone"
+    if found["verified"] and not found["policy"]:
+        yield "commitments", "none were adopted"
     for row in found["life"] if found["verified"] else []:
         ago = f"{row['at']}, {row['days']:g} days ago" if row["at"] else "none"
         yield f"last {row['last']}", ago

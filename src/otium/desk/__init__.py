@@ -3,9 +3,12 @@
 Knows options, tables and what a person is told. Does not know how anything is decided or done.
 Writes nothing. `otium.cli` loads each noun from here when it is first used.
 
->>> from otium.desk.promises import commitments
->>> sorted(commitments.commands)
-['adopt', 'changes', 'show', 'waive']
+>>> [command.name for command in MODEL_COMMANDS][:3]
+['floor', 'legacy', 'reschedule']
+>>> read_dates(["api=2027-01-05"])
+{'api': '2027-01-05T00:00:00Z'}
 """
 
-__all__ = ()
+from otium.desk.dates import MODEL_COMMANDS, read_dates
+
+__all__ = ["MODEL_COMMANDS", "read_dates"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, confirmed, day, emit, type_the_name
+from otium.terminal import as_json, confirmed, day, dry_run, emit, type_the_name
 
 if TYPE_CHECKING:
     from otium.lifecycle import ModelLife
@@ -220,7 +220,37 @@ def use(home: Path, name: str, users: float | None, requests: float | None, as_j
     emit(life, as_json, lambda: f"The use of {life.model} is logged.")
 
 
-COMMANDS: Sequence[click.Command] = (
+@click.command()
+@click.option("--retry", is_flag=True, help="Also try again what was given up.")
+@dry_run
+@as_json
+@click.pass_obj
+def notify(home: Path, retry: bool, dry_run: bool, as_json: bool) -> None:
+    """Tell those in recipients.toml what they were not told yet, each thing once.
+
+    A daily tick does it too.
+
+    \b
+    Example: otium model notify --dry-run
+    """
+    from otium.errors import DeliveryFailed
+    from otium.upkeep import tell_users
+    from otium.workflow import opened
+
+    with opened(home) as house:
+        told = tell_users(house, dry_run=dry_run, retry=retry)
+    lines = [
+        f"{len(told.sent)} messages {'would be' if dry_run else 'were'} sent",
+        *(f"- {event}" for event in told.sent),
+        *(f"put off: {it.event} by {it.channel}: {it.why}" for it in told.put_off),
+        *(f"given up: {it.event} by {it.channel}: {it.why}" for it in told.failed),
+    ]
+    emit(told, as_json, lambda: "\n".join(lines))
+    if told.failed:
+        raise click.exceptions.Exit(DeliveryFailed.exit_code)
+
+
+MODEL_COMMANDS: Sequence[click.Command] = (
     floor,
     legacy,
     reschedule,
@@ -230,6 +260,7 @@ COMMANDS: Sequence[click.Command] = (
     recommend,
     alias,
     use,
+    notify,
 )
 
 

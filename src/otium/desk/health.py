@@ -18,7 +18,7 @@ def doctor(home: Path, as_json: bool) -> None:
     \b
     Example: otium --home lab doctor
     """
-    from otium.workflow import examine
+    from otium.upkeep import examine
 
     asked = click.get_current_context().find_root()
     named = asked.get_parameter_source("home") != click.core.ParameterSource.DEFAULT

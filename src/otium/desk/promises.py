@@ -10,7 +10,7 @@ import click
 from otium.terminal import as_json, day, dry_run, emit, progress, table
 
 if TYPE_CHECKING:
-    from otium.workflow import Ticked
+    from otium.upkeep import Ticked
 
 _STATES = ["kept", "due", "overdue", "breached", "waived"]
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -197,15 +197,20 @@ def tick(home: Path, dry_run: bool, as_json: bool) -> None:
     \b
     Example (cron): 7 4 * * *  otium --home /srv/lab tick --json
     """
-    from otium.errors import DamagedObject
+    from otium.errors import DamagedObject, DeliveryFailed
+    from otium.upkeep import attest
+    from otium.upkeep import tick as act
     from otium.workflow import opened
-    from otium.workflow import tick as act
 
     with opened(home) as house, progress(as_json) as report:
-        done = act(house, dry_run=dry_run, progress=report)
+        done = act(house, dry_run=dry_run, attest=attest, progress=report)
     emit(done, as_json, lambda: _ticked(done))
     if done.damage:
         raise click.exceptions.Exit(DamagedObject.exit_code)
+    if done.told.failed:
+        raise click.exceptions.Exit(DeliveryFailed.exit_code)
+    if done.failures:
+        raise click.exceptions.Exit(1)
 
 
 def _ticked(done: Ticked) -> str:
@@ -214,6 +219,13 @@ def _ticked(done: Ticked) -> str:
         f"heartbeat: {'logged' if done.heartbeat else 'not due'}",
         f"full reads: {', '.join(done.checked) or 'none due'}",
         f"restore drills: {', '.join(done.drilled) or 'none due'}",
+        f"copies counted: {', '.join(done.counted) or 'none due'}",
+        f"told: {len(done.told.sent)} messages",
+        *(f"put off: {it.event} by {it.channel}: {it.why}" for it in done.told.put_off),
+        *(f"given up: {it.event} by {it.channel}: {it.why}" for it in done.told.failed),
+        *(f"report drafted: {name} (in drafts/)" for name in done.drafted),
+        *(f"vouched: {name}" for name in done.attested),
+        *(f"failed: {it.step}: {it.why}" for it in done.failures),
         *(f"damaged: {it.name}, {it.found} where {it.expected} was stored" for it in done.damage),
         "waiting for people:" if rows else "nothing waits for people",
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from otium.errors import BadInput, WrongState
-from otium.lifecycle.records import ModelLife, Surface
+from otium.lifecycle.records import ModelLife, Surface, Used
 from otium.lifecycle.registry import Registry
 from otium.lifecycle.steps import check_dates, recommended
 from otium.records import Instant, instant
@@ -79,12 +79,13 @@ def recommend(
     """Recommend another replacement, or none; raise NoSuchSuccessor, BadInput."""
     life = registry.model(model)
     successor = recommended(registry, life, replacement)
-    others = [recommended(registry, life, one) for one in alternatives]
-    body = {
-        "replacement": successor.model if successor else None,
-        "alternatives": [other.model for other in others if other],
-        "reason": _reason(reason, "another recommendation"),
-    }
+    others = [other.model for one in alternatives if (other := recommended(registry, life, one))]
+    wanted = successor.model if successor else None
+    why = _reason(reason, "another recommendation")
+    stands = (life.replacement, list(life.alternatives)) if life.replacement_stated else None
+    if stands == (wanted, others):
+        return life
+    body = {"replacement": wanted, "alternatives": others, "reason": why}
     return registry.move("model.replacement", model, body)
 
 
@@ -144,6 +145,9 @@ def measure_use(
     requests_per_day: float | None = None,
 ) -> ModelLife:
     """Log how much *model* is used inside; a policy may say from when that is significant."""
+    life = registry.model(model)
+    if life.used == Used(users=users, requests_per_day=requests_per_day):
+        return life
     facts = {"users": users, "requests_per_day": requests_per_day}
     return registry.move("model.used", model, {k: v for k, v in facts.items() if v is not None})
 

@@ -41,6 +41,8 @@ def register(was: ModelLife | None, entry: Entry) -> ModelLife:
     check_times(facts.released)
     if facts.parent == entry.subject:
         raise OddEntry("the model is its own parent")
+    if not facts.title.strip():
+        raise OddEntry("it has no title")
     check_surfaces(facts.surfaces)
     if facts.not_before:
         check_dates(facts.not_before, facts.surfaces)

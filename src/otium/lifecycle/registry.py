@@ -180,8 +180,6 @@ class Registry:
         *not_before* has the floor of each surface that has one: it does not end sooner.
         Raises BadInput, BadModelId, BadInstant, UnknownModel for its parent.
         """
-        if not title.strip():
-            raise BadInput(what=f"model {model}", why="it needs a title")
         floors = {one: instant(at) for one, at in (not_before or {}).items()}
         facts: dict[str, object] = {
             "title": title,
@@ -270,6 +268,7 @@ class Registry:
         done = self.journal.approved(waiting)
         if done is not None:
             return done
+        self._read()
         now = self.now()
         for odd in odd_now(self._lives, replace(waiting, time=now)):
             raise BadInput(what=f"{waiting.type} for {waiting.subject}", why=odd.why)

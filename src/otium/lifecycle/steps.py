@@ -50,8 +50,8 @@ def check_deprecation(
     """Return the notice that `deprecate` would publish now, writing nothing.
 
     *retire_at* needs a date for each surface that has not ended. Raises WrongState, BadInput,
-    DateInPast, NoticeTooShort with the earliest date allowed, NoSuchSuccessor, or DutyUnmet if
-    something was promised to come first; *force* leaves that promise broken.
+    DateInPast, NoticeTooShort with the earliest date allowed, NoSuchSuccessor, or DutyUnmet for
+    what was promised to come first, unless *force*.
     """
     life, now = registry.model(model), registry.now()
     if life.state not in _DEPRECABLE:
@@ -63,9 +63,7 @@ def check_deprecation(
     others = [recommended(registry, life, one) for one in alternatives]
     if not reason.strip() or (text is not None and not text.strip()):
         raise BadInput(what=f"the notice for {model}", why="it needs a reason and a text")
-    missing = _undone(registry, life, now, _DEPRECATED)
-    if missing and not force:
-        raise DutyUnmet(model=model, step="deprecated", unmet="; ".join(missing))
+    _check_undone([] if force else _undone(registry, life, now, _DEPRECATED), life, "deprecated")
     notice = Notice(
         model=life.model,
         announced=now,
@@ -76,10 +74,7 @@ def check_deprecation(
         alternatives=tuple(other.model for other in others if other),
         existing_users=existing_users,
     )
-    if text is not None:
-        return notice
-    written = _write(notice, life, successor, dependents(registry.entries(), model))
-    return replace(notice, text=written)
+    return notice if text else replace(notice, text=_write(registry, notice, life, successor))
 
 
 def deprecate(
@@ -146,8 +141,7 @@ def retire(registry: Registry, model: str, *, force: bool = False, reason: str =
     if force and not reason.strip():
         raise BadInput(what=f"the forced retirement of {model}", why="it needs a reason")
     now, missing = registry.now(), unmet(registry, model)
-    if missing and not force:
-        raise DutyUnmet(model=model, step="retired", unmet="; ".join(missing))
+    _check_undone([] if force else missing, life, "retired")
     forced = {"forced": True, "reason": reason, "unmet": missing} if missing else {}
     registry.log(_RETIRED, model, forced, at=now)
     return registry.model(model)
@@ -276,9 +270,7 @@ def _body(notice: Notice) -> dict[str, object]:
     }
 
 
-def _write(
-    notice: Notice, life: ModelLife, successor: ModelLife | None, made_from: Sequence[ModelId]
-) -> str:
+def _write(registry: Registry, notice: Notice, life: ModelLife, successor: ModelLife | None) -> str:
     from jinja2 import Environment, StrictUndefined
 
     plain = Environment(undefined=StrictUndefined, trim_blocks=False)  # noqa: S701 - Markdown
@@ -289,7 +281,7 @@ def _write(
         "reason": notice.reason.strip(),
         "dates": list(notice.retire_at.items()),
         "first": min(notice.retire_at.values()),
-        "made_from": made_from,
+        "made_from": dependents(registry.entries(), life.model),
         "successor": successor.title if successor else "",
         "successor_id": successor.model if successor else "",
         "alternatives": notice.alternatives,
@@ -311,6 +303,12 @@ def _early(life: ModelLife, now: Instant) -> list[str]:
         for surface, date in sorted(life.retire_at.items())
         if now < date
     ]
+
+
+def _check_undone(missing: Sequence[str], life: ModelLife, step: str) -> None:
+    """Raise DutyUnmet if anything is missing."""
+    if missing:
+        raise DutyUnmet(model=life.model, step=step, unmet="; ".join(missing))
 
 
 def _undone(registry: Registry, life: ModelLife, now: Instant, step: str) -> list[str]:

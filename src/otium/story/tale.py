@@ -30,7 +30,8 @@ from otium.errors import NotAnArchive
 from otium.records import Instant, ModelId, Progress, later, silent
 from otium.store import LocalStore
 from otium.testing import FixedClock
-from otium.workflow import SCRATCH, Home, founded, running, tick
+from otium.upkeep import tick
+from otium.workflow import SCRATCH, Home, founded, running
 
 RETIRING = ModelId("smollm2-135m-instruct")
 SUCCESSOR = ModelId("smollm2-135m-brief")

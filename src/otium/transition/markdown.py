@@ -51,7 +51,11 @@ def guide_markdown(
 
 def _dates(life: ModelLife) -> str:
     rows = [(surface, at[:10]) for surface, at in sorted(life.retire_at.items())]
-    dates = table(("Surface", "Retires on"), rows) if rows else "The dates stand in the notice that follows."
+    dates = (
+        table(("Surface", "Retires on"), rows)
+        if rows
+        else "The dates stand in the notice that follows."
+    )
     kept = f"\n\nWeights kept: `{life.weights}`." if life.weights else ""
     reason = f"\n\nReason given: {literal(life.reason)}" if life.reason else ""
     return f"{dates}{reason}\n\nAfterwards: {_AFTERWARDS[life.availability]}{kept}"

@@ -11,13 +11,25 @@ calls write, each thing once.
 """
 
 from otium.upkeep import auditing
+from otium.upkeep.doctor import Finding, examine
+from otium.upkeep.telling import Told, tell_users, undelivered
+from otium.upkeep.tick import CUSTODIANS, Failure, Ticked, tick
 from otium.upkeep.witnessing import adopt_witnesses, ask_witnesses, attest, stamp_log, stamps
 
 __all__ = [
+    "CUSTODIANS",
+    "Failure",
+    "Finding",
+    "Ticked",
+    "Told",
     "adopt_witnesses",
     "ask_witnesses",
     "attest",
     "auditing",
+    "examine",
     "stamp_log",
     "stamps",
+    "tell_users",
+    "tick",
+    "undelivered",
 ]

@@ -8,7 +8,6 @@ from otium.durability import Durability, durability, setup
 from otium.feeds import Publisher, atom, csv_table, feed, lifecycle_calendar
 from otium.web.gather import House
 
-
 _UNPROMISED = 365.0
 """Days between full reads where no commitment says."""
 

@@ -9,7 +9,6 @@ registry, finds by content whether it was done, and so can be repeated after a c
 []
 """
 
-from otium.workflow.doctor import Finding, examine
 from otium.workflow.home import (
     SCRATCH,
     Home,
@@ -52,17 +51,14 @@ from otium.workflow.steps import (
     revive_model,
     tell_decision,
 )
-from otium.workflow.tick import Ticked, tick
 from otium.workflow.verify import WITNESSES_ADOPTED, Verified, verify, witness_policies
 
 __all__ = [
     "SCRATCH",
     "WITNESSES_ADOPTED",
     "Bookend",
-    "Finding",
     "Home",
     "Monitored",
-    "Ticked",
     "Verified",
     "approve",
     "archive_store",
@@ -71,7 +67,6 @@ __all__ = [
     "carry_out_deaccession",
     "comment_and_publish",
     "deposit",
-    "examine",
     "export",
     "fingerprint_model",
     "founded",
@@ -96,7 +91,6 @@ __all__ = [
     "stores",
     "survey",
     "tell_decision",
-    "tick",
     "verify",
     "waiting",
     "witness_policies",

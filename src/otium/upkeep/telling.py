@@ -29,7 +29,7 @@ from otium.outreach import (
     tellings,
 )
 from otium.records import Part, Progress, silent
-from otium.workflow.home import Home
+from otium.workflow import Home
 
 RECIPIENTS = "recipients.toml"
 """The file of a home that says who is told."""

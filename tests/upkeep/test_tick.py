@@ -11,8 +11,9 @@ from otium.errors import StoreUnreachable
 from otium.lifecycle import withdraw
 from otium.store import LocalStore
 from otium.testing import FixedClock
-from otium.workflow import Home, replicate, stores, tick
-from workflow.houses import MODEL, announce, house, people
+from otium.upkeep import tick
+from otium.workflow import Home, replicate, stores
+from upkeep.houses import MODEL, announce, house, people
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -38,7 +37,8 @@ from otium.lifecycle import (
 from otium.records import Instant, ModelId, Record, later
 from otium.report import publish_report
 from otium.testing import FixedClock
-from otium.workflow import Home, founded, opened, replicate, stores, tick
+from otium.upkeep import tick
+from otium.workflow import Home, founded, opened, replicate, stores
 
 START = Instant("2026-01-01T04:07:00Z")
 DAYS = 180
@@ -197,6 +197,8 @@ class Order(msgspec.Struct):
     """Seconds until it is killed."""
     call: int | None = None
     """The call to the system, of those that matter, at which it kills itself."""
+    talking: bool = False
+    """Whether only calls to others and commits of the outbox count for that."""
 
 
 class Done(msgspec.Struct):
@@ -206,36 +208,40 @@ class Done(msgspec.Struct):
     """As the kernel says it: 0, or minus the signal."""
     calls: int = 0
     """How many calls that matter it made, if it lived."""
+    talks: int = 0
+    """How many of them were to others, or commits of the outbox."""
 
 
 class _Calls:
     """Counts the calls that make something last or leave the machine; dies at one of them."""
 
-    _MATTER: tuple[tuple[Any, str], ...] = (
-        *((os, name) for name in ("fsync", "link", "rename", "replace", "unlink")),
-        *((socket.socket, name) for name in ("send", "sendall", "recv", "recv_into")),
-    )
+    _LAST = ("fsync", "link", "rename", "replace", "unlink")
+    _TALK = ("send", "sendall", "recv", "recv_into")
 
-    def __init__(self, last: int | None) -> None:
-        self.count, self.last = 0, last
-        for place, name in self._MATTER:
-            setattr(place, name, self._watched(getattr(place, name)))
-        event.listen(Engine, "commit", self._pass)
+    def __init__(self, order: Order) -> None:
+        self.calls = self.talks = 0
+        self._order = order
+        for place, names, talks in ((os, self._LAST, False), (socket.socket, self._TALK, True)):
+            for name in names:
+                setattr(place, name, self._watched(getattr(place, name), talks))
+        event.listen(Engine, "commit", lambda _: self._pass(talks=True))
 
-    def _watched(self, call: Callable[..., object]) -> Callable[..., object]:
+    def _watched(self, call: Callable[..., object], talks: bool) -> Callable[..., object]:
         def watched(*args: object, **options: object) -> object:
-            self._pass()
+            self._pass(talks=talks)
             # A killed process loses nothing that it wrote: what a flush is for is tested by
             # power cuts (tests/store). Here it would only make others on this disk wait.
             found = None if call is _FSYNC else call(*args, **options)
-            self._pass()
+            self._pass(talks=talks)
             return found
 
         return watched
 
-    def _pass(self, *_: object) -> None:
-        self.count += 1
-        if self.count == self.last:
+    def _pass(self, *, talks: bool) -> None:
+        self.calls += 1
+        self.talks += talks
+        counted = self.talks if self._order.talking else self.calls
+        if counted == self._order.call and (talks or not self._order.talking):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -243,9 +249,9 @@ def _work(order: Order, out: int) -> None:
     """Be the worker; never return."""
     status = 1
     try:
-        calls = _Calls(order.call)
+        calls = _Calls(order)
         live(Path(order.home), Path(order.files), order.day)
-        os.write(out, b"%d" % calls.count)
+        os.write(out, b"%d %d" % (calls.calls, calls.talks))
         status = 0
     except BaseException:  # noqa: BLE001 - it is printed, and the worker ends
         traceback.print_exc()
@@ -266,9 +272,10 @@ def _run(order: Order) -> Done:
         os.kill(pid, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     signal.sigtimedwait([signal.SIGCHLD], 0)
-    said = os.read(reading, 20)
+    said = os.read(reading, 40)
     os.close(reading)
-    return Done(status=status, calls=int(said or b"0"))
+    calls, talks = map(int, said.split() or (0, 0))
+    return Done(status=status, calls=calls, talks=talks)
 
 
 def main(warm: Path, build: int) -> None:

@@ -12,7 +12,7 @@ from otium.records import Instant, ModelId
 from otium.testing import FixedClock
 from otium.workflow import Home, founded
 from outreach.receiving import SECRET
-from workflow.half_a_year import Filed
+from upkeep.half_a_year import Filed
 
 MODEL = ModelId("alder-1")
 

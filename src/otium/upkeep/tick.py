@@ -21,10 +21,8 @@ from otium.errors import BadInput, BadRecord, DamagedObject, OtiumError
 from otium.records import ModelId, Part, Progress, days_between, silent
 from otium.report import build_report
 from otium.store import LocalStore
-from otium.workflow.home import Home
-from otium.workflow.keeping import stores
-from otium.workflow.steps import restore_drill
-from otium.workflow.telling import Told, tell_users
+from otium.upkeep.telling import Told, tell_users
+from otium.workflow import Home, restore_drill, stores
 
 CUSTODIANS = "custodians.toml"
 """The file of a home that says who else keeps copies."""

@@ -11,10 +11,10 @@ from otium.errors import BadInput
 from otium.outreach import ATTEMPTS, Outbox
 from otium.records import later
 from otium.testing import FixedClock
+from otium.upkeep.telling import SALT, tell_users, undelivered
 from otium.workflow import Home
-from otium.workflow.telling import SALT, tell_users, undelivered
 from outreach.receiving import Answer, post, receiver
-from workflow.houses import MODEL, announce, house, people
+from upkeep.houses import MODEL, announce, house, people
 
 DEPRECATED = "model.deprecated/alder-1/"
 

@@ -8,14 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from otium.authority import Keyring
 from otium.commitments import policy_in_force
 from otium.engine import packaged_weights
 from otium.errors import NoSigningKey, OtiumError
 from otium.lifecycle import standing
 from otium.notes import Signer
 from otium.records import Part
-from otium.workflow.home import Home, reading
-from otium.workflow.tick import TICKED
+from otium.upkeep.telling import undelivered
+from otium.upkeep.tick import TICKED
+from otium.workflow import Home, reading
 
 _ROOM = 2 * 1024**3
 
@@ -79,7 +81,7 @@ def _home(path: Path) -> list[Finding]:
         home = reading(path)
     except OtiumError as error:
         return [Finding(name="home", state="missing", text=str(error), mend=error.advice())]
-    return [_key(path, home), *_reads(home), *_duties(home)]
+    return [_key(path, home), *_roles(home), *_reads(home), *_told(home), *_duties(home)]
 
 
 def _key(path: Path, home: Home) -> Finding:
@@ -94,6 +96,33 @@ def _key(path: Path, home: Home) -> Finding:
         mend = "put the key of this ledger back from its backup"
         return Finding(name="signing key", state="missing", text="of another ledger", mend=mend)
     return Finding(name="signing key", state="ok", text="of this ledger, readable by its owner")
+
+
+def _roles(home: Home) -> Iterator[Finding]:
+    """Yield what is wrong with who may sign."""
+    judge = home.registry.journal.judge()
+    mine = [key for key in Keyring.load(home.role_keys) if key.id in judge.keys]
+    if any("root" in judge.keys[key.id].roles for key in mine):
+        text = "a root key lies on this machine: take it off"
+        yield Finding(name="role keys", state="attention", text=text)
+    if sum("steward" in judge.keys[key.id].roles for key in mine) > 1:
+        text = "two persons' keys lie on this machine: one alone can retire and waive"
+        yield Finding(name="role keys", state="attention", text=text)
+    if judge.has_roles and not mine and home.role_keys.is_dir():
+        text = "none of those that lie here has a role"
+        yield Finding(name="role keys", state="missing", text=text, mend="otium ledger keys")
+    for refused in home.registry.journal.refused():
+        text = f"{refused.type} of {refused.subject} was not authorised: {refused.why}"
+        yield Finding(name=f"entry {refused.index}", state="attention", text=text)
+
+
+def _told(home: Home) -> Iterator[Finding]:
+    """Yield each message that did not arrive yet, or was given up."""
+    for one in undelivered(home):
+        state: Literal["missing", "attention"] = "missing" if one.state == "failed" else "attention"
+        text = f"{one.attempts} attempts by {one.channel}: {one.why}"
+        mend = "otium model notify --retry"
+        yield Finding(name=f"notice {one.event}", state=state, text=text, mend=mend)
 
 
 def _reads(home: Home) -> Iterator[Finding]:
