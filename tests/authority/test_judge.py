@@ -99,6 +99,26 @@ def test_the_root_can_be_rotated_but_the_last_one_not_revoked(house: House) -> N
     assert house.why(house.signed(grant, "root-1")) == "revoked key"
 
 
+def test_the_last_root_can_not_be_granted_away_either(house: House) -> None:
+    key = house.keys["root-1"]
+    away = house.entry("key.granted", {"key": key.vkey, "roles": ["steward"]})
+    assert house.why(house.signed(away, "root-1")) == "the last root key"
+    house.grant("root-2", "root")
+    assert house.why(house.signed(house.entry(away.type, away.body), "root-2")) is None
+
+
+def test_of_several_faults_the_first_in_the_pages_list_is_named(house: House) -> None:
+    entry = house.entry("model.registered")
+    stranger = RoleKey.generate("stranger")
+    both = sign(entry, house.keys["root-1"], stranger)
+    assert house.why(both) == "unknown key"
+
+
+def test_only_the_first_founding_needs_no_role(house: House) -> None:
+    second = house.entry("archive.created", {"root": [house.keys["house-1"].vkey]})
+    assert house.why(house.signed(second, "second-1")) == "not of a role that may"
+
+
 @pytest.mark.parametrize(
     "body",
     [

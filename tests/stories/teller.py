@@ -106,7 +106,12 @@ class Teller:
         at = later(self.clock.now(), days=after_days)
         dates = dict.fromkeys(self.registry.model(name).open_surfaces, at)
         deprecate(
-            self.registry, name, retire_at=dates, replacement=replacement, reason="It is old."
+            self.registry,
+            name,
+            retire_at=dates,
+            replacement=replacement,
+            reason="It is old.",
+            force=True,
         )
 
     def say(self, type: str, subject: str, **body: object) -> Entry:  # noqa: A002
@@ -122,12 +127,16 @@ class Teller:
             path.write_bytes(self.store.get(name))
         judged_at = ["--now", self.day(now)] if now is not None else []
         keys = [part for vkey in signer().vkeys for part in ("--key", vkey)]
-        command = [sys.executable, "-I", "-S", str(MONITOR), str(archive), *keys]
+        command = [sys.executable, "-I", "-S", str(MONITOR), "archive", *keys]
         done = subprocess.run(
-            [*command, *judged_at, *options], capture_output=True, text=True, check=False
+            [*command, *judged_at, *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
         )
         assert not done.stderr, done.stderr
-        return plain(done.stdout).replace(str(self.folder), "FOLDER") + f"exit {done.returncode}\n"
+        return plain(done.stdout) + f"exit {done.returncode}\n"
 
 
 def plain(text: str) -> str:

@@ -145,8 +145,7 @@ def _reschedule(home: Home, _files: Path) -> None:
 
 
 def _recommend(home: Home, _files: Path) -> None:
-    if home.registry.model(OLD).replacement is not None:
-        recommend(home.registry, OLD, None, reason="It fits few.", alternatives=[NEW])
+    recommend(home.registry, OLD, None, reason="It fits few.", alternatives=[NEW])
 
 
 def _end_api(home: Home, _files: Path) -> None:

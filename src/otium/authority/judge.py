@@ -48,12 +48,14 @@ class Judge:
 
         *verified* says of signatures, by ``id``, whether they were found right before.
         """
-        if entry.type == _FOUNDED and not self._founded:
+        founds = entry.type == _FOUNDED and not self._founded
+        if founds:
             self._founded = True
             self._take_roots(entry)
         if not self.has_roles:
             return None
-        why = self._fault(entry, verified or {})
+        fault = self._fault_of_founding if founds else self._fault
+        why = fault(entry, verified or {})
         if why is None and entry.type in {_GRANTED, _REVOKED}:
             why = self._grant(entry) if entry.type == _GRANTED else self._revoke(entry)
         return why
@@ -71,36 +73,38 @@ class Judge:
                 )
 
     def _fault(self, entry: Entry, verified: Mapping[int, bool]) -> str | None:
+        """Return the first reason, in the page's order, for which *entry* does not count."""
         if entry.v == 1 or not entry.sigs:
             return "not signed"
-        for signature in entry.sigs:
-            why = self._fault_of(entry, signature, verified)
-            if why is not None:
-                return why
-        keys = [self.keys[signature.key] for signature in entry.sigs]
-        if entry.type != _FOUNDED and not any(entry.actor in key.roles for key in keys):
-            return "not of the role that it names"
-        if len({key.id for key in keys}) < keys_needed(entry.type):
-            return "too few keys"
-        in_time = all(_in_time(entry, signature.time) for signature in entry.sigs)
+        keys = [self.keys[it.key] for it in entry.sigs if it.key in self.keys]
+        if len(keys) < len(entry.sigs):
+            return "unknown key"
+        if any(key.revoked for key in keys):
+            return "revoked key"
+        if not all(self._is_right(entry, it, verified) for it in entry.sigs):
+            return "wrong signature"
+        why = _fault_of_roles(entry, keys)
+        if why is None and not all(_in_time(entry, it.time) for it in entry.sigs):
+            return "signed at another time"
+        return why
+
+    def _fault_of_founding(self, entry: Entry, verified: Mapping[int, bool]) -> str | None:
+        """Return why the first entry does not count: one root key's signature is enough."""
+        if entry.v == 1 or not entry.sigs:
+            return "not signed"
+        known = [it for it in entry.sigs if it.key in self.keys]
+        right = [it for it in known if self._is_right(entry, it, verified)]
+        if not right:
+            return "wrong signature" if known else "unknown key"
+        in_time = any(_in_time(entry, it.time) for it in right)
         return None if in_time else "signed at another time"
 
-    def _fault_of(
+    def _is_right(
         self, entry: Entry, signature: EntrySignature, verified: Mapping[int, bool]
-    ) -> str | None:
-        key = self.keys.get(signature.key)
-        if key is None:
-            return "unknown key"
-        if key.revoked:
-            return "revoked key"
-        right = verified.get(id(signature))
-        if not (self._verifies(entry, signature) if right is None else right):
-            return "wrong signature"
-        if entry.type != _FOUNDED and not set(key.roles) & set(makers(entry.type)):
-            return "not of a role that may"
-        return None
-
-    def _verifies(self, entry: Entry, signature: EntrySignature) -> bool:
+    ) -> bool:
+        known = verified.get(id(signature))
+        if known is not None:
+            return known
         return verifies(entry, signature, self.keys[signature.key].vkey, self.origin)
 
     def _grant(self, entry: Entry) -> str | None:
@@ -110,6 +114,8 @@ class Judge:
         was = self.keys.get(key.id)
         if was is not None and was.revoked:
             return "revoked key"
+        if "root" not in roles and self._is_last_root(key.id):
+            return "the last root key"
         self.keys[key.id] = KeyStanding(id=key.id, vkey=key.vkey, roles=roles, since=entry.time)
         return None
 
@@ -119,8 +125,7 @@ class Judge:
         key = self.keys.get(named) if isinstance(named, str) else None
         if key is None or key.revoked or not isinstance(reason, str) or not _is_instant(since):
             return _UNREADABLE
-        others = [it for it in self.keys.values() if it is not key and "root" in it.roles]
-        if "root" in key.roles and not others:
+        if self._is_last_root(key.id):
             return "the last root key"
         self.keys[key.id] = replace(
             key,
@@ -130,6 +135,20 @@ class Judge:
             compromised_since=Instant(str(since)) if since else None,
         )
         return None
+
+    def _is_last_root(self, key: str) -> bool:
+        roots = [it.id for it in self.keys.values() if "root" in it.roles]
+        return roots == [key]
+
+
+def _fault_of_roles(entry: Entry, keys: Sequence[KeyStanding]) -> str | None:
+    if not all(set(key.roles) & set(makers(entry.type)) for key in keys):
+        return "not of a role that may"
+    if not any(entry.actor in key.roles for key in keys):
+        return "not of the role that it names"
+    if len({key.id for key in keys}) < keys_needed(entry.type):
+        return "too few keys"
+    return None
 
 
 def authorised(entries: Iterable[Entry], origin: str) -> Judgement:

@@ -1402,6 +1402,8 @@ class Roles:
             yield "body cannot be read", sound and key
             if key:
                 yield "revoked key", key.id not in gone
+                roots = [name for name, its in self.roles.items() if "root" in its]
+                yield "the last root key", "root" in roles or roots != [key.id]
                 self.keys[key.id], self.roles[key.id] = key, set(roles)
         elif entry["type"] == "key.revoked":
             since = body.get("compromised_since")

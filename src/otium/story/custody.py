@@ -15,8 +15,7 @@ _SAMPLES = 1000
 def keep_copies(tale: Story) -> str:
     """Give a copy to each custodian, and log what they must be able to show."""
     _name_custodians(tale)
-    places = [str(tale.home.path / "custodians" / name) for name in _NAMES]
-    done = replicate(tale.home, stores(places), progress=tale.progress)
+    done = replicate(tale.home, stores(_places(tale)), progress=tale.progress)
     sealed = auditing.seal_packs(tale.home, progress=tale.progress)
     files = sum(one.files for one in done.stores)
     return (
@@ -29,6 +28,7 @@ def prove_holding(tale: Story) -> str:
     """Challenge a custodian by leaves that nobody could foresee; judge its answer by the log."""
     if tale.home.registry.find("audit.verdict", RETIRING):
         return "proved before"
+    replicate(tale.home, stores(_places(tale)), progress=tale.progress)  # as every night
     folder = tale.home.cache / f"{SCRATCH}audit"
     folder.mkdir(parents=True, exist_ok=True)
     response = folder / "response"
@@ -36,7 +36,7 @@ def prove_holding(tale: Story) -> str:
         tale.home, folder / "challenge.json", custodian=_NAMES[0], days=7, samples=_SAMPLES
     )
     assert isinstance(asked, Challenge)
-    copy = str(tale.home.path / "custodians" / _NAMES[0])
+    copy = _places(tale)[0]
     said = auditing.answer(asked, response, copy=copy, progress=tale.progress)
     judged = auditing.judge(tale.home, asked, response)
     return (
@@ -46,10 +46,14 @@ def prove_holding(tale: Story) -> str:
     )
 
 
+def _places(tale: Story) -> list[str]:
+    return [str(tale.home.path / "custodians" / name) for name in _NAMES]
+
+
 def _name_custodians(tale: Story) -> None:
     """Write down who keeps copies, so that the daily tick counts them."""
     text = "".join(
-        f'[[custodians]]\nname = "{name}"\nplace = "{tale.home.path / "custodians" / name}"\n\n'
-        for name in _NAMES
+        f'[[custodians]]\nname = "{name}"\nplace = "{place}"\n\n'
+        for name, place in zip(_NAMES, _places(tale), strict=True)
     )
     (tale.home.path / CUSTODIANS).write_text(text)
