@@ -41,7 +41,7 @@ def kill(process: subprocess.Popen[str]) -> bool:
 
 def claims(home: Path) -> Counter[tuple[str, str, str]]:
     def claim(entry: Entry) -> tuple[str, str, str]:
-        marks = ("path", "bookend", "preference", "availability")
+        marks = ("path", "bookend", "preference", "availability", "key")
         return entry.type, entry.subject, str([entry.body.get(mark) for mark in marks])
 
     entries = reading(home).registry.entries()

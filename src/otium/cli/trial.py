@@ -245,7 +245,7 @@ def crash(runs: int, seed: int, as_json: bool) -> None:
 def ledger(only: tuple[str, ...], rounds: int, quick: bool, work: Path, as_json: bool) -> None:
     """Time the ledger, its proofs and signatures, and the duties; beside pymerkle, if it is here.
 
-    Sections: append, prove, verify, duties.
+    Sections: append, prove, verify, duties, audit.
 
     \b
     Example: otium bench ledger --only duties

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 
 from otium.commitments.log import (
-    DEPRECATED,
-    RETIRED,
     Log,
     Promise,
     Start,
@@ -19,6 +18,7 @@ from otium.commitments.log import (
     reaches,
     undisturbed,
 )
+from otium.commitments.plan import DEPRECATED, RETIRED
 from otium.commitments.records import Duty, DutyState, Policy
 from otium.commitments.surfaces import floors, notices
 from otium.commitments.times import moment, seconds, text
@@ -57,8 +57,16 @@ class _Deeds:
         self.promise = promise
         self.it = promise.it
         self.log = promise.log
-        self._sound: Mapping[str, Sequence[int]] = promise.log.sound(promise.it.fulfil)
+        self._since = None if promise.it.since == "time" else promise.it.since
         self._asks = bool(promise.it.where or promise.it.at_least)
+
+    @cached_property
+    def _sound(self) -> Mapping[str, Sequence[int]]:
+        return self.log.sound(self.it.fulfil)
+
+    @cached_property
+    def _ends(self) -> Mapping[str, Sequence[int]]:
+        return self.log.about(self.it.before)
 
     # What starts a duty
 
@@ -68,6 +76,8 @@ class _Deeds:
         if (self.it.kind, self.it.trigger, self.it.before) != ("before", DEPRECATED, RETIRED):
             return found
         ends = [one for one in self.log.unannounced if one.subject in subjects]
+        if not ends:
+            return found
         ended = {one.subject for one in ends}
         rest = [it for it in found if it.preference is not None or it.subject not in ended]
         return sorted([*rest, *ends], key=lambda start: start.at)
@@ -190,19 +200,18 @@ class _Deeds:
         return self.log.entries[start.at].body
 
     def _begin(self, start: Start) -> int:
-        bound = self.log.moments[self.promise.bound(start.subject)]
         begin = start.moment
-        if self.it.since != "time":
-            since = moment(self._body(start).get(self.it.since))
+        if self._since is not None:
+            since = moment(self._body(start).get(self._since))
             begin = begin if since is None else since
-        return max(bound, begin)
+        return self.promise.begin(start.subject, begin)
 
     def _end(self, start: Start) -> int | None:
         """Return the index of what the duty must come before, if it has happened."""
         stands_in = self.it.trigger == DEPRECATED and self.log.entries[start.at].type != DEPRECATED
         if stands_in or self.it.trigger == self.it.before:
             return start.at
-        ends = self.log.ends(start.subject, self.it.before)
+        ends = self._ends.get(start.subject, ())
         place = bisect_right(ends, start.at)
         return ends[place] if place < len(ends) else None
 

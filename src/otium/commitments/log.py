@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +11,13 @@ from itertools import chain
 
 from msgspec import UNSET, Struct, UnsetType
 
-from otium.commitments.policy import adoptions, same_promise
+from otium.commitments.plan import DEPRECATED, RETIRED, TOLD, WITHDRAWN, Plan, plans
+from otium.commitments.policy import ADOPTED, read_adoption, same_promise
 from otium.commitments.records import Commitment, Duty, DutyState, Policy, Significant
 from otium.commitments.times import counted, moment, seconds, since_epoch
 from otium.ledger import Entry
 from otium.records import Instant
 
-DEPRECATED, RETIRED, WITHDRAWN = "model.deprecated", "model.retired", "model.withdrawn"
 _ALWAYS = -1
 
 
@@ -52,102 +51,94 @@ class Log:
 
     def __init__(self, entries: Sequence[Entry], now: Instant) -> None:
         self.now = since_epoch(now)
-        self.times: list[Instant] = []
-        self.moments = array("q")
-        by_type: defaultdict[str, defaultdict[str, list[int]]]
-        by_type = defaultdict(lambda: defaultdict(list))
-        self._failed: set[int] = set()
-        self._preference: dict[int, str] = {}
-        for index, (entry, (time, second)) in enumerate(
-            zip(entries, counted(entries), strict=True)
-        ):
-            if second > self.now:
-                break
-            self.times.append(time)
-            self.moments.append(second)
-            by_type[entry.type][entry.subject].append(index)
-            if entry.body.get("ok") is False:
-                self._failed.add(index)
-            if isinstance(preference := entry.body.get("preference"), str):
-                self._preference[index] = preference
+        self.times, self.moments = counted(entries, now)
         self.entries = entries[: len(self.times)]
-        self._by_type = by_type
+        # Only the types are sorted at once: what else is asked of an entry is asked of one type.
+        self._by_type: defaultdict[str, list[int]] = defaultdict(list)
+        for index, entry in enumerate(self.entries):
+            self._by_type[entry.type].append(index)
+        self._about: dict[str, dict[str, list[int]]] = {}
         self._first: dict[str, list[Start]] = {}
         self._sound: dict[str, dict[str, list[int]]] = {}
         self._by_preference: dict[str, dict[tuple[str, str], list[int]]] = {}
         self._joined: dict[tuple[object, ...], dict[str, int]] = {}
 
-    def of(self, kind: str) -> list[int]:
-        """Return the indices of the entries of one type; a withdrawal is a retirement, too."""
-        found = (self._by_type[one].values() for one in _meant(kind))
-        return sorted(chain.from_iterable(chain.from_iterable(found)))
+    def of(self, *kinds: str) -> list[int]:
+        """Return the indices of the entries of some types; a withdrawal is a retirement, too."""
+        meant = (*kinds, WITHDRAWN) if RETIRED in kinds else kinds
+        return sorted(chain.from_iterable(self._by_type.get(one, ()) for one in {*meant}))
 
-    def subjects(self, *kinds: str) -> set[str]:
-        """Return the subjects of the entries of some types."""
-        return {subject for kind in kinds for subject in self._by_type[kind]}
-
-    def about(self, subject: str, *kinds: str) -> Sequence[int]:
-        """Return the indices of the entries of some types about one subject."""
-        there = [found for kind in kinds if (found := self._by_type[kind].get(subject))]
-        return there[0] if len(there) == 1 else sorted(chain.from_iterable(there))
-
-    def ends(self, subject: str, kind: str) -> Sequence[int]:
-        """Return the entries that a promise about *subject* may have to come before."""
-        return self.about(subject, *_meant(kind))
-
-    def first(self, kind: str) -> list[Start]:
-        """Return the first entry of a type for each subject and preference, in log order."""
-        if kind not in self._first:
-            found: dict[tuple[str, str | None], int] = {}
-            for one in _meant(kind):
-                for subject, indices in self._by_type[one].items():
-                    for at in indices:
-                        key = (subject, self._preference.get(at))
-                        found[key] = min(at, found.get(key, at))
-            starts = [Start(at, *key, self.moments[at]) for key, at in found.items()]
-            self._first[kind] = sorted(starts, key=lambda start: start.at)
-        return self._first[kind]
-
-    @cached_property
-    def unannounced(self) -> list[Start]:
-        """Return the first end of each subject that no deprecation stands before."""
-        found = []
-        for subject in self.subjects(RETIRED, WITHDRAWN):
-            end, announced = self.ends(subject, RETIRED)[0], self.about(subject, DEPRECATED)
-            if not announced or end < announced[0]:
-                found.append(Start(end, subject, None, self.moments[end]))
-        return found
+    def about(self, kind: str) -> dict[str, list[int]]:
+        """Return the same for one type, by subject."""
+        if kind not in self._about:
+            self._about[kind] = self._by_subject(self.of(kind))
+        return self._about[kind]
 
     def sound(self, kind: str) -> dict[str, list[int]]:
         """Return the entries of a type that do not say that it went wrong, by subject."""
         if kind not in self._sound:
-            failed = self._failed
-            self._sound[kind] = {
-                subject: indices
-                if failed.isdisjoint(indices)
-                else [at for at in indices if at not in failed]
-                for subject, indices in self._by_type[kind].items()
-            }
+            self._sound[kind] = self._by_subject(self._right(kind))
         return self._sound[kind]
 
     def by_preference(self, kind: str) -> dict[tuple[str, str], list[int]]:
         """Return the same, by subject and preference."""
         if kind not in self._by_preference:
-            self._by_preference[kind] = self._preferences(self.sound(kind))
+            found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+            for at in self._right(kind):
+                if (preference := self._preference(at)) is not None:
+                    found[self.entries[at].subject, preference].append(at)
+            self._by_preference[kind] = found
         return self._by_preference[kind]
 
-    def _preferences(self, sound: dict[str, list[int]]) -> dict[tuple[str, str], list[int]]:
-        found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for subject, indices in sound.items():
-            for at in indices:
-                if at in self._preference:
-                    found[subject, self._preference[at]].append(at)
+    def first(self, kind: str) -> list[Start]:
+        """Return the first entry of a type for each subject and preference, in log order."""
+        if kind not in self._first:
+            found: dict[tuple[str, str | None], Start] = {}
+            for at in self.of(kind):
+                key = (self.entries[at].subject, self._preference(at))
+                if key not in found:
+                    found[key] = Start(at, *key, self.moments[at])
+            self._first[kind] = list(found.values())
+        return self._first[kind]
+
+    @cached_property
+    def unannounced(self) -> list[Start]:
+        """Return the first end of each subject that no deprecation stands before."""
+        announced, found = self.about(DEPRECATED), []
+        for subject, (end, *_) in self.about(RETIRED).items():
+            if subject not in announced or end < announced[subject][0]:
+                found.append(Start(end, subject, None, self.moments[end]))
         return found
+
+    @cached_property
+    def plans(self) -> dict[str, Plan]:
+        """Return the plan of each model's surfaces."""
+        return plans(self.entries, self.of(*TOLD))
+
+    def _right(self, kind: str) -> list[int]:
+        # A fulfilment is of this one type: a withdrawal fulfils no promise to retire.
+        entries = self.entries
+        return [at for at in self._by_type.get(kind, ()) if entries[at].body.get("ok") is not False]
+
+    def _by_subject(self, indices: Iterable[int]) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for at in indices:
+            subject = self.entries[at].subject
+            if subject in found:
+                found[subject].append(at)
+            else:
+                found[subject] = [at]
+        return found
+
+    def _preference(self, index: int) -> str | None:
+        preference = self.entries[index].body.get("preference")
+        return preference if isinstance(preference, str) else None
 
     @cached_property
     def adopted(self) -> list[tuple[int, Policy]]:
         """Return the adoptions, each with its index."""
-        return list(adoptions(self.entries))
+        found = ((at, read_adoption(self.entries[at])) for at in self.of(ADOPTED))
+        return [(at, policy) for at, policy in found if policy is not None]
 
     @cached_property
     def archive(self) -> str | None:
@@ -168,7 +159,7 @@ class Log:
     def _in_scope(
         self, scope: Sequence[str], significant: Significant
     ) -> Iterator[tuple[str, int]]:
-        for subject, indices in self._by_type["model.registered"].items():
+        for subject, indices in self.about("model.registered").items():
             word = self.entries[indices[0]].body.get("scope")
             if word in scope:
                 yield subject, _ALWAYS
@@ -182,7 +173,7 @@ class Log:
             ("users", significant.users),
             ("requests_per_day", significant.requests_per_day),
         )
-        for index in self.about(subject, "model.used"):
+        for index in self.about("model.used").get(subject, ()):
             body = self.entries[index].body
             if any(reaches(body.get(name), limit) for name, limit in limits):
                 return index
@@ -211,12 +202,20 @@ class Promise:
         self.waived = log.waived.get(commitment.id, {})
         """The waivers of this promise, by subject."""
         self._adoption = adoption
+        self._adopted = log.moments[adoption]
         self._later = {subject: at for subject, at in self.joined.items() if at > adoption}
         self._version = policy.version
 
     def bound(self, subject: str) -> int:
         """Return the index of the entry since which the promise binds about *subject*."""
         return self._later.get(subject, self._adoption)
+
+    def begin(self, subject: str, moment: int) -> int:
+        """Return *moment*, or when the promise began to bind about *subject* if that is later."""
+        bound = self._adopted
+        if subject in self._later:
+            bound = self.log.moments[self._later[subject]]
+        return max(bound, moment)
 
     def waivers(self, subject: str, preference: str | None = None, about: str = "") -> list[int]:
         """Return the waivers that concern one duty."""
@@ -253,19 +252,10 @@ class Promise:
         about: str = "",
     ) -> Duty:
         """Return the duty in words and facts."""
-        it = self.it
+        it, subject = self.it, model if preference is None else preference
+        version = self._version
         return Duty(
-            commitment=it.id,
-            text=it.text,
-            owner=it.owner,
-            subject=model if preference is None else preference,
-            model=model,
-            about=about,
-            state=state,
-            due=due,
-            fulfilled=fulfilled,
-            under=self._version,
-            why=why,
+            it.id, it.text, it.owner, subject, model, state, due, version, about, fulfilled, why
         )
 
 
@@ -308,7 +298,3 @@ def _adoption(commitment: Commitment, history: Sequence[tuple[int, Policy]]) -> 
 
 def _is(value: object, preference: str | None) -> bool:
     return preference is not None and value == preference
-
-
-def _meant(kind: str) -> tuple[str, ...]:
-    return (RETIRED, WITHDRAWN) if kind == RETIRED else (kind,)

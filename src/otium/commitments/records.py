@@ -62,8 +62,11 @@ class Policy(Record, tag="otium.commitments/2"):
     significant: Significant = Significant()
 
 
-class Duty(Part, gc=False):
-    """What one commitment asks for one subject, and how it stands at a time."""
+class Duty(Part, gc=False, kw_only=False):
+    """What one commitment asks for one subject, and how it stands at a time.
+
+    It can be made by position: there are very many, and by name each takes four times as long.
+    """
 
     commitment: str
     text: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
-from functools import lru_cache
+from typing import TypeVar
 
 from otium.errors import BadInstant
 from otium.ledger import Entry
@@ -16,6 +16,8 @@ LAST = Instant("9999-12-31T23:59:59Z")
 _DAY = 86400
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = re.compile(r"T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])Z")
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 _FIRST = date(1970, 1, 1).toordinal()
 
 
@@ -23,7 +25,7 @@ def moment(value: object) -> int | None:
     """Return the seconds since 1970 of an instant, or None if *value* names no real time."""
     if not isinstance(value, str):
         return None
-    day, second = _day(value[:10]), _second(value[10:])
+    day, second = _DAYS[value[:10]], _SECONDS[value[10:]]
     return None if day is None or second is None else day + second
 
 
@@ -31,7 +33,7 @@ def text(second: int) -> Instant:
     """Return the instant so many seconds after 1970, at most the last one there is."""
     if second > _LAST:
         return LAST
-    return Instant(_day_text(second // _DAY) + _second_text(second % _DAY))
+    return Instant(_DATES[second // _DAY] + _CLOCKS[second % _DAY])
 
 
 def valid(value: object) -> bool:
@@ -64,51 +66,69 @@ def apart(start: Instant, end: Instant) -> int:
 
 def effective(entries: Iterable[Entry]) -> list[Instant]:
     """Return the effective time of each entry: none is earlier than the one before it."""
-    return [time for time, _ in counted(entries)]
+    return counted(entries)[0]
 
 
-def counted(entries: Iterable[Entry]) -> Iterator[tuple[Instant, int]]:
-    """Yield the effective time of each entry, as an instant and in seconds since 1970."""
-    latest, second = EPOCH, 0
+def counted(entries: Iterable[Entry], now: Instant = LAST) -> tuple[list[Instant], list[int]]:
+    """Return the effective times up to *now*, as instants and in seconds since 1970."""
+    last, latest, second = since_epoch(now), EPOCH, 0
+    times: list[Instant] = []
+    moments: list[int] = []
     for entry in entries:
         time = entry.time
         if time != latest:
             found = moment(time)
             if found is not None and found > second:
                 latest, second = time, found
-        yield latest, second
+        if second > last:
+            break
+        times.append(latest)
+        moments.append(second)
+    return times, moments
 
 
-# A log has few dates and a day has few seconds: most of these calls are look-ups.
+# A log has few dates and a day has few seconds: most conversions are look-ups in plain
+# dictionaries, which cost a third of a call through `lru_cache`. Only what is real is kept.
 
 
-@lru_cache(maxsize=1 << 15)
-def _day(value: str) -> int | None:
-    if not _DATE.fullmatch(value):
-        return None
-    try:
-        return (date.fromisoformat(value).toordinal() - _FIRST) * _DAY
-    except ValueError:
-        return None
+class _Days(dict[str, int | None]):
+    def __missing__(self, value: str) -> int | None:
+        if not _DATE.fullmatch(value):
+            return None
+        try:
+            day = (date.fromisoformat(value).toordinal() - _FIRST) * _DAY
+        except ValueError:
+            return None
+        return _kept(self, value, day)
 
 
-@lru_cache(maxsize=1 << 17)
-def _second(value: str) -> int | None:
-    match = _CLOCK.fullmatch(value)
-    if match is None:
-        return None
-    hour, minute, second = map(int, match.groups())
-    return hour * 3600 + minute * 60 + second
+class _Seconds(dict[str, int | None]):
+    def __missing__(self, value: str) -> int | None:
+        match = _CLOCK.fullmatch(value)
+        if match is None:
+            return None
+        hour, minute, second = map(int, match.groups())
+        return _kept(self, value, hour * 3600 + minute * 60 + second)
 
 
-@lru_cache(maxsize=1 << 15)
-def _day_text(day: int) -> str:
-    return date.fromordinal(day + _FIRST).isoformat()
+class _Dates(dict[int, str]):
+    def __missing__(self, day: int) -> str:
+        return _kept(self, day, date.fromordinal(day + _FIRST).isoformat())
 
 
-@lru_cache(maxsize=1 << 17)
-def _second_text(second: int) -> str:
-    return f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+class _Clocks(dict[int, str]):
+    def __missing__(self, second: int) -> str:
+        clock = f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+        return _kept(self, second, clock)
 
 
+def _kept(table: dict[_K, _V], key: _K, value: _V) -> _V:
+    if len(table) >= _MOST:
+        table.clear()
+    table[key] = value
+    return value
+
+
+_MOST = 1 << 17
+_DAYS, _SECONDS, _DATES, _CLOCKS = _Days(), _Seconds(), _Dates(), _Clocks()
 _LAST = since_epoch(LAST)

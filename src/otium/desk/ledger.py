@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from otium.desk.documents import document
 from otium.desk.witnesses import COMMANDS
 from otium.terminal import as_json, day, emit, table
 
@@ -23,7 +24,7 @@ def ledger() -> None:
     """
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, document):
     ledger.add_command(_command)
 
 

@@ -1,10 +1,10 @@
-"""How fast the record side is: the log, its proofs, its signatures, the duties.
+"""How fast the record side is: the log, proofs, signatures, duties, and proofs of holding.
 
 Knows logs that are made for measuring, the figures to reach, and a peer. Does not know an
 archive, and keeps nothing. Writes figures.
 
 >>> sorted(SECTIONS)
-['append', 'duties', 'prove', 'verify']
+['append', 'audit', 'duties', 'prove', 'verify']
 >>> len(busy_log(2, seed=1)) > 300
 True
 """

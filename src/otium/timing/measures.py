@@ -24,6 +24,7 @@ from otium.ledger import Entry, Ledger, check_proof, verify
 from otium.notes import Signer
 from otium.records import Instant
 from otium.store import LocalStore
+from otium.timing.audits import Audited
 from otium.timing.busy import busy_log, busy_policy
 from otium.timing.logs import ORIGIN, entries, signed, written
 
@@ -133,11 +134,27 @@ def promising(scale: Scale) -> list[Goal]:
     return [_less(f"{count:,} duties of {models:,} models, {len(log):,} entries", "s", 1, took)]
 
 
+def auditing(scale: Scale) -> list[Goal]:
+    """Seal packs, then ask, answer and judge a spot check on them."""
+    with scale.scratch() as folder:
+        house = Audited(folder, scale.of(500_000_000))
+        sealed = house.seal() / 1e6
+        first, passed = house.audit()  # fills the custodian's cache of trees
+        took = [house.audit()[0] for _ in range(scale.rounds)]
+    assert passed
+    return [
+        _goal("sealing packs, read and hashed twice", "MB/s", 400, [sealed]),
+        _less("a spot check of 460 leaves, trees cached", "s", 1, took),
+        _less("the first one, all packs read", "s", 10, [first]),
+    ]
+
+
 SECTIONS: dict[str, Section] = {
     "append": appending,
     "prove": proving,
     "verify": verifying,
     "duties": promising,
+    "audit": auditing,
 }
 
 

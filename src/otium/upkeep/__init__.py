@@ -12,12 +12,21 @@ calls write, each thing once.
 
 from otium.upkeep import auditing
 from otium.upkeep.doctor import Finding, examine
+from otium.upkeep.private import (
+    Document,
+    commit_document,
+    confirm_document,
+    documents,
+    erase_document,
+    reveal_document,
+)
 from otium.upkeep.telling import Told, tell_users, undelivered
 from otium.upkeep.tick import CUSTODIANS, Failure, Ticked, tick
 from otium.upkeep.witnessing import adopt_witnesses, ask_witnesses, attest, stamp_log, stamps
 
 __all__ = [
     "CUSTODIANS",
+    "Document",
     "Failure",
     "Finding",
     "Ticked",
@@ -26,7 +35,12 @@ __all__ = [
     "ask_witnesses",
     "attest",
     "auditing",
+    "commit_document",
+    "confirm_document",
+    "documents",
+    "erase_document",
     "examine",
+    "reveal_document",
     "stamp_log",
     "stamps",
     "tell_users",
