@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -40,10 +40,27 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is one: ``1 pack``, ``2 packs``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def few(names: Sequence[str], most: int = 3) -> str:
     """Return names in one cell, the first and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def fact(value: object) -> str:
+    """Return a fact of a record as a person writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        known = ((name, it) for name, it in value.items() if it is not None)
+        return ", ".join(f"{name.replace('_', ' ')} {fact(it)}" for name, it in known)
+    return ", ".join(map(fact, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def day(moment: str | None) -> str:

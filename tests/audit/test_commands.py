@@ -90,8 +90,8 @@ def test_a_dry_seal_says_what_it_would_read_and_logs_nothing(kept: Say) -> None:
 def test_a_spot_check_from_seal_to_verdict(sealed: Say, tmp_path: Path) -> None:
     asked, response = tmp_path / "challenge.json", tmp_path / "response"
     said = sealed("audit", "challenge", "--custodian", "vault", "--out", asked)
-    assert "a loss of 1.0% is caught with 99.02%" in said.out
-    assert "a loss of 5.0% is caught with over 99.99%" in said.out
+    assert "chance to catch a loss of 1.0%: 99.02%" in said.out
+    assert "chance to catch a loss of 5.0%: over 99.99%" in said.out
     assert sealed("audit", "status", "--json").json["audits"][0]["state"] == "open"
     options = ("--copy", tmp_path / "copy", "--cache", tmp_path / "trees", "--out", response)
     done = sealed("audit", "respond", asked, *options, "--json")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -223,3 +224,53 @@ def test_an_instant_that_is_none_is_not_in_time(house: House) -> None:
     entry = house.entry("heartbeat")
     odd = house.signed(entry, "house-1", at=Instant("soon"))
     assert house.why(odd) == "signed at another time"
+
+
+def test_what_was_signed_once_is_not_said_again_by_whoever_holds_the_log(house: House) -> None:
+    """Else a server could give a key back the roles that a newer grant took from it."""
+    key = house.grant("archivist-1", "archivist", "steward")
+    first = house.entries[-1]
+    house.say("key.granted", "root-1", key=key.vkey, roles=["archivist"])
+    again = replace(first, time=later(house.entries[-1].time, days=1))
+    assert house.why(again) == "signature used before"
+    assert house.judged(again).refused[0].why == "signature used before"
+    assert house.why(house.signed(house.entry("model.floor"), "archivist-1")) is not None
+
+
+def test_the_same_twice_within_a_second_counts_twice(house: House) -> None:
+    beat = house.say("heartbeat", "house-1")
+    assert house.why(beat) is None
+
+
+def test_a_key_is_not_taken_for_another_one_of_the_same_id(house: House) -> None:
+    """An ID has four bytes: whoever wants a key with that of another one makes one in minutes."""
+    mine, other = (RoleKey("twin", _key(seed)) for seed in (14970, 16033))
+    assert mine.id == other.id
+    assert mine.vkey != other.vkey
+    house.say("key.granted", "root-1", key=mine.vkey, roles=["steward"])
+    smuggled = house.entry("key.granted", {"key": other.vkey, "roles": ["steward"]})
+    forged = sign(house.entry("model.floor"), other)
+    judged = house.judged(smuggled, forged)
+    assert [it.why for it in judged.refused] == ["not signed", "wrong signature"]
+
+
+def test_nothing_before_the_founding_counts_unsigned(house: House) -> None:
+    early = Entry(type="heartbeat", time=START, actor=Actor("steward"), subject="house")
+    judged = authorised([early, *house.entries], ORIGIN)
+    assert [(it.index, it.why) for it in judged.refused] == [(0, "not signed")]
+
+
+def test_a_type_without_a_dot_is_none_of_those_that_begin_with_it() -> None:
+    assert makers("archive") == ROLES
+    assert makers("archive.anything") == ("archivist",)
+
+
+def test_one_key_under_two_names_is_not_two_keys(house: House) -> None:
+    for name in ("day", "night"):
+        house.keys[name] = RoleKey(name, _key(7))
+        house.say("key.granted", "root-1", key=house.keys[name].vkey, roles=["steward"])
+    assert house.why(house.signed(house.entry("model.retired"), "day", "night")) == "too few keys"
+
+
+def _key(seed: int) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "big"))

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections import Counter
 from cProfile import Profile
 
-from commitments.busy import busy_log, busy_policy
 from otium.commitments import check_policy, standing
 from otium.records import Instant
+from otium.timing import busy_log, busy_policy
 
 
 def test_a_house_with_many_models_has_about_twenty_duties_for_each() -> None:

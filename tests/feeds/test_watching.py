@@ -420,9 +420,10 @@ def test_the_commands_watch_tell_and_set_the_exit_code(provider: Provider, tmp_p
         return done.exit_code, done.output
 
     assert run("add", "a", "--from", url, "--dry-run") == (0, "a: no date known\n")
-    assert run("check") == (0, "0 models watched\n")
+    assert run("check") == (0, "models watched: 0; nothing changed, nothing is near\n")
     assert run("add", "a", "--from", url)[0] == 0
-    assert run("check") == (0, "no end is known of: a\n\n1 models watched\n")
+    quiet = "models watched: 1; nothing changed, nothing is near\n"
+    assert run("check") == (0, f"no end is known of: a\n\n{quiet}")
     provider.tables["/table"] = json.dumps(cycle(eol="2020-01-01")).encode()
     code, said = run("check", "--json", "--dry-run")
     assert (code, json.loads(said)["changes"][0]["kind"]) == (1, "set")
@@ -430,16 +431,19 @@ def test_the_commands_watch_tell_and_set_the_exit_code(provider: Provider, tmp_p
     assert code == 1
     assert "retires" in said
     assert b"SUMMARY:a: retires" in (tmp_path / "models.ics").read_bytes()
-    assert run("check") == (0, "1 models watched\n"), "told once, and nothing is near"
+    assert run("check") == (0, "models watched: 1; nothing changed, nothing is near\n"), (
+        "told once, and nothing is near"
+    )
     provider.tables["/table"] = json.dumps(cycle(eol="soon")).encode()
     assert "called off" in run("check")[1]
-    assert "no date known (eol is no date: 'soon')" in run("list")[1]
+    assert "no date known" in run("list")[1]
+    assert "a: eol is no date: 'soon'" in run("list")[1]
     provider.tables["/table"] = json.dumps(cycle(eol="2020-01-01")).encode()
     assert run("check")[0] == 1
     provider.tables["/table"] = b"[]"
     code, said = run("check")
     assert code == 1
     assert "not read" in said
-    assert "retires 2020-01-01" in run("list")[1]
-    assert run("remove", "a") == (0, "a is not watched; 0 models are\n")
-    assert run("list") == (0, "nothing is watched\n")
+    assert ["a", "retires", "2020-01-01"] in [line.split() for line in run("list")[1].split("\n")]
+    assert run("remove", "a") == (0, "a is no longer watched; still watched: 0\n")
+    assert run("list") == (0, "Nothing is watched.\n")

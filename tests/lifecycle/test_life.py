@@ -278,7 +278,8 @@ def test_a_floor_moves_and_every_move_is_kept_with_its_reason() -> None:
     ]
 
 
-def test_surfaces_end_one_by_one_and_the_last_one_retires_the_model() -> None:
+def test_surfaces_end_one_by_one_and_the_last_one_by_the_retirement_alone() -> None:
+    """Else one person could retire a model: a surface's end needs one signature."""
     both = {"api": SOON, "partner:bedrock": SOON}
     log = [
         registered(surfaces=list(both)),
@@ -287,10 +288,11 @@ def test_surfaces_end_one_by_one_and_the_last_one_retires_the_model() -> None:
         entry("surface.ended", body={"surface": "api"}),
         entry("surface.ended", body={"surface": "partner:bedrock"}),
     ]
-    assert life(log[:4], "alder").state == "deprecated"
-    assert life(log[:4], "alder").open_surfaces == ("partner:bedrock",)
-    assert life(log, "alder").state == "retired"
-    assert life(log, "alder").ended == dict.fromkeys(both, NOW)
+    assert life(log, "alder").state == "deprecated"
+    assert life(log, "alder").open_surfaces == ("partner:bedrock",)
+    assert [odd.index for odd in oddities(log)] == [4]
+    done = life([*log, entry("model.retired")], "alder")
+    assert (done.state, done.ended) == ("retired", dict.fromkeys(both, NOW))
 
 
 def test_a_withdrawn_model_ends_everywhere_and_keeps_its_weights() -> None:

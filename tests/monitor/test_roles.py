@@ -7,6 +7,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from otium.ledger import Entry
 from otium.notes import RoleKey
@@ -211,7 +213,7 @@ def test_what_is_not_authorised_fulfils_nothing_and_is_in_the_verdict(
     found = look(published.folder, *published.keys, "--now", day(3.5))
     assert (found["exit_code"], found["tally"]["overdue"], found["roles"]) == (1, 1, True)
     assert [(row["entry"], row["why"]) for row in found["refused"]] == [(6, "not signed")]
-    assert "1 entries not authorised" in found["summary"]
+    assert "1 entry not authorised" in found["summary"]
 
 
 def test_a_log_whose_founding_is_not_signed_by_its_root_is_not_verified(
@@ -233,3 +235,20 @@ def test_a_thousand_signed_entries_are_verified_within_seconds(
     )
     assert (len(good), refused) == (1004, [])
     assert time.process_time() - began < 5
+
+
+def test_what_was_signed_once_is_not_said_again(keys: Keys, refusals: Refusals) -> None:
+    first = grant(keys, "archivist", ["archivist", "steward"], 1)
+    newest = grant(keys, "archivist", ["archivist"], 2)
+    again = replace(first, time=day(3))
+    beat = signed(entry("heartbeat", "house", 4), keys["steward"])
+    found = refusals(first, newest, again, beat, beat)
+    assert found == [(2, "signature used before")]
+
+
+def test_one_key_under_two_names_is_one(keys: Keys, refusals: Refusals) -> None:
+    private = Ed25519PrivateKey.generate()
+    named = {name: RoleKey(name, private) for name in ("day", "night")}
+    grants = [grant({**keys, **named}, name, ["steward"]) for name in named]
+    found = refusals(*grants, signed(END, *named.values()))
+    assert found == [(2, "too few keys")]

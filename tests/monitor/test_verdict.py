@@ -108,8 +108,8 @@ commitment  subject  surface  at          until  by                   reason
 report      birch    -        2026-05-11  -      steward-1, second-1  it was never used
 
 Withdrawals
-model  at          owed             reason
-birch  2026-05-11  interview (due)  stolen
+model  at          reason  owed
+birch  2026-05-11  stolen  interview (due)
 
 Entries not authorised
 entry  time        type               subject  actor    why

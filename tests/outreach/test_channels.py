@@ -7,6 +7,8 @@ import datetime as dt
 import smtplib
 import socket
 import ssl
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -201,3 +203,29 @@ def test_retry_after_is_read_in_both_forms(clock: FixedClock, asked: str, second
         with pytest.raises(DeliveryFailed) as failed:
             Webhook(server.url, SECRET, clock).send(MESSAGE)
         assert failed.value.facts["wait"] == seconds
+
+
+@pytest.mark.parametrize("host", ["é..é", "a" * 300, "exa mple", "host:99999", ""])
+def test_an_address_that_is_none_is_a_failure_and_stops_nobody_else(
+    clock: FixedClock, host: str
+) -> None:
+    with pytest.raises(DeliveryFailed):
+        Webhook(f"https://{host}/", SECRET, clock).send(MESSAGE)
+
+
+def test_an_answer_without_end_is_taken_for_its_status(clock: FixedClock) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+
+    def answer(server: socket.socket) -> None:
+        with server.accept()[0] as connection, suppress(OSError):
+            connection.recv(1 << 16)
+            connection.sendall(head)
+            while True:
+                connection.sendall(b"x" * (1 << 16))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endless = threading.Thread(target=answer, args=(server,), daemon=True)
+        endless.start()
+        Webhook(f"http://127.0.0.1:{server.getsockname()[1]}/", SECRET, clock).send(MESSAGE)
+        endless.join(30)
+    assert not endless.is_alive()

@@ -214,3 +214,9 @@ def test_a_policy_without_addresses_asks_nobody(ledger: Ledger, clock: FixedCloc
     with pytest.raises(BadInput):
         read_policy("quorum W\n")
     assert clock.now()
+
+
+def test_a_witness_whose_address_is_none_is_reported(ledger: Ledger) -> None:
+    for host in ("a" * 300, "é..é", "host:99999"):
+        with pytest.raises(StoreUnreachable):
+            ask_witness(f"https://{host}", [], ledger.checkpoint(), ledger.consistency)

@@ -287,3 +287,13 @@ def test_no_mutated_source_gets_anything_false_into_a_copy(
         assert files(copy) == good  # it does not read the tiles of hashes: it makes its own
     finally:
         (source.root / name).write_bytes(good[name])
+
+
+def test_a_log_that_claims_to_be_endless_holds_nobody_up(
+    source: LocalStore, log_signer: Signer
+) -> None:
+    source.replace(
+        "log/checkpoint", log_signer.sign(f"{ORIGIN}\n{1 << 62}\n{'A' * 43}=\n").encode()
+    )
+    with pytest.raises(NotFound):
+        mirror(source.root, MemoryStore(), log_signer.vkeys)

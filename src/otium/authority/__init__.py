@@ -19,7 +19,7 @@ True
 """
 
 from otium.authority.journal import Journal
-from otium.authority.judge import Judge, authorised
+from otium.authority.judge import Judge, authorised, doubtful
 from otium.authority.keyring import Keyring
 from otium.authority.records import Judgement, KeyStanding, Refusal
 from otium.authority.roles import ROLES, Role, actor_for, keys_needed, makers
@@ -35,6 +35,7 @@ __all__ = [
     "Role",
     "actor_for",
     "authorised",
+    "doubtful",
     "keys_needed",
     "makers",
 ]

@@ -68,8 +68,18 @@ class Journal:
             found = authorised(self._logged, self._origin)
             self._entries = list(found.entries)
             self._refused = list(found.refused)
-            self._judge = Judge(self._origin, has_roles=found.has_roles, keys=found.keys)
+            self._judge = Judge(
+                self._origin,
+                has_roles=found.has_roles,
+                keys=found.keys,
+                entries=found.entries,
+            )
         return len(self._entries)
+
+    def check(self, entry: Entry) -> None:
+        """Raise NotAuthorised unless a key at hand may sign *entry*."""
+        if self.judge().has_roles:
+            self._keys(entry).sign(entry, self._judge, entry.time)
 
     def append(self, entry: Entry) -> Entry:
         """Sign *entry* as its type asks, and log it; return it as it stands in the log.
@@ -90,13 +100,14 @@ class Journal:
         Raises NotAuthorised if *keyring* cannot give it.
         """
         judge = self.judge()
-        signed = keyring.sign(replace(entry, time=now), judge, now)
-        return self.approved(signed) or self._log(signed)
+        done = self.approved(entry)
+        return done or self._log(keyring.sign(replace(entry, time=now), judge, now))
 
     def approved(self, entry: Entry) -> Entry | None:
-        """Return the logged entry that has the same first signature as *entry*."""
-        first = entry.sigs[0]
-        return next((it for it in self.logged() if first in it.sigs), None)
+        """Return the same act with the same first signature, if it was logged and counts."""
+        act = (entry.type, entry.subject, entry.body)
+        same = (it for it in self.entries() if (it.type, it.subject, it.body) == act)
+        return next((it for it in same if set(entry.sigs[:1]) & set(it.sigs)), None)
 
     def _keys(self, entry: Entry) -> Keyring:
         if self.keyring is None or not len(self.keyring):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -24,40 +24,61 @@ _CHUNK = 64
 
 _UNREADABLE = "body cannot be read"
 
+Verified = Mapping[tuple[int, str], bool]
+"""Whether a signature, by its ``id``, is of a key, by its verifier key."""
+
 
 class Judge:
     """The keys of a log as they stand after the entries judged so far."""
 
     def __init__(
-        self, origin: str, *, has_roles: bool = False, keys: Iterable[KeyStanding] = ()
+        self,
+        origin: str,
+        *,
+        has_roles: bool = False,
+        keys: Iterable[KeyStanding] = (),
+        entries: Iterable[Entry] = (),
     ) -> None:
-        """Begin before the first entry of the log *origin*, or with the *keys* that stand."""
+        """Begin before the first entry of the log *origin*.
+
+        Or go on after *entries*, which were authorised, with the *keys* that stand.
+        """
         self.origin = origin
         self.has_roles = has_roles
         self.keys = {key.id: key for key in keys}
         self._founded = has_roles
+        self._used = {(it.key, it.sig) for entry in entries for it in entry.sigs}
 
     def copy(self) -> Judge:
         """Return a judge that goes on from here and leaves this one as it is."""
         twin = Judge(self.origin, has_roles=self.has_roles, keys=self.keys.values())
         twin._founded = self._founded
+        twin._used = set(self._used)
         return twin
 
-    def judge(self, entry: Entry, verified: Mapping[int, bool] | None = None) -> str | None:
+    def begin(self, entries: Iterable[Entry]) -> None:
+        """Learn from the founding among *entries* whether there are roles, and the root keys."""
+        first = next((entry for entry in entries if entry.type == _FOUNDED), None)
+        if first is not None and not self.has_roles:
+            self._take_roots(first)
+
+    def judge(self, entry: Entry, verified: Verified | None = None) -> str | None:
         """Return why *entry* is not authorised, or None; keys change if it is and says so.
 
-        *verified* says of signatures, by ``id``, whether they were found right before.
+        *verified* says of signatures whether they were found right before.
         """
         founds = entry.type == _FOUNDED and not self._founded
         if founds:
             self._founded = True
-            self._take_roots(entry)
+            self.begin([entry])
         if not self.has_roles:
             return None
         fault = self._fault_of_founding if founds else self._fault
         why = fault(entry, verified or {})
         if why is None and entry.type in {_GRANTED, _REVOKED}:
             why = self._grant(entry) if entry.type == _GRANTED else self._revoke(entry)
+        if why is None:
+            self._used |= {(it.key, it.sig) for it in entry.sigs}
         return why
 
     def _take_roots(self, entry: Entry) -> None:
@@ -72,7 +93,7 @@ class Judge:
                     id=key.id, vkey=key.vkey, roles=("root",), since=entry.time
                 )
 
-    def _fault(self, entry: Entry, verified: Mapping[int, bool]) -> str | None:
+    def _fault(self, entry: Entry, verified: Verified) -> str | None:
         """Return the first reason, in the page's order, for which *entry* does not count."""
         if entry.v == 1 or not entry.sigs:
             return "not signed"
@@ -83,12 +104,19 @@ class Judge:
             return "revoked key"
         if not all(self._is_right(entry, it, verified) for it in entry.sigs):
             return "wrong signature"
-        why = _fault_of_roles(entry, keys)
-        if why is None and not all(_in_time(entry, it.time) for it in entry.sigs):
-            return "signed at another time"
-        return why
+        return _fault_of_roles(entry, keys) or self._fault_of_times(entry)
 
-    def _fault_of_founding(self, entry: Entry, verified: Mapping[int, bool]) -> str | None:
+    def _fault_of_times(self, entry: Entry) -> str | None:
+        """Return why signatures of another time do not count, or were said before.
+
+        What is signed at the entry's own time can only be repeated within that second.
+        """
+        if not all(_in_time(entry, it.time) for it in entry.sigs):
+            return "signed at another time"
+        older = {(it.key, it.sig) for it in entry.sigs if it.time < entry.time}
+        return "signature used before" if older & self._used else None
+
+    def _fault_of_founding(self, entry: Entry, verified: Verified) -> str | None:
         """Return why the first entry does not count: one root key's signature is enough."""
         if entry.v == 1 or not entry.sigs:
             return "not signed"
@@ -99,13 +127,10 @@ class Judge:
         in_time = any(_in_time(entry, it.time) for it in right)
         return None if in_time else "signed at another time"
 
-    def _is_right(
-        self, entry: Entry, signature: EntrySignature, verified: Mapping[int, bool]
-    ) -> bool:
-        known = verified.get(id(signature))
-        if known is not None:
-            return known
-        return verifies(entry, signature, self.keys[signature.key].vkey, self.origin)
+    def _is_right(self, entry: Entry, signature: EntrySignature, verified: Verified) -> bool:
+        vkey = self.keys[signature.key].vkey
+        known = verified.get((id(signature), vkey))
+        return verifies(entry, signature, vkey, self.origin) if known is None else known
 
     def _grant(self, entry: Entry) -> str | None:
         key, roles = _role_key(entry.body.get("key")), _roles(entry.body.get("roles"))
@@ -146,7 +171,8 @@ def _fault_of_roles(entry: Entry, keys: Sequence[KeyStanding]) -> str | None:
         return "not of a role that may"
     if not any(entry.actor in key.roles for key in keys):
         return "not of the role that it names"
-    if len({key.id for key in keys}) < keys_needed(entry.type):
+    # One key under two names is one key.
+    if len({key.vkey.split("+", 2)[2] for key in keys}) < keys_needed(entry.type):
         return "too few keys"
     return None
 
@@ -155,6 +181,7 @@ def authorised(entries: Iterable[Entry], origin: str) -> Judgement:
     """Return which *entries* of the log *origin* count, which do not, and how its keys stand."""
     entries = list(entries)
     judge = Judge(origin)
+    judge.begin(entries)
     verified = _verify_all(entries, origin)
     kept: list[int] = []
     refused: list[Refusal] = []
@@ -173,6 +200,16 @@ def authorised(entries: Iterable[Entry], origin: str) -> Judgement:
     )
 
 
+def doubtful(entries: Iterable[Entry], keys: Iterable[KeyStanding]) -> Iterator[tuple[int, str]]:
+    """Yield the places of *entries* signed by a key when it was compromised, and the key's id."""
+    suspect = {key.id: key for key in keys if key.compromised_since}
+    for index, entry in enumerate(entries):
+        for it in entry.sigs:
+            key = suspect.get(it.key)
+            if key and str(key.compromised_since) <= it.time <= str(key.revoked):
+                yield index, key.id
+
+
 def verifies(entry: Entry, signature: EntrySignature, vkey: str, origin: str) -> bool:
     """Say whether *signature* is that of the key *vkey* on *entry* in the log *origin*."""
     try:
@@ -188,10 +225,11 @@ def _parsed(vkey: str) -> VerifierKey:
     return VerifierKey.parse(vkey)
 
 
-def _verify_all(entries: Sequence[Entry], origin: str) -> dict[int, bool]:
+def _verify_all(entries: Sequence[Entry], origin: str) -> Verified:
     """Verify every signature by a key that is ever named, on all cores.
 
     A signature is by the key, whatever may come of the key: so the order does not matter here.
+    Several keys can have one ID, of four bytes: each of them is tried, and none for another.
     """
     named = [
         vkey
@@ -199,12 +237,17 @@ def _verify_all(entries: Sequence[Entry], origin: str) -> dict[int, bool]:
         if entry.type in {_FOUNDED, _GRANTED}
         for vkey in _named(entry.body.get("root"), entry.body.get("key"))
     ]
-    keys = {key.id: key.vkey for key in map(_role_key, named) if key is not None}
-    work = [(entry, it) for entry in entries for it in entry.sigs if it.key in keys]
+    keys: dict[str, set[str]] = {}
+    for key in map(_role_key, named):
+        if key is not None:
+            keys.setdefault(key.id, set()).add(key.vkey)
+    work = [
+        (entry, it, vkey) for entry in entries for it in entry.sigs for vkey in keys.get(it.key, ())
+    ]
     chunks = [work[at : at + _CHUNK] for at in range(0, len(work), _CHUNK)]
 
-    def verify(chunk: list[tuple[Entry, EntrySignature]]) -> dict[int, bool]:
-        return {id(it): verifies(entry, it, keys[it.key], origin) for entry, it in chunk}
+    def verify(chunk: list[tuple[Entry, EntrySignature, str]]) -> Verified:
+        return {(id(it), vkey): verifies(entry, it, vkey, origin) for entry, it, vkey in chunk}
 
     return {key: right for found in in_order(verify, chunks) for key, right in found.items()}
 

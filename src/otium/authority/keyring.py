@@ -102,10 +102,11 @@ class Keyring:
             return list(able[:count])
         held = {it.key for it in entry.sigs}
         for some in combinations(able, min(count, len(able))):
-            keys = [judge.keys[key] for key in (*held, *some)]
+            keys = [judge.keys[key] for key in (*held, *some) if key in judge.keys]
             if some and _has(keys, entry.actor):
                 return list(some)
-        why = f"no key here has the role {entry.actor} and stands"
+        which = "no other key" if held else "no key"
+        why = f"{which} here has the role {entry.actor} and stands"
         raise NotAuthorised(type=entry.type, why=why)
 
 

@@ -46,7 +46,8 @@ _MAKERS = _read(_TABLE)
 
 def makers(type: str) -> tuple[Role, ...]:  # noqa: A002
     """Return the roles that may make entries of *type*, the first its usual actor."""
-    return _MAKERS.get(type) or _MAKERS.get(type.partition(".")[0] + ".*") or ROLES
+    noun, dot, _ = type.partition(".")
+    return _MAKERS.get(type) or (_MAKERS.get(f"{noun}.*") if dot else None) or ROLES
 
 
 def actor_for(type: str) -> Actor:  # noqa: A002

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import click
 
-from otium.terminal import as_json, dry_run, emit, few, progress, table
+from otium.terminal import as_json, count, dry_run, emit, few, progress, table
 
 Layout = Literal["plain", "huggingface", "oci", "bagit"]
 LAYOUTS = get_args(Layout)
@@ -53,16 +53,20 @@ def create(
         info = house.archive.info
         if commitments and policy_in_force(house.registry.entries()) != policy:
             raise Exists(name=f"{home}, with other commitments,")
-    emit(
-        info,
-        as_json,
-        lambda: (
-            f"Founded {home}. Copy {home}/keys to a safe place: without it nothing new "
-            f"can be logged.\nThree role keys lie in {home}/keys/roles. Take root-1.pem off this "
-            "machine, and\ngive second-1.pem to another person: retiring, withdrawing and waiving "
-            f"need both.\nNext: otium --home {home} model register NAME --title TITLE "
-            "--released DATE"
-        ),
+        signed = house.registry.journal.judge().has_roles
+    emit(info, as_json, lambda: _founded(home, signed=signed))
+
+
+def _founded(home: Path, *, signed: bool) -> str:
+    """Return what whoever founded a home has to do next."""
+    keys = (
+        f"Three role keys lie in {home}/keys/roles. Take root-1.pem off this machine, and\n"
+        "give second-1.pem to another person: retiring, withdrawing and waiving need both.\n"
+    )
+    return (
+        f"Founded {home}. Copy {home}/keys to a safe place: without it nothing new can be logged.\n"
+        f"{keys if signed else ''}"
+        f"Next: otium --home {home} model register NAME --title TITLE --released DATE"
     )
 
 
@@ -151,7 +155,7 @@ def check(home: Path, name: str | None, as_json: bool) -> None:
         lambda: (
             table(head, rows)
             if rows
-            else f"{result.objects} objects, {result.bytes:,} bytes: all as deposited"
+            else f"{count(result.objects, 'object')}, {result.bytes:,} bytes: all as deposited"
         ),
     )
     if not result.ok:
@@ -183,7 +187,8 @@ def restore(home: Path, name: str, into: Path, layout: Layout, as_json: bool) ->
 
     with progress(as_json) as report:
         kept = export(reading(home), model_id(name), into, layout=layout, progress=report)
-    emit(kept, as_json, lambda: f"{len(kept.files)} files restored to {into}, {kept.weights}")
+    files = count(len(kept.files), "file")
+    emit(kept, as_json, lambda: f"{files} restored to {into}, {kept.weights}")
 
 
 @archive.command()

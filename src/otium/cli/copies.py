@@ -9,7 +9,7 @@ import click
 
 from otium.cli.archive import archive
 from otium.cli.durability import durability
-from otium.terminal import as_json, dry_run, emit, few, progress, table, type_the_name
+from otium.terminal import as_json, count, dry_run, emit, few, progress, table, type_the_name
 
 _MEBI = 1 << 20
 
@@ -47,10 +47,10 @@ def stats(home: Path, as_json: bool) -> None:
     \b
     Example: otium archive stats
     """
-    from otium.custody import stats as count
+    from otium.custody import stats as measure
     from otium.workflow import reading
 
-    found = count(reading(home).archive)
+    found = measure(reading(home).archive)
 
     def text() -> str:
         codecs = [
@@ -58,10 +58,10 @@ def stats(home: Path, as_json: bool) -> None:
             for c in found.codecs
         ]
         packs = [(p.name, f"{p.bytes:,}", len(p.models), few(p.models)) for p in found.packs]
-        depths = ", ".join(f"{depth}: {count}" for depth, count in enumerate(found.depths))
+        depths = ", ".join(f"{depth}: {pieces}" for depth, pieces in enumerate(found.depths))
         kept = f"{found.bytes:,} bytes kept in {found.stored:,} ({100 * found.ratio:.1f} %)"
         lines = [
-            f"{found.models} models, {found.files} files: {kept}",
+            f"{count(found.models, 'model')}, {count(found.files, 'file')}: {kept}",
             table(("codec", "pieces", "bytes", "stored", "share"), codecs),
             f"pieces to be decoded before a piece: {depths}",
             table(("pack", "bytes", "models", "which"), packs),
@@ -230,7 +230,7 @@ def protect(home: Path, share: float, models: int, dry_run: bool, as_json: bool)
 
     with opened(home) as house, progress(as_json) as report:
         done = guard(house, share=share, models=models, dry_run=dry_run, progress=report)
-    head = ("parity", "bytes", "packs", "damaged cells a column")
+    head = ("parity", "bytes", "packs", "cells mended a column")
     rows = [(p.name or "to be made", f"{p.bytes:,}", len(p.packs), p.tolerates) for p in done]
     emit(done, as_json, lambda: table(head, rows) if rows else "all of it is protected already")
 
@@ -285,10 +285,11 @@ def deaccession(
     with opened(home) as house:
         if reason:
             proposal = propose_deaccession(house, name, reason, wait_days=wait)
-            emit(
-                proposal, as_json,
-                lambda: f"proposed; not before {proposal.earliest}: {proposal.bytes:,} bytes",
-            )  # fmt: skip
+            text = (
+                f"Proposed: {proposal.bytes:,} bytes may leave, not before {proposal.earliest}.\n"
+                f"Then: otium archive deaccession {name} --approve steward --approve archivist"
+            )
+            emit(proposal, as_json, lambda: text)
             return
         type_the_name(name, f"{name}'s weights shall leave the archive.", yes)
         done, free = carry_out_deaccession(house, model_id(name), [Actor(one) for one in approve])

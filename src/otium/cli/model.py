@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from otium.desk import MODEL_COMMANDS, read_dates
-from otium.terminal import as_json, confirmed, day, dry_run, emit, progress, table, type_the_name
+from otium.terminal import (
+    as_json,
+    confirmed,
+    day,
+    dry_run,
+    emit,
+    fact,
+    progress,
+    table,
+    type_the_name,
+)
 
 if TYPE_CHECKING:
     from otium.lifecycle import ModelLife
 
 _SCOPES = ["public", "partner", "significant-internal", "internal", "other"]
-_AVAILABILITY = ["always", "on-demand", "on-request", "archived"]
 
 
 @click.group()
@@ -45,13 +54,13 @@ def list_(home: Path, as_json: bool) -> None:
     from otium.workflow import reading
 
     lives = reading(home).registry.models()
-    head = ("model", "state", "released", "retires", "replacement", "weights")
+    head = ("model", "state", "released", "ends", "replacement", "weights")
     rows = [
         (
             life.model,
             life.state,
             day(life.released),
-            day(life.retired or min(life.retire_at.values(), default=None)),
+            day(life.retired or life.withdrawn or min(life.retire_at.values(), default=None)),
             life.replacement or "-",
             (life.weights or "not deposited")[:23],
         )
@@ -82,7 +91,7 @@ def show(home: Path, name: str, as_json: bool) -> None:
 def _shown(life: ModelLife, records: Mapping[str, str]) -> str:
     apart = {"surfaces", "not_before", "retire_at", "ended", "revisions"}
     facts = [
-        (name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
+        (name.replace("_", " "), fact(value))
         for name, value in life.plain().items()
         if name not in apart and value not in (None, "", {}, ())
     ]
@@ -107,7 +116,13 @@ def _shown(life: ModelLife, records: Mapping[str, str]) -> str:
 @click.argument("name")
 @click.option("--title", required=True, help="The name for people.")
 @click.option("--released", required=True, help="Release date, 2026-01-05.")
-@click.option("--scope", type=click.Choice(_SCOPES), default="public", show_default=True)
+@click.option(
+    "--scope",
+    type=click.Choice(_SCOPES),
+    default="public",
+    show_default=True,
+    help="Who can use it; commitments go by it.",
+)
 @click.option(
     "--surface",
     "surfaces",
@@ -119,7 +134,12 @@ def _shown(life: ModelLife, records: Mapping[str, str]) -> str:
 @click.option("--family", help="The family it belongs to.")
 @click.option("--not-before", "floors", multiple=True, help="A floor: api=2027-01-05 (repeat).")
 @click.option("--snapshot-of", help="The moving name of which it is a pinned state.")
-@click.option("--silent-updates/--no-silent-updates", "silent", default=None)
+@click.option(
+    "--silent-updates/--no-silent-updates",
+    "silent",
+    default=None,
+    help="Whether it may change without an announcement.",
+)
 @as_json
 @click.pass_obj
 def register(
@@ -232,6 +252,9 @@ def deprecate(
             force=force,
         )
     emit(notice, as_json, lambda: notice.text)
+    if not (dry_run or as_json):
+        hint = f"Announced. Next: otium --home {home} duties {name}; otium --home {home} tick"
+        click.echo(hint, err=True)
 
 
 @model.command()
@@ -258,29 +281,6 @@ def retire(home: Path, name: str, force: bool, reason: str, yes: bool, as_json: 
         type_the_name(name, f"Requests for {name} will get the retired answer.", yes)
         life = end(house.registry, life.model, force=force, reason=reason)
     emit(life, as_json, lambda: f"{life.model} was retired on {day(life.retired)}.")
-
-
-@model.command()
-@click.argument("name")
-@click.argument("how", type=click.Choice(_AVAILABILITY))
-@as_json
-@click.pass_obj
-def availability(home: Path, name: str, how: str, as_json: bool) -> None:
-    """Say how a model can be reached after its retirement.
-
-    \b
-    Example: otium model availability smol-1 on-demand
-    """
-    from typing import cast
-
-    from otium.lifecycle import Availability, set_availability
-    from otium.records import model_id
-    from otium.workflow import opened
-
-    with opened(home) as house:
-        set_availability(house.registry, model_id(name), cast("Availability", how))
-        life = house.registry.model(model_id(name))
-    emit(life, as_json, lambda: f"{life.model} is now {life.availability}.")
 
 
 @model.command()

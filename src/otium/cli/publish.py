@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from otium.terminal import as_json, emit, progress
+from otium.terminal import as_json, count, emit, progress
 
 
 @click.group()
@@ -152,7 +152,7 @@ def build_site(home: Path, as_json: bool) -> None:
     from otium.workflow import build_pages, reading
 
     built = build_pages(reading(home))
-    emit(built, as_json, lambda: f"{len(built.pages)} pages in {home / 'site'}")
+    emit(built, as_json, lambda: f"{count(len(built.pages), 'page')} in {home / 'site'}")
 
 
 @site.command("serve")

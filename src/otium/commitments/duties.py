@@ -6,20 +6,23 @@ The computation is docs/formats/commitments-2.md, in its order and with its word
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
+from msgspec.structs import replace
+
 from otium.commitments.log import (
+    Key,
     Log,
     Promise,
+    Rhythm,
     Start,
-    dates,
     promises,
     reaches,
     undisturbed,
 )
 from otium.commitments.plan import DEPRECATED, RETIRED
-from otium.commitments.records import Duty, DutyState, Policy
+from otium.commitments.records import Duty, Policy
 from otium.commitments.surfaces import floors, notices
 from otium.commitments.times import moment, seconds, text
 from otium.ledger import Entry
@@ -33,7 +36,10 @@ def duties(policy: Policy, entries: Sequence[Entry], now: Instant) -> list[Duty]
     A policy that was not adopted in *entries* binds nobody.
     """
     log = Log(entries, now)
-    return [duty for promise in promises(policy, log) for duty in duties_of(promise)]
+    found: list[Duty] = []
+    for promise in promises(policy, log):
+        found += duties_of(promise)
+    return found
 
 
 def duties_of(promise: Promise, models: Collection[str] | None = None) -> list[Duty]:
@@ -44,10 +50,8 @@ def duties_of(promise: Promise, models: Collection[str] | None = None) -> list[D
     if promise.it.kind == "floor":
         return floors(promise, subjects)
     deeds = _Deeds(promise)
-    stand = {"within": deeds.within, "before": deeds.before, "every": deeds.every}
-    judge = stand[promise.it.kind]
-    found = (judge(start) for start in deeds.starts(subjects))
-    return [duty for duty in found if duty is not None]
+    judge = {"within": deeds.within, "before": deeds.before, "every": deeds.every}
+    return list(judge[promise.it.kind](deeds.starts(subjects)))
 
 
 class _Deeds:
@@ -57,16 +61,25 @@ class _Deeds:
         self.promise = promise
         self.it = promise.it
         self.log = promise.log
-        self._since = None if promise.it.since == "time" else promise.it.since
         self._asks = bool(promise.it.where or promise.it.at_least)
 
     @cached_property
-    def _sound(self) -> Mapping[str, Sequence[int]]:
-        return self.log.sound(self.it.fulfil)
+    def _deeds(self) -> Mapping[Key, Sequence[int]]:
+        """The fulfilments in log order."""
+        found = self.log.deeds(self.it.fulfil)
+        if not self._asks:
+            return found
+        entries = self.log.entries
+        return {
+            key: [at for at in indices if self._says(entries[at].body)]
+            for key, indices in found.items()
+        }
 
     @cached_property
-    def _ends(self) -> Mapping[str, Sequence[int]]:
-        return self.log.about(self.it.before)
+    def _rhythms(self) -> Mapping[Key, Rhythm]:
+        if not self._asks:
+            return self.log.rhythms(self.it.fulfil)
+        return {key: self.log.rhythm(deeds) for key, deeds in self._deeds.items() if deeds}
 
     # What starts a duty
 
@@ -84,58 +97,70 @@ class _Deeds:
 
     # How it stands
 
-    def within(self, start: Start) -> Duty:
+    def within(self, starts: Sequence[Start]) -> Iterator[Duty]:
         """Judge what is to be done by a deadline."""
-        due = self._begin(start) + self.promise.length
-        excuse = None
+        length, deeds, waived = self.promise.length, self._deeds, self.promise.waived
+        for start, begin in zip(starts, self._begins(starts), strict=True):
+            due, excuse = begin + length, None
+            if start.subject in waived:
+                due, excuse = self._extended(start, due)
+            done = deeds.get(start.key)
+            yield self._by(start, due, excuse, done[0] if done else None)
+
+    def _extended(self, start: Start, due: int) -> tuple[int, int | None]:
         for waiver in self._waivers(start):
             if self.log.moments[waiver] > due:
                 continue
             until = moment(self.log.entries[waiver].body.get("until"))
             if until is None:
-                excuse = waiver
-                break
+                return due, waiver
             due = max(due, until)
-        return self._by(start, due, excuse, self._done(start))
+        return due, None
 
     def _by(self, start: Start, due: int, excuse: int | None, done: int | None) -> Duty:
         when = text(due)
         if done is None:
             if excuse is None:
                 return self._open(start, due)
-            return self._duty(start, "waived", when, None, self.promise.waived_by(excuse))
+            return self.promise.duty(start, "waived", when, None, self.promise.waived_by(excuse))
         fulfilled = self.log.times[done]
         if self.log.moments[done] <= due:
-            return self._duty(start, "kept", when, fulfilled, f"done at {fulfilled}, due at {when}")
+            return self.promise.duty(
+                start, "kept", when, fulfilled, f"done at {fulfilled}, due at {when}"
+            )
         if excuse is not None:
-            return self._duty(start, "waived", when, fulfilled, self.promise.waived_by(excuse))
+            return self.promise.duty(
+                start, "waived", when, fulfilled, self.promise.waived_by(excuse)
+            )
         why = f"done at {fulfilled}, but due at {when}"
-        return self._duty(start, "breached", when, fulfilled, why)
+        return self.promise.duty(start, "breached", when, fulfilled, why)
 
-    def before(self, start: Start) -> Duty | None:
+    def before(self, starts: Sequence[Start]) -> Iterator[Duty]:
         """Judge what is to be done before something else."""
-        end = self._end(start)
-        if end is not None and end < self.promise.bound(start.subject):
-            return None
-        due = (
-            None
-            if end == start.at
-            else min(dates(self._body(start).get("retire_at")), default=None)
-        )
-        done = self._done(start)
+        for start in starts:
+            end = self._end(start)
+            if end is None or end >= self.promise.bound(start.subject):
+                yield self._before(start, end)
+
+    def _before(self, start: Start, end: int | None) -> Duty:
+        due = None if end == start.at else self.log.retirement(start.at)
+        deeds = self._deeds.get(start.key)
+        done = deeds[0] if deeds else None
         excuse = self._excuse(start, end, due)
         when = None if due is None else text(due)
         fulfilled = None if done is None else self.log.times[done]
         if done is not None and (end is None or done < end):
-            return self._duty(start, "kept", when, fulfilled, f"done at {fulfilled}")
+            return self.promise.duty(start, "kept", when, fulfilled, f"done at {fulfilled}")
         lenient = self.it.on_withdrawal != "same"
         if end is not None and lenient and self.promise.is_withdrawal(end):
             return self._withdrawn(start, end, due, excuse, done)
         if excuse is not None:
-            return self._duty(start, "waived", when, fulfilled, self.promise.waived_by(excuse))
+            return self.promise.duty(
+                start, "waived", when, fulfilled, self.promise.waived_by(excuse)
+            )
         if end is not None:
             why = f"{self.log.entries[end].type} came first, at {self.log.times[end]}"
-            return self._duty(start, "breached", when, fulfilled, why)
+            return self.promise.duty(start, "breached", when, fulfilled, why)
         return self._open(start, due)
 
     def _withdrawn(
@@ -147,33 +172,53 @@ class _Deeds:
         when = None if due is None else text(due)
         fulfilled = None if done is None else self.log.times[done]
         why = f"lifted by the withdrawal at {self.log.times[end]}"
-        return self._duty(start, "waived", when, fulfilled, why)
+        return self.promise.duty(start, "waived", when, fulfilled, why)
 
-    def every(self, start: Start) -> Duty:
+    def every(self, starts: Sequence[Start]) -> Iterator[Duty]:
         """Judge what is to be done again and again."""
-        moments, length, waivers = self.log.moments, self.promise.length, self._waivers(start)
-        point = begin = self._begin(start)
-        limit, waiver = self._limit(begin, waivers) if waivers else (begin + length, None)
-        last, gap = None, None
-        for at in self._deeds(start):
+        length, waived, rhythms = self.promise.length, self.promise.waived, self._rhythms
+        for start, begin in zip(starts, self._begins(starts), strict=True):
+            rhythm = rhythms.get(start.key)
+            if start.subject in waived:
+                yield self._course(start, begin, self._waivers(start))
+            elif rhythm is None or rhythm.last < begin:
+                yield self._going_on(start, begin + length, None)
+            elif rhythm.widest <= length and rhythm.first - begin <= length:
+                # Most are never late: to see that needs no walk through what was done.
+                yield self._going_on(start, rhythm.last + length, rhythm.fulfilled)
+            else:
+                yield self._course(start, begin, ())
+
+    def _course(self, start: Start, begin: int, waivers: Sequence[int]) -> Duty:
+        moments, point, last, gap = self.log.moments, begin, None, None
+        limit, waiver = self._limit(begin, waivers)
+        for at in self._deeds.get(start.key, ()):
             then = moments[at]
             if then > limit and gap is None:
                 gap = (point, then)
             if then >= begin:
-                last, point, limit = at, then, then + length
-                if waivers:
-                    limit, waiver = self._limit(point, waivers)
-        when, fulfilled = text(limit), None if last is None else self.log.times[last]
+                last, point = at, then
+                limit, waiver = self._limit(point, waivers)
+        fulfilled = None if last is None else self.log.times[last]
         if gap is not None:
-            days = f"{(gap[1] - gap[0]) / 86400:.1f} days passed"
-            why = f"{days} from {text(gap[0])} to {text(gap[1])}; {self.it.days:g} are promised"
-            return self._duty(start, "breached", when, fulfilled, why)
+            return self.promise.duty(start, "breached", text(limit), fulfilled, self._skipped(*gap))
+        if waiver is not None and point + self.promise.length < self.log.now <= limit:
+            why = self.promise.waived_by(waiver)
+            return self.promise.duty(start, "waived", text(limit), fulfilled, why)
+        return self._going_on(start, limit, fulfilled)
+
+    def _going_on(self, start: Start, limit: int, fulfilled: Instant | None) -> Duty:
+        when = text(limit)
         so_far = f"last done at {fulfilled}" if fulfilled else "not done yet"
         if self.log.now > limit:
-            return self._duty(start, "overdue", when, fulfilled, f"{so_far}, was due at {when}")
-        if waiver is not None and self.log.now > point + length:
-            return self._duty(start, "waived", when, fulfilled, self.promise.waived_by(waiver))
-        return self._duty(start, "due", when, fulfilled, f"{so_far}, next due at {when}")
+            return self.promise.duty(
+                start, "overdue", when, fulfilled, f"{so_far}, was due at {when}"
+            )
+        return self.promise.duty(start, "due", when, fulfilled, f"{so_far}, next due at {when}")
+
+    def _skipped(self, point: int, then: int) -> str:
+        days = f"{(then - point) / 86400:.1f} days passed"
+        return f"{days} from {text(point)} to {text(then)}; {self.it.days:g} are promised"
 
     def _limit(self, point: int, waivers: Sequence[int]) -> tuple[int, int | None]:
         """Return until when the next time has time, and the waiver that moved it, if one did."""
@@ -188,30 +233,33 @@ class _Deeds:
 
     def _open(self, start: Start, due: int | None) -> Duty:
         if due is None:
-            return self._duty(start, "due", None, None, f"needed before {self.it.before}")
+            return self.promise.duty(start, "due", None, None, f"needed before {self.it.before}")
         when = text(due)
         if self.log.now <= due:
-            return self._duty(start, "due", when, None, f"due at {when}")
-        return self._duty(start, "overdue", when, None, f"was due at {when}")
+            return self.promise.duty(start, "due", when, None, f"due at {when}")
+        return self.promise.duty(start, "overdue", when, None, f"was due at {when}")
 
     # What bears on it
 
-    def _body(self, start: Start) -> Mapping[str, object]:
-        return self.log.entries[start.at].body
-
-    def _begin(self, start: Start) -> int:
-        begin = start.moment
-        if self._since is not None:
-            since = moment(self._body(start).get(self._since))
-            begin = begin if since is None else since
-        return self.promise.begin(start.subject, begin)
+    def _begins(self, starts: Sequence[Start]) -> list[int]:
+        """Return when each duty begins."""
+        since = self.it.since
+        if since == "time":
+            return self.promise.begins(starts)
+        dates = [moment(self.log.entries[it.at].body.get(since)) for it in starts]
+        return self.promise.begins(
+            [
+                start if date is None else replace(start, moment=date)
+                for start, date in zip(starts, dates, strict=True)
+            ]
+        )
 
     def _end(self, start: Start) -> int | None:
         """Return the index of what the duty must come before, if it has happened."""
         stands_in = self.it.trigger == DEPRECATED and self.log.entries[start.at].type != DEPRECATED
         if stands_in or self.it.trigger == self.it.before:
             return start.at
-        ends = self._ends.get(start.subject, ())
+        ends = self.log.about(self.it.before).get(start.subject, ())
         place = bisect_right(ends, start.at)
         return ends[place] if place < len(ends) else None
 
@@ -227,33 +275,6 @@ class _Deeds:
             return []
         return self.promise.waivers(start.subject, start.preference)
 
-    def _done(self, start: Start) -> int | None:
-        deeds = self._deeds(start)
-        return deeds[0] if deeds else None
-
-    def _deeds(self, start: Start) -> Sequence[int]:
-        """Return the fulfilments in log order."""
-        if start.preference is None:
-            found = self._sound.get(start.subject, ())
-        else:
-            by_preference = self.log.by_preference(self.it.fulfil)
-            found = by_preference.get((start.subject, start.preference), ())
-        if not self._asks:
-            return found
-        return [at for at in found if self._says(self.log.entries[at].body)]
-
     def _says(self, body: Mapping[str, object]) -> bool:
         says = all(body.get(name) == said for name, said in self.it.where.items())
         return says and all(reaches(body.get(name), low) for name, low in self.it.at_least.items())
-
-    def _duty(
-        self,
-        start: Start,
-        state: DutyState,
-        due: Instant | None,
-        fulfilled: Instant | None,
-        why: str,
-    ) -> Duty:
-        return self.promise.duty(
-            start.subject, state, due, fulfilled, why, preference=start.preference
-        )

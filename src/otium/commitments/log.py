@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
+from operator import sub
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -36,6 +38,10 @@ def undisturbed() -> Iterator[None]:
             gc.enable()
 
 
+Key = str | tuple[str, str]
+"""A subject, or a subject and a preference."""
+
+
 class Start(Struct, frozen=True, gc=False):
     """An entry that starts a duty."""
 
@@ -44,6 +50,20 @@ class Start(Struct, frozen=True, gc=False):
     preference: str | None
     moment: int
     """Its effective time."""
+    key: Key
+    about: str
+    """The preference, or else the subject."""
+
+
+class Rhythm(Struct, frozen=True, gc=False):
+    """How deeds follow each other, in seconds."""
+
+    first: int
+    last: int
+    widest: int
+    """The longest time between two of them that are neighbours."""
+    fulfilled: Instant
+    """When the last was done."""
 
 
 class Log:
@@ -51,55 +71,117 @@ class Log:
 
     def __init__(self, entries: Sequence[Entry], now: Instant) -> None:
         self.now = since_epoch(now)
-        self.times, self.moments = counted(entries, now)
+        self.times: list[Instant] = []
+        self.moments = array("q")
+        self._by_type: dict[str, dict[str, list[int]]] = {}
+        self._failed: set[int] = set()
+        self._preference: dict[int, str] = {}
+        self._read(entries)
         self.entries = entries[: len(self.times)]
-        # Only the types are sorted at once: what else is asked of an entry is asked of one type.
-        self._by_type: defaultdict[str, list[int]] = defaultdict(list)
-        for index, entry in enumerate(self.entries):
-            self._by_type[entry.type].append(index)
-        self._about: dict[str, dict[str, list[int]]] = {}
         self._first: dict[str, list[Start]] = {}
-        self._sound: dict[str, dict[str, list[int]]] = {}
-        self._by_preference: dict[str, dict[tuple[str, str], list[int]]] = {}
+        self._deeds: dict[str, dict[Key, list[int]]] = {}
+        self._rhythms: dict[str, dict[Key, Rhythm]] = {}
+        self._retirements: dict[int, int | None] = {}
         self._joined: dict[tuple[object, ...], dict[str, int]] = {}
 
+    def _read(self, entries: Sequence[Entry]) -> None:
+        # In one pass: what takes long is to reach an entry in memory, not what is asked of it.
+        times, moments, by_type = self.times, self.moments, self._by_type
+        counts = zip(entries, counted(entries), strict=True)
+        for index, (entry, (time, second)) in enumerate(counts):
+            if second > self.now:
+                break
+            times.append(time)
+            moments.append(second)
+            kind, subject, body = entry.type, entry.subject, entry.body
+            if kind not in by_type:
+                by_type[kind] = {}
+            by_subject = by_type[kind]
+            if subject in by_subject:
+                by_subject[subject].append(index)
+            else:
+                by_subject[subject] = [index]
+            if body:
+                if body.get("ok") is False:
+                    self._failed.add(index)
+                preference = body.get("preference")
+                if isinstance(preference, str):
+                    self._preference[index] = preference
+
     def of(self, *kinds: str) -> list[int]:
-        """Return the indices of the entries of some types; a withdrawal is a retirement, too."""
-        meant = (*kinds, WITHDRAWN) if RETIRED in kinds else kinds
-        return sorted(chain.from_iterable(self._by_type.get(one, ()) for one in {*meant}))
+        """Return the indices of the entries of some types."""
+        found = (self._by_type[one].values() for one in kinds if one in self._by_type)
+        return sorted(chain.from_iterable(chain.from_iterable(found)))
 
-    def about(self, kind: str) -> dict[str, list[int]]:
-        """Return the same for one type, by subject."""
-        if kind not in self._about:
-            self._about[kind] = self._by_subject(self.of(kind))
-        return self._about[kind]
+    def about(self, kind: str) -> Mapping[str, list[int]]:
+        """Return the same for one type, by subject; a withdrawal is a retirement, too."""
+        return self._ends if kind == RETIRED else self._by_type.get(kind, {})
 
-    def sound(self, kind: str) -> dict[str, list[int]]:
-        """Return the entries of a type that do not say that it went wrong, by subject."""
-        if kind not in self._sound:
-            self._sound[kind] = self._by_subject(self._right(kind))
-        return self._sound[kind]
+    @cached_property
+    def _ends(self) -> dict[str, list[int]]:
+        found = dict(self._by_type.get(RETIRED, {}))
+        for subject, indices in self._by_type.get(WITHDRAWN, {}).items():
+            found[subject] = sorted([*found.get(subject, ()), *indices])
+        return found
 
-    def by_preference(self, kind: str) -> dict[tuple[str, str], list[int]]:
-        """Return the same, by subject and preference."""
-        if kind not in self._by_preference:
-            found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-            for at in self._right(kind):
-                if (preference := self._preference(at)) is not None:
-                    found[self.entries[at].subject, preference].append(at)
-            self._by_preference[kind] = found
-        return self._by_preference[kind]
+    def start(self, at: int, subject: str, preference: str | None) -> Start:
+        """Return what starts a duty by the entry at an index."""
+        then = self.moments[at]
+        if preference is None:
+            return Start(at, subject, None, then, subject, subject)
+        return Start(at, subject, preference, then, (subject, preference), preference)
 
     def first(self, kind: str) -> list[Start]:
         """Return the first entry of a type for each subject and preference, in log order."""
         if kind not in self._first:
-            found: dict[tuple[str, str | None], Start] = {}
-            for at in self.of(kind):
-                key = (self.entries[at].subject, self._preference(at))
-                if key not in found:
-                    found[key] = Start(at, *key, self.moments[at])
-            self._first[kind] = list(found.values())
+            starts: list[Start] = []
+            for subject, indices in self.about(kind).items():
+                found: set[str | None] = set()
+                for at in indices:
+                    preference = self._preference.get(at)
+                    if preference not in found:
+                        found.add(preference)
+                        starts.append(self.start(at, subject, preference))
+            self._first[kind] = sorted(starts, key=lambda start: start.at)
         return self._first[kind]
+
+    def deeds(self, kind: str) -> dict[Key, list[int]]:
+        """Return the entries of exactly this type that do not say that it went wrong.
+
+        They are found by subject, and by subject and preference.
+        """
+        if kind not in self._deeds:
+            failed, found = self._failed, self._by_type.get(kind, {})
+            sound = {
+                subject: indices
+                if failed.isdisjoint(indices)
+                else [at for at in indices if at not in failed]
+                for subject, indices in found.items()
+            }
+            self._deeds[kind] = self._by_preference(sound)
+            self._deeds[kind].update(sound)
+        return self._deeds[kind]
+
+    def rhythms(self, kind: str) -> dict[Key, Rhythm]:
+        """Return how the same follow each other: all promises of this deed ask for it."""
+        if kind not in self._rhythms:
+            found = self.deeds(kind).items()
+            self._rhythms[kind] = {key: self.rhythm(deeds) for key, deeds in found if deeds}
+        return self._rhythms[kind]
+
+    def rhythm(self, deeds: Sequence[int]) -> Rhythm:
+        """Return how some deeds follow each other."""
+        moments = [self.moments[at] for at in deeds]
+        widest = max(map(sub, moments[1:], moments), default=0)
+        return Rhythm(moments[0], moments[-1], widest, self.times[deeds[-1]])
+
+    def _by_preference(self, sound: dict[str, list[int]]) -> dict[Key, list[int]]:
+        found: defaultdict[Key, list[int]] = defaultdict(list)
+        for subject, indices in sound.items():
+            for at in indices:
+                if at in self._preference:
+                    found[subject, self._preference[at]].append(at)
+        return found
 
     @cached_property
     def unannounced(self) -> list[Start]:
@@ -107,32 +189,21 @@ class Log:
         announced, found = self.about(DEPRECATED), []
         for subject, (end, *_) in self.about(RETIRED).items():
             if subject not in announced or end < announced[subject][0]:
-                found.append(Start(end, subject, None, self.moments[end]))
+                found.append(self.start(end, subject, None))
         return found
+
+    def retirement(self, at: int) -> int | None:
+        """Return the earliest date that a deprecation names: many promises ask for it."""
+        if at not in self._retirements:
+            named = self.entries[at].body.get("retire_at")
+            dates = map(moment, named.values()) if isinstance(named, dict) else ()
+            self._retirements[at] = min((it for it in dates if it is not None), default=None)
+        return self._retirements[at]
 
     @cached_property
     def plans(self) -> dict[str, Plan]:
         """Return the plan of each model's surfaces."""
         return plans(self.entries, self.of(*TOLD))
-
-    def _right(self, kind: str) -> list[int]:
-        # A fulfilment is of this one type: a withdrawal fulfils no promise to retire.
-        entries = self.entries
-        return [at for at in self._by_type.get(kind, ()) if entries[at].body.get("ok") is not False]
-
-    def _by_subject(self, indices: Iterable[int]) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for at in indices:
-            subject = self.entries[at].subject
-            if subject in found:
-                found[subject].append(at)
-            else:
-                found[subject] = [at]
-        return found
-
-    def _preference(self, index: int) -> str | None:
-        preference = self.entries[index].body.get("preference")
-        return preference if isinstance(preference, str) else None
 
     @cached_property
     def adopted(self) -> list[tuple[int, Policy]]:
@@ -202,20 +273,21 @@ class Promise:
         self.waived = log.waived.get(commitment.id, {})
         """The waivers of this promise, by subject."""
         self._adoption = adoption
-        self._adopted = log.moments[adoption]
         self._later = {subject: at for subject, at in self.joined.items() if at > adoption}
-        self._version = policy.version
+        self._names = (commitment.id, commitment.text, commitment.owner, policy.version)
+
+    def begins(self, starts: Sequence[Start]) -> list[int]:
+        """Return when the duty of each trigger begins, if it counts from the trigger's time."""
+        if self._later:
+            moments = self.log.moments
+            return [max(moments[self.bound(it.subject)], it.moment) for it in starts]
+        bound = self.log.moments[self._adoption]
+        # Quicker than a call of `max` for each of very many.
+        return [it.moment if it.moment > bound else bound for it in starts]  # noqa: FURB136
 
     def bound(self, subject: str) -> int:
         """Return the index of the entry since which the promise binds about *subject*."""
         return self._later.get(subject, self._adoption)
-
-    def begin(self, subject: str, moment: int) -> int:
-        """Return *moment*, or when the promise began to bind about *subject* if that is later."""
-        bound = self._adopted
-        if subject in self._later:
-            bound = self.log.moments[self._later[subject]]
-        return max(bound, moment)
 
     def waivers(self, subject: str, preference: str | None = None, about: str = "") -> list[int]:
         """Return the waivers that concern one duty."""
@@ -242,21 +314,30 @@ class Promise:
 
     def duty(
         self,
-        model: str,
+        start: Start,
         state: DutyState,
         due: Instant | None,
         fulfilled: Instant | None,
         why: str,
-        *,
-        preference: str | None = None,
-        about: str = "",
     ) -> Duty:
-        """Return the duty in words and facts."""
-        it, subject = self.it, model if preference is None else preference
-        version = self._version
-        return Duty(
-            it.id, it.text, it.owner, subject, model, state, due, version, about, fulfilled, why
-        )
+        """Return what *start* started, in words and facts."""
+        id_, words, owner, under = self._names
+        subject, model = start.about, start.subject
+        return Duty(id_, words, owner, subject, model, state, due, under, "", fulfilled, why)
+
+    def duty_about(
+        self,
+        surface: str,
+        model: str,
+        state: DutyState,
+        due: Instant | None,
+        *,
+        fulfilled: Instant | None = None,
+        why: str,
+    ) -> Duty:
+        """Return what is asked for a surface of a model, in words and facts."""
+        id_, words, owner, under = self._names
+        return Duty(id_, words, owner, model, model, state, due, under, surface, fulfilled, why)
 
 
 def promises(policy: Policy, log: Log) -> Iterator[Promise]:
@@ -279,12 +360,6 @@ def reaches(value: object, limit: float | UnsetType) -> bool:
     if limit is UNSET or isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return value >= limit
-
-
-def dates(values: object) -> Iterable[int]:
-    """Return the valid instants among the values of an object."""
-    found = map(moment, values.values()) if isinstance(values, dict) else ()
-    return (one for one in found if one is not None)
 
 
 def _adoption(commitment: Commitment, history: Sequence[tuple[int, Policy]]) -> int | None:

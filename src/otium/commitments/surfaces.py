@@ -60,7 +60,9 @@ def _notice(promise: Promise, model: str, about: str, episode: Episode) -> Duty:
     if broken is not None:
         return _broken(promise, model, about, broken, due)
     made = log.times[said[0][0]]
-    return promise.duty(model, "kept", due, made, f"announced at {made} for {due}", about=about)
+    return promise.duty_about(
+        about, model, "kept", due, fulfilled=made, why=f"announced at {made} for {due}"
+    )
 
 
 def _breaks_of_notice(promise: Promise, episode: Episode) -> Iterator[tuple[int, str]]:
@@ -95,9 +97,9 @@ def _floor(promise: Promise, model: str, surface: Surface, bound: int) -> Duty:
     if surface.end is not None:
         ended = log.times[surface.end]
         why = f"it ended at {ended}"
-        return promise.duty(model, "kept", due, ended, why, about=surface.name)
+        return promise.duty_about(surface.name, model, "kept", due, fulfilled=ended, why=why)
     state: DutyState = "kept" if log.now >= last else "due"
-    return promise.duty(model, state, due, None, f"not sooner than {due}", about=surface.name)
+    return promise.duty_about(surface.name, model, state, due, why=f"not sooner than {due}")
 
 
 def _breaks_of_floor(log: Log, surface: Surface) -> Iterator[tuple[int, str]]:
@@ -121,9 +123,9 @@ def _broken(
     log = promise.log
     if promise.it.on_withdrawal == "lapses" and promise.is_withdrawal(index):
         why = f"lifted by the withdrawal at {log.times[index]}"
-        return promise.duty(model, "waived", due, None, why, about=about)
+        return promise.duty_about(about, model, "waived", due, why=why)
     waivers = promise.waivers(model, about=about)
     if waivers and waivers[0] < index:
         why = promise.waived_by(waivers[0])
-        return promise.duty(model, "waived", due, None, why, about=about)
-    return promise.duty(model, "breached", due, None, why, about=about)
+        return promise.duty_about(about, model, "waived", due, why=why)
+    return promise.duty_about(about, model, "breached", due, why=why)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import TypeVar
 
@@ -14,8 +14,7 @@ from otium.records import Instant
 EPOCH = Instant("1970-01-01T00:00:00Z")
 LAST = Instant("9999-12-31T23:59:59Z")
 _DAY = 86400
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_CLOCK = re.compile(r"T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])Z")
+_HOUR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _FIRST = date(1970, 1, 1).toordinal()
@@ -25,15 +24,16 @@ def moment(value: object) -> int | None:
     """Return the seconds since 1970 of an instant, or None if *value* names no real time."""
     if not isinstance(value, str):
         return None
-    day, second = _DAYS[value[:10]], _SECONDS[value[10:]]
-    return None if day is None or second is None else day + second
+    hour, second = _HOURS[value[:14]], _SECONDS.get(value[14:])
+    return None if hour is None or second is None else hour + second
 
 
 def text(second: int) -> Instant:
     """Return the instant so many seconds after 1970, at most the last one there is."""
     if second > _LAST:
         return LAST
-    return Instant(_DATES[second // _DAY] + _CLOCKS[second % _DAY])
+    clock = second % _DAY
+    return Instant(f"{_DATES[second // _DAY]}{_MINUTES[clock // 60]}{_ENDS[clock % 60]}")
 
 
 def valid(value: object) -> bool:
@@ -66,60 +66,39 @@ def apart(start: Instant, end: Instant) -> int:
 
 def effective(entries: Iterable[Entry]) -> list[Instant]:
     """Return the effective time of each entry: none is earlier than the one before it."""
-    return counted(entries)[0]
+    return [time for time, _ in counted(entries)]
 
 
-def counted(entries: Iterable[Entry], now: Instant = LAST) -> tuple[list[Instant], list[int]]:
-    """Return the effective times up to *now*, as instants and in seconds since 1970."""
-    last, latest, second = since_epoch(now), EPOCH, 0
-    times: list[Instant] = []
-    moments: list[int] = []
+def counted(entries: Iterable[Entry]) -> Iterator[tuple[Instant, int]]:
+    """Yield the effective time of each entry, as an instant and in seconds since 1970."""
+    latest, second = EPOCH, 0
     for entry in entries:
         time = entry.time
         if time != latest:
             found = moment(time)
             if found is not None and found > second:
                 latest, second = time, found
-        if second > last:
-            break
-        times.append(latest)
-        moments.append(second)
-    return times, moments
+        yield latest, second
 
 
-# A log has few dates and a day has few seconds: most conversions are look-ups in plain
-# dictionaries, which cost a third of a call through `lru_cache`. Only what is real is kept.
+# A log has few dates: most conversions are look-ups in tables, which are small because a large
+# one would be slower than the processor's cache. What is found in them has been checked.
 
 
-class _Days(dict[str, int | None]):
+class _Hours(dict[str, int | None]):
     def __missing__(self, value: str) -> int | None:
-        if not _DATE.fullmatch(value):
+        if not _HOUR.fullmatch(value):
             return None
         try:
-            day = (date.fromisoformat(value).toordinal() - _FIRST) * _DAY
+            day = date.fromisoformat(value[:10]).toordinal() - _FIRST
         except ValueError:
             return None
-        return _kept(self, value, day)
-
-
-class _Seconds(dict[str, int | None]):
-    def __missing__(self, value: str) -> int | None:
-        match = _CLOCK.fullmatch(value)
-        if match is None:
-            return None
-        hour, minute, second = map(int, match.groups())
-        return _kept(self, value, hour * 3600 + minute * 60 + second)
+        return _kept(self, value, day * _DAY + int(value[11:13]) * 3600)
 
 
 class _Dates(dict[int, str]):
     def __missing__(self, day: int) -> str:
         return _kept(self, day, date.fromordinal(day + _FIRST).isoformat())
-
-
-class _Clocks(dict[int, str]):
-    def __missing__(self, second: int) -> str:
-        clock = f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
-        return _kept(self, second, clock)
 
 
 def _kept(table: dict[_K, _V], key: _K, value: _V) -> _V:
@@ -130,5 +109,8 @@ def _kept(table: dict[_K, _V], key: _K, value: _V) -> _V:
 
 
 _MOST = 1 << 17
-_DAYS, _SECONDS, _DATES, _CLOCKS = _Days(), _Seconds(), _Dates(), _Clocks()
+_HOURS, _DATES = _Hours(), _Dates()
+_MINUTES = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
+_ENDS = [f"{second:02}Z" for second in range(60)]
+_SECONDS = {f"{second // 60:02}:{second % 60:02}Z": second for second in range(3600)}
 _LAST = since_epoch(LAST)

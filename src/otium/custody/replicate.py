@@ -20,7 +20,7 @@ from otium.errors import (
     Exists,
     NotFound,
 )
-from otium.ledger import Ledger, check_consistency, verify
+from otium.ledger import Ledger, check_consistency, lies_beyond, verify
 from otium.records import Part, Progress, Record, silent
 from otium.store import Span, Store
 
@@ -297,7 +297,7 @@ class _Copy:
             return
         for name in self.source.list(_LOG):
             data = self.source.get(name)
-            if name != _CHECKPOINT and data:
+            if name != _CHECKPOINT and data and not lies_beyond(name, point.size):
                 self._point(name, data)
         self._point(_CHECKPOINT, point.text.encode())
 

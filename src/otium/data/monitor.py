@@ -365,7 +365,13 @@ def between(one: str, other: str) -> int:
 
 def days(seconds: float) -> str:
     """Return a length of time in days, for people; never rounded up to a promise."""
-    return f"{math.floor(seconds / 864) / 100:g} days"
+    return many(math.floor(seconds / 864) / 100, "day")
+
+
+def many(number: float, noun: str, plural: str = "") -> str:
+    """Return a number with its noun."""
+    shown = str(number) if isinstance(number, int) else f"{number:g}"
+    return f"{shown} {noun if number == 1 else plural or noun + 's'}"
 
 
 def text_of(value: object) -> str:
@@ -1351,6 +1357,7 @@ class Roles:
         self.keys = {key.id: key for key in root}
         self.roles = {name: {"root"} for name in self.keys}
         self.revoked: list[Row] = []
+        self.used: set[tuple[str, str]] = set()
 
     def verifies(self, entry: Entry, one: Any) -> bool:
         """Say whether one of an entry's signatures is by the key that it names."""
@@ -1376,7 +1383,10 @@ class Roles:
 
     def judged(self, entry: Entry) -> str:
         """Return why another entry is not authorised, or nothing; take what it does to keys."""
-        return next((why for why, good in self.tests(entry) if not good), "")
+        why = next((why for why, good in self.tests(entry) if not good), "")
+        if not why:
+            self.used |= {(one["key"], one["sig"]) for one in entry["sigs"]}
+        return why
 
     def tests(self, entry: Entry) -> Iterator[tuple[str, object]]:
         """Yield the tests that an entry must pass, in order, each when the one before it held."""
@@ -1389,8 +1399,11 @@ class Roles:
         roles = [self.roles[name] for name in names]
         yield "not of a role that may", all(one & may(kind) for one in roles)
         yield "not of the role that it names", any(entry["actor"] in one for one in roles)
-        yield "too few keys", len(names) >= (2 if kind in NEED_TWO else 1)
+        different = {self.keys[name].public for name in names}
+        yield "too few keys", len(different) >= (2 if kind in NEED_TWO else 1)
         yield "signed at another time", all(is_timely(entry, one["time"]) for one in signatures)
+        older = [one for one in signatures if one["time"] < entry["time"]]
+        yield "signature used before", not {(one["key"], one["sig"]) for one in older} & self.used
         yield from self.changes(entry)
 
     def changes(self, entry: Entry) -> Iterator[tuple[str, object]]:
@@ -2171,7 +2184,7 @@ def report(source: Source, options: argparse.Namespace) -> dict[str, Any]:
         "source": options.source,
         "archive": first["subject"] if first else info.get("id"),
         "verified": not bad,
-        "summary": f"not verified: {bad} problems" if bad else summary(verdict, late),
+        "summary": f"not verified: {many(bad, 'problem')}" if bad else summary(verdict, late),
         "exit_code": 2 if bad else int(broken > 0 or late),
         "quick": options.quick,
         "clock": clock,
@@ -2244,7 +2257,8 @@ def summary(verdict: Mapping[str, Any], late: bool) -> str:
     """Return the last line."""
     tally = verdict["tally"]
     words = ", ".join(f"{tally[state]} {state}" for state in STATES)
-    refused = f"; {len(verdict['refused'])} entries not authorised" * bool(verdict["refused"])
+    count = many(len(verdict["refused"]), "entry", "entries")
+    refused = f"; {count} not authorised" * bool(verdict["refused"])
     return f"all verified; commitments: {words}{refused}" + "; not witnessed lately" * late
 
 
@@ -2278,7 +2292,7 @@ def screen(found: dict[str, Any], width: int) -> Iterator[str]:
 def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what was verified, as name and text."""
     counts, whole = found["counts"], "records" in found["counts"]
-    yield "archive", str(found["archive"])
+    yield "archive", str(found["archive"] or "not known")
     if "root" in counts:
         yield "log", "{entries} entries of {origin}, root {root}".format(**counts)
         yield "signed", f"by {', '.join(counts['keys'])}; keys from {counts['keys_from']}"
@@ -2295,14 +2309,15 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "roles", roles_line(found)
     if whole:
         how = "names verified, not read (--quick)" if found["quick"] else "every byte verified"
-        yield "weights", "{recipes} files in {packs} packs, {bytes} bytes, ".format(**counts) + how
+        files = f"{many(counts['recipes'], 'file')} in {many(counts['packs'], 'pack')}"
+        yield "weights", f"{files}, {counts['bytes']} bytes, {how}"
         yield "records", str(counts["records"])
     elif "root" in counts:
         yield "weights", "not looked at: this is a log alone"
     if found["verified"] and not found["policy"]:
         yield "commitments", "none were adopted"
     for row in found["life"] if found["verified"] else []:
-        ago = f"{row['at']}, {row['days']:g} days ago" if row["at"] else "none"
+        ago = f"{row['at']}, {many(row['days'], 'day')} ago" if row["at"] else "none"
         yield f"last {row['last']}", ago
     yield from (("note", line) for line in found["notes"])
     yield from (("PROBLEM", line) for line in found["problems"])
@@ -2326,8 +2341,9 @@ def roles_line(found: dict[str, Any]) -> str:
     """Return the line about roles."""
     if not found["roles"]:
         return "none: whoever holds the key of the log may say anything"
-    count = len(found["refused"])
-    return f"{count} entries not authorised, passed over" if count else "every entry is authorised"
+    if not found["refused"]:
+        return "every entry is authorised"
+    return f"{many(len(found['refused']), 'entry', 'entries')} not authorised, passed over"
 
 
 def tables(found: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[list[Any]]]]:
@@ -2353,7 +2369,7 @@ TABLES = (
     ("Notices shorter than promised", "short", "model about state why"),
     ("Commitments that were changed", "amendments", "commitment change at version reason"),
     ("Waivers", "waivers", "commitment subject surface at until by reason"),
-    ("Withdrawals", "withdrawals", "model at owed reason"),
+    ("Withdrawals", "withdrawals", "model at reason owed"),
     ("Entries not authorised", "refused", "entry time type subject actor why"),
     ("Keys revoked", "revoked", "key at compromised_since entries reason"),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, day, dry_run, emit, few, progress, table
+from otium.terminal import as_json, count, day, dry_run, emit, few, progress, table
 
 if TYPE_CHECKING:  # they load engines
     from otium.audit import Outcome, Sealing
@@ -96,8 +96,11 @@ def seal(
 def _show_sealing(done: Sealing, as_json: bool, *, dry: bool) -> None:
     from otium.errors import DamagedObject
 
-    lines = [f"{len(done.packs)} packs, {done.bytes:,} bytes {'would be ' if dry else ''}sealed"]
-    lines += [f"packs named for: {few(done.models)}"] if done.models else []
+    would = "would be " if dry else ""
+    lines = [f"{count(len(done.packs), 'pack')}, {done.bytes:,} bytes {would}sealed"]
+    if not done.packs and not done.damaged:
+        lines = ["Nothing new to seal."]
+    lines += [f"models that rest on them: {few(done.models)}"] if done.models else []
     lines += [f"damaged, and so not sealed: {name}" for name in done.damaged]
     emit(done, as_json, lambda: "\n".join(lines))
     if done.damaged:
@@ -155,7 +158,7 @@ def challenge(
         )
     odds = chances(samples) if isinstance(asked, Challenge) else {}
     lines = [f"{out}: audit {asked.digest()}, to be answered by {asked.deadline}"]
-    lines += [f"a loss of {lost:.1%} is caught with {_odds(odd)}" for lost, odd in odds.items()]
+    lines += [f"chance to catch a loss of {lost:.1%}: {_odds(odd)}" for lost, odd in odds.items()]
     found = {"audit": asked.digest(), "deadline": asked.deadline}
     caught = {f"{lost:g}": round(odd, 6) for lost, odd in odds.items()}
     emit({**found, "caught": caught}, as_json, lambda: "\n".join(lines))
@@ -231,7 +234,7 @@ def verify(
         (one.verdict, one.model, one.samples, _odds(one.caught_at_1_percent))
         for one in outcome.models
     ]
-    shown = table(("verdict", "model", "samples", "catches a loss of 1 %"), rows)
+    shown = table(("verdict", "model", "samples", "chance to catch a loss of 1%"), rows)
     emit(judged, as_json, lambda: "\n".join([shown, *_reasons(outcome)]))
     if not outcome.passed:
         raise click.exceptions.Exit(AuditFailed.exit_code)
@@ -261,9 +264,10 @@ def status(home: Path, as_json: bool) -> None:
         for one in found.audits
     ]
     head = ("state", "kind", "custodian", "asked", "deadline", "models")
-    lines = [table(head, rows) if rows else "no audit was asked yet"]
-    lines.append(f"{found.sealed} packs are sealed, {len(found.unsealed)} not yet")
+    lines = [table(head, rows) if rows else "No audit was asked for yet."]
+    lines.append(f"sealed: {count(found.sealed, 'pack')}; not yet: {len(found.unsealed)}")
     lines += [f"not yet sealed: {name}" for name in found.unsealed]
+    lines += ["Next: otium audit seal"] if found.unsealed else []
     emit(found, as_json, lambda: "\n".join(lines))
 
 

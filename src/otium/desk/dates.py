@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, confirmed, day, dry_run, emit, type_the_name
+from otium.terminal import as_json, confirmed, count, day, dry_run, emit, type_the_name
 
 if TYPE_CHECKING:
     from otium.lifecycle import ModelLife
@@ -201,7 +201,9 @@ def alias(home: Path, alias: str, name: str, silent: bool | None, as_json: bool)
 @click.command("use")
 @click.argument("name")
 @click.option("--users", type=click.FloatRange(min=0), help="People who use it inside.")
-@click.option("--requests-per-day", "requests", type=click.FloatRange(min=0))
+@click.option(
+    "--requests-per-day", "requests", type=click.FloatRange(min=0), help="That they make."
+)
 @as_json
 @click.pass_obj
 def use(home: Path, name: str, users: float | None, requests: float | None, as_json: bool) -> None:
@@ -240,7 +242,7 @@ def notify(home: Path, retry: bool, dry_run: bool, as_json: bool) -> None:
     with opened(home) as house:
         told = tell_users(house, dry_run=dry_run, retry=retry)
     lines = [
-        f"{len(told.sent)} messages {'would be' if dry_run else 'were'} sent",
+        f"{count(len(told.sent), 'message')} {'would be ' if dry_run else ''}sent",
         *(f"- {event}" for event in told.sent),
         *(f"put off: {it.event} by {it.channel}: {it.why}" for it in told.put_off),
         *(f"given up: {it.event} by {it.channel}: {it.why}" for it in told.failed),
@@ -248,6 +250,31 @@ def notify(home: Path, retry: bool, dry_run: bool, as_json: bool) -> None:
     emit(told, as_json, lambda: "\n".join(lines))
     if told.failed:
         raise click.exceptions.Exit(DeliveryFailed.exit_code)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("how", type=click.Choice(["always", "on-demand", "on-request", "archived"]))
+@as_json
+@click.pass_obj
+def availability(home: Path, name: str, how: str, as_json: bool) -> None:
+    """Say how a model can be reached after its retirement.
+
+    \b
+    Example: otium model availability smol-1 on-demand
+    """
+    from typing import cast
+
+    from otium.lifecycle import Availability, set_availability
+    from otium.records import model_id
+    from otium.workflow import opened
+
+    with opened(home) as house:
+        set_availability(house.registry, model_id(name), cast("Availability", how))
+        life = house.registry.model(model_id(name))
+    emit(
+        life, as_json, lambda: f"{life.model}: access after its retirement is {life.availability}."
+    )
 
 
 MODEL_COMMANDS: Sequence[click.Command] = (
@@ -259,6 +286,7 @@ MODEL_COMMANDS: Sequence[click.Command] = (
     withdraw,
     recommend,
     alias,
+    availability,
     use,
     notify,
 )

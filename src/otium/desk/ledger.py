@@ -67,7 +67,8 @@ def show(home: Path, last: int, model: str | None, kind: str | None, as_json: bo
         for n, it in chosen
     ]
     head = ("entry", "time", "type", "subject", "actor", "signed by")
-    emit([{"index": n, **it.plain()} for n, it in chosen], as_json, lambda: table(head, rows))
+    found = [{"index": n, **it.plain()} for n, it in chosen]
+    emit(found, as_json, lambda: table(head, rows) if rows else "No such entry.")
 
 
 @ledger.command()
@@ -92,6 +93,10 @@ def verify(home: Path, path: Path | None, as_json: bool) -> None:
         *(
             f"not authorised: entry {it.index}, {it.type} of {it.subject}: {it.why}"
             for it in found.refused
+        ),
+        *(
+            f"doubtful: entry {it.index} was signed by {it.key} when that was compromised"
+            for it in found.doubtful
         ),
     ]
     emit(found, as_json, lambda: table(head, rows) if rows else "\n".join(lines))
@@ -153,19 +158,27 @@ def keys(home: Path, as_json: bool) -> None:
 @ledger.command("key")
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
-def make_key(name: str, out: Path) -> None:
+@click.option("--cosigner", is_flag=True, help="Make a mirror's keys, for ledger mirror --cosign.")
+def make_key(name: str, out: Path, cosigner: bool) -> None:
     """Make a role key for a person or machine; NAME is no person's name.
 
-    Its owner keeps the file. Its public part is granted roles by `otium ledger grant`.
+    Its owner keeps the file. Its public part, which is printed, is granted roles by
+    `otium ledger grant`.
 
     \b
     Example: otium ledger key steward-2 --out steward-2.pem
     """
-    from otium.notes import RoleKey
+    from otium.notes import Cosigner, RoleKey
 
+    if cosigner:
+        mirror = Cosigner.generate(name)
+        mirror.save(out)
+        click.echo("\n".join(mirror.vkeys))
+        return
     made = RoleKey.generate(name)
     made.save(out)
     click.echo(made.vkey)
+    click.echo(f"Next, where a root key lies: otium ledger grant {made.vkey} ROLE", err=True)
 
 
 @ledger.command()
@@ -188,7 +201,7 @@ def grant(home: Path, key: str, roles: tuple[str, ...], as_json: bool) -> None:
         raise click.UsageError(f"{role!r} is not one of {', '.join(ROLES)}")
     with opened(home) as house:
         entry = grant_key(house.registry, key, chosen)
-    emit(entry, as_json, lambda: f"{key.rpartition('+')[0]} is {', '.join(chosen)} from now on.")
+    emit(entry, as_json, lambda: f"{_id(key)} is {', '.join(chosen)} from now on.")
 
 
 @ledger.command()
@@ -251,3 +264,8 @@ def approve(home: Path, name: str, keys: tuple[Path, ...], as_json: bool) -> Non
     with opened(home) as house:
         entry = sign(house, name, keys)
     emit(entry, as_json, lambda: f"{entry.type} of {entry.subject} was logged at {entry.time}.")
+
+
+def _id(vkey: str) -> str:
+    """Return the ``name+ID`` of a verifier key, whose base64 may have a plus too."""
+    return "+".join(vkey.split("+")[:2])

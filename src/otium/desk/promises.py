@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, day, dry_run, emit, progress, table
+from otium.terminal import as_json, count, day, dry_run, emit, progress, table
 
 if TYPE_CHECKING:
     from otium.upkeep import Ticked
@@ -37,11 +37,11 @@ def show(home: Path, file: Path | None, as_json: bool) -> None:
     \b
     Example: otium commitments show
     """
-    from otium.commitments import load_policy, policy_in_force
+    from otium.commitments import load_policy
     from otium.errors import NotFound
     from otium.workflow import reading
 
-    policy = load_policy(file) if file else policy_in_force(reading(home).registry.entries())
+    policy = load_policy(file) if file else reading(home).registry.policy()
     if policy is None:
         raise NotFound(what="a policy in force")
     rows = [
@@ -85,7 +85,10 @@ def adopt(home: Path, file: Path, reason: str, dry_run: bool, as_json: bool) -> 
             bind(house.registry, policy, reason)
     rows = [(it.change, it.commitment) for it in found]
     head = ("would be" if dry_run else "was", "commitment")
-    emit(found, as_json, lambda: table(head, rows) if rows else "No promise changes.")
+    state = "could be adopted" if dry_run else "is adopted"
+    title = f"{policy.id} {policy.version} {state}: {count(len(policy.commitments), 'promise')}."
+    shown = table(head, rows) if rows else "No promise of the policy in force changes."
+    emit(found, as_json, lambda: f"{title}\n{shown}")
 
 
 @commitments.command()
@@ -145,12 +148,14 @@ def waive(
             surface=surface,
             preference=preference,
         )
-    emit(entry, as_json, lambda: f"{commitment} is waived for {name}: {reason}")
+    how = f"put off to {until}" if until else "waived"
+    hint = f"How it stands: otium --home {home} duties {name}"
+    emit(entry, as_json, lambda: f"{commitment} is {how} for {name}: {reason}\n{hint}")
 
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--state", type=click.Choice(_STATES))
+@click.option("--state", type=click.Choice(_STATES), help="Only duties in this state.")
 @click.option("--ics", type=click.Path(path_type=Path), help="Also write them as a calendar.")
 @as_json
 @click.pass_obj
@@ -167,6 +172,7 @@ def duties(
     from otium.workflow import reading
 
     registry = reading(home).registry
+    registry.policy()
     now = registry.clock.now()
     if name not in {None, *(entry.body.get("preference") for entry in registry.entries())}:
         registry.model(str(name))
@@ -184,7 +190,8 @@ def duties(
         for it in chosen
     ]
     head = ("state", "commitment", "subject", "surface", "due", "owner", "why")
-    emit(chosen, as_json, lambda: table(head, rows) if rows else "No duty to show.")
+    written = f"\n{ics}: the due dates, for a calendar" if ics else ""
+    emit(chosen, as_json, lambda: (table(head, rows) if rows else "No duty to show.") + written)
 
 
 @click.command()
@@ -204,7 +211,7 @@ def tick(home: Path, dry_run: bool, as_json: bool) -> None:
 
     with opened(home) as house, progress(as_json) as report:
         done = act(house, dry_run=dry_run, attest=attest, progress=report)
-    emit(done, as_json, lambda: _ticked(done))
+    emit(done, as_json, lambda: _ticked(done, dry=dry_run))
     if done.damage:
         raise click.exceptions.Exit(DamagedObject.exit_code)
     if done.told.failed:
@@ -213,19 +220,23 @@ def tick(home: Path, dry_run: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _ticked(done: Ticked) -> str:
+def _ticked(done: Ticked, *, dry: bool) -> str:
+    """Return what was done, or would be, a line for each kind of act."""
+    would = "would be " if dry else ""
     rows = [(it.state, it.commitment, it.subject, day(it.due)) for it in done.waiting]
     lines = [
-        f"heartbeat: {'logged' if done.heartbeat else 'not due'}",
+        f"heartbeat: {would + 'logged' if done.heartbeat else 'not due'}",
         f"full reads: {', '.join(done.checked) or 'none due'}",
         f"restore drills: {', '.join(done.drilled) or 'none due'}",
         f"copies counted: {', '.join(done.counted) or 'none due'}",
-        f"told: {len(done.told.sent)} messages",
+        f"users: {count(len(done.told.sent), 'message')} {would}sent",
+        *(f"- {event}" for event in done.told.sent),
         *(f"put off: {it.event} by {it.channel}: {it.why}" for it in done.told.put_off),
         *(f"given up: {it.event} by {it.channel}: {it.why}" for it in done.told.failed),
-        *(f"report drafted: {name} (in drafts/)" for name in done.drafted),
-        *(f"vouched: {name}" for name in done.attested),
+        *(f"report {would}drafted: {name} (in drafts/)" for name in done.drafted),
+        *(f"cosigned or stamped by: {name}" for name in done.attested),
         *(f"failed: {it.step}: {it.why}" for it in done.failures),
+        *(f"mend {it.step}: {it.mend}" for it in done.failures if it.mend),
         *(f"damaged: {it.name}, {it.found} where {it.expected} was stored" for it in done.damage),
         "waiting for people:" if rows else "nothing waits for people",
     ]

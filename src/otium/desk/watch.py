@@ -71,7 +71,8 @@ def remove(home: Path, model: str, dry_run: bool, as_json: bool) -> None:
     left = unwatch(load_watching(home), model)
     if not dry_run:
         save_watching(home, left)
-    emit(left, as_json, lambda: f"{model} is not watched; {len(left.models)} models are")
+    done = "would no longer be watched" if dry_run else "is no longer watched"
+    emit(left, as_json, lambda: f"{model} {done}; still watched: {len(left.models)}")
 
 
 @watch.command("list")
@@ -88,19 +89,7 @@ def list_models(home: Path, ics: Path | None, as_json: bool) -> None:
 
     watching = load_watching(home)
     _write(ics, watching)
-    head = ("model", "dates", "replacement", "seen", "missing since", "source")
-    rows = [
-        (
-            one.model,
-            _dates(one.seen),
-            one.seen.replacement or ("none" if one.seen.replacement_stated else "-"),
-            one.seen_at[:10],
-            (one.missing_since or "-")[:10],
-            one.source,
-        )
-        for one in watching.models
-    ]
-    emit(watching, as_json, lambda: table(head, rows) if rows else "nothing is watched")
+    emit(watching, as_json, lambda: _listed(watching) or "Nothing is watched.")
 
 
 @watch.command()
@@ -130,6 +119,29 @@ def check(home: Path, ics: Path | None, dry_run: bool, as_json: bool) -> None:
         save_watching(home, seen)
     if not found.quiet:
         raise click.exceptions.Exit(1)
+
+
+def _listed(watching: Watching) -> str:
+    """Return a line for each date that is known, then a line for each table that was read."""
+    dates = [
+        (one.model, what, on)
+        for one in watching.models
+        for what, on in sorted(one.seen.dates.items()) or [("no date known", "-")]
+    ]
+    tables = [
+        (
+            one.model,
+            one.seen.replacement or ("none" if one.seen.replacement_stated else "-"),
+            one.seen_at[:10],
+            (one.missing_since or "-")[:10],
+            one.source,
+        )
+        for one in watching.models
+    ]
+    head = ("model", "replacement", "seen", "missing since", "source")
+    parts = [table(("model", "what", "day"), dates), table(head, tables)] if dates else []
+    doubts = [f"{one.model}: {doubt}" for one in watching.models for doubt in one.seen.doubts]
+    return "\n\n".join([*parts, *doubts])
 
 
 def _dates(seen: Outside) -> str:
@@ -164,6 +176,6 @@ def _text(found: Checked, count: int) -> str:
         *(f"ALARM: {model} is not in its table, and no end was given" for model in found.missing),
         *(f"not read: {why}" for why in found.unread.values()),
         f"no end is known of: {', '.join(found.undated)}" if found.undated else "",
-        f"{count} models watched" if found.quiet else "",
+        f"models watched: {count}; nothing changed, nothing is near" if found.quiet else "",
     ]
     return "\n\n".join(filter(None, parts))

@@ -116,7 +116,7 @@ def mirror(
             source,
             LocalStore(into),
             keys,
-            read_policy(policy.read_text("utf-8")) if policy else None,
+            read_policy(policy.read_bytes()) if policy else None,
             cosigner=Cosigner.load(cosign) if cosign else None,
             progress=report,
         )

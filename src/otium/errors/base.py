@@ -31,7 +31,7 @@ class NotFound(OtiumError):
 class UnknownModel(NotFound):
     """No model {model!r} is registered here."""
 
-    hint = "otium model list"
+    hint = "otium model list  (or, for a new one: otium model register)"
 
 
 class UnknownRecord(NotFound):
@@ -111,7 +111,7 @@ class CannotStore(OtiumError):
 class StoreUnreachable(CannotStore):
     """{path} cannot be reached: {why}."""
 
-    hint = "check the network and the endpoint (AWS_ENDPOINT_URL for S3), then run the same command again; nothing kept is lost"
+    hint = "check the address and the network (for S3 also AWS_ENDPOINT_URL), then run the same command again; nothing kept is lost"
 
 
 class StoreRefuses(CannotStore):

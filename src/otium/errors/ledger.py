@@ -34,7 +34,7 @@ class NoSigningKey(LedgerError):
     """There is no signing key at {path}."""
 
     exit_code = 33
-    hint = "put the key back from its backup; a new key needs a new ledger"
+    hint = "put the key back from its backup; a new key needs a new ledger, or for a witness a new --name"
 
 
 class WitnessRefused(LedgerError):

@@ -12,10 +12,10 @@ class LifecycleError(OtiumError):
 
 
 class NoticeTooShort(LifecycleError):
-    """{model} cannot retire on {surface} at {wanted}: {days} days' notice are promised, so not before {earliest}."""
+    """{model} cannot retire on {surface} at {wanted}: by its floor and the promised {days} days' notice not before {earliest}."""
 
     exit_code = 51
-    hint = 'otium model deprecate {model} --retire-at {earliest} --reason "…"'
+    hint = "name a later date; the day after {earliest} is safe"
 
 
 class WrongState(LifecycleError):

@@ -21,7 +21,9 @@ class EngineUnavailable(EngineError):
     """No engine can run {what}: {why}."""
 
     exit_code = 41
-    hint = "otium doctor"
+    hint = (
+        "otium doctor; docs/how-to/retire-a-model.md says which files the embedded engine can run"
+    )
 
 
 class FingerprintDiffers(EngineError):

@@ -42,6 +42,7 @@ from otium.ledger.tiles import (
     unbundle,
 )
 from otium.ledger.verify import load_leaves, verify
+from otium.ledger.witnessed import lies_beyond
 
 __all__ = [
     "EMPTY_ROOT",
@@ -63,6 +64,7 @@ __all__ = [
     "frontier_root",
     "grow",
     "leaf_hash",
+    "lies_beyond",
     "load_leaves",
     "read_checkpoint",
     "read_entry",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from otium.errors import BadNote, BrokenLedger
 from otium.ledger.checkpoint import Checkpoint, read_witnessed
-from otium.ledger.tiles import LOG
+from otium.ledger.tiles import LOG, Tile
 from otium.notes import WitnessPolicy
 from otium.store import Store
 
@@ -42,6 +42,15 @@ def load_witnessed(
     if point.size != size:
         raise BrokenLedger(why=f"{name} is of {point.size} entries")
     return point
+
+
+def lies_beyond(name: str, size: int) -> bool:
+    """Return whether a file under ``log/`` is of a ledger of more than *size* entries."""
+    tile = Tile.parse(name)
+    if tile is not None:
+        return not tile.is_within(size)
+    found = _WITNESSED.fullmatch(name) or _TIMESTAMP.fullmatch(name)
+    return found is not None and int(found[1]) > size
 
 
 def is_timestamp(name: str) -> bool:

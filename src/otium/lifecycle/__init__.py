@@ -58,6 +58,7 @@ from otium.lifecycle.records import (
 )
 from otium.lifecycle.registry import Registry
 from otium.lifecycle.steps import (
+    approve,
     check_deprecation,
     deprecate,
     published_notice,
@@ -79,6 +80,7 @@ __all__ = [
     "Surface",
     "Used",
     "adopt",
+    "approve",
     "cancel_deprecation",
     "changes_by",
     "check_deprecation",

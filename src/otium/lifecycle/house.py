@@ -25,6 +25,7 @@ from otium.store import Store
 
 _FOUNDED = "archive.created"
 _INFO = "archive.json"
+_NO_ROLES = "this log was founded without roles, and gets none: otium archive create begins another"
 
 
 def found(
@@ -134,7 +135,7 @@ def waive(
     standing_now = standing(registry)
     if not any((it.commitment, it.model) == (commitment, subject) for it in standing_now):
         what = f"the waiver of {commitment} for {subject}"
-        raise BadInput(what=what, why="there is no such duty: otium duties shows them")
+        raise BadInput(what=what, why="there is no such duty yet: see otium duties")
     if not reason.strip():
         raise BadInput(what=f"the waiver of {commitment}", why="it needs a reason")
     more = {"until": until, "preference": preference, "surface": surface}
@@ -145,15 +146,25 @@ def waive(
 
 
 def grant_key(registry: Registry, vkey: str, roles: Sequence[Role]) -> Entry:
-    """Give a key these roles from now on, and no others; raise NotAuthorised, BadNote."""
+    """Give a key these roles from now on, and no others.
+
+    Raises NotAuthorised, BadNote; BadInput in a log without roles, where it would do nothing.
+    """
     VerifierKey.parse(vkey)
+    if not registry.journal.judge().has_roles:
+        raise BadInput(what=f"the key {vkey}", why=_NO_ROLES)
     return registry.log("key.granted", registry.archive.id, {"key": vkey, "roles": list(roles)})
 
 
 def revoke_key(
     registry: Registry, key: str, *, reason: str, compromised_since: Instant | None = None
 ) -> Entry:
-    """Take a key's roles for ever; raise NotFound, or NotAuthorised for the last root key."""
+    """Take a key's roles for ever.
+
+    Raises NotFound, NotAuthorised for the last root key, BadInput for one that has lost them.
+    """
+    if (there := registry.journal.judge().keys.get(key)) and there.revoked:
+        raise BadInput(what=f"the key {key}", why=f"it was revoked at {there.revoked}")
     if key not in registry.journal.judge().keys:
         raise NotFound(what=f"the key {key!r}")
     body: dict[str, object] = {"key": key, "reason": reason}

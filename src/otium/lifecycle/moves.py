@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -130,8 +131,9 @@ def _end(was: ModelLife, entry: Entry) -> ModelLife:
     surface = read(entry, Ended).surface
     if surface not in was.open_surfaces:
         raise OddEntry(f"the surface {surface!r} is not open")
-    now = replace(was, ended={**was.ended, surface: entry.time})
-    return now if now.open_surfaces else replace(now, state="retired", retired=entry.time)
+    if was.open_surfaces == (surface,):  # else one signature would do what asks for two
+        raise OddEntry("the end of the last surface is a retirement or a withdrawal")
+    return replace(was, ended={**was.ended, surface: entry.time})
 
 
 def _retire(was: ModelLife, entry: Entry) -> ModelLife:
@@ -201,13 +203,7 @@ def _recommend(
 def _set_floors(
     was: ModelLife, entry: Entry, floors: Mapping[Surface, Instant], reason: str
 ) -> ModelLife:
-    made = tuple(
-        Revision(
-            at=entry.time, kind="floor", surface=one, was=was.not_before.get(one), now=to,
-            reason=reason,
-        )
-        for one, to in floors.items()
-    )  # fmt: skip
+    made = _revisions(entry, "floor", was.not_before, floors, reason)
     floors = {**was.not_before, **floors}
     return replace(was, not_before=floors, revisions=(*was.revisions, *made))
 
@@ -216,16 +212,23 @@ def _set_dates(
     was: ModelLife, entry: Entry, dates: Mapping[Surface, Instant | None], reason: str
 ) -> ModelLife:
     """Set the dates of surfaces; None voids one."""
-    made = tuple(
-        Revision(
-            at=entry.time, kind="date", surface=one, was=was.retire_at.get(one), now=to,
-            reason=reason,
-        )
-        for one, to in dates.items()
-    )  # fmt: skip
+    made = _revisions(entry, "date", was.retire_at, dates, reason)
     merged = {**was.retire_at, **dates}
     left = {one: to for one, to in merged.items() if to is not None}
     return replace(was, retire_at=left, revisions=(*was.revisions, *made))
+
+
+def _revisions(
+    entry: Entry,
+    kind: Literal["floor", "date"],
+    was: Mapping[Surface, Instant],
+    now: Mapping[Surface, Instant | None],
+    reason: str,
+) -> list[Revision]:
+    return [
+        Revision(at=entry.time, kind=kind, surface=one, was=was.get(one), now=to, reason=reason)
+        for one, to in now.items()
+    ]
 
 
 def _end_all(was: ModelLife, entry: Entry) -> ModelLife:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from otium.archive import Archive, CheckResult, Manifest
 from otium.authority import Journal, Keyring, actor_for
-from otium.commitments import Scope, apart
+from otium.commitments import ADOPTED, Policy, Scope, apart, policy_in_force
 from otium.errors import BadInput, DamagedObject, Exists, UnknownModel
 from otium.ledger import Entry, Ledger
 from otium.lifecycle.life import carry_on, odd_now
@@ -93,6 +93,17 @@ class Registry:
             if entry.type == type and model in {None, entry.subject}
         ]
 
+    def policy(self) -> Policy | None:
+        """Return the policy in force, if one was adopted.
+
+        Raises BadInput if none that was adopted can be read: what is promised is not known then.
+        """
+        policy = policy_in_force(self.entries())
+        if policy is None and self.find(ADOPTED):
+            why = "it is of another version: adopt one anew, otium commitments adopt FILE"
+            raise BadInput(what="the policy that was adopted", why=why)
+        return policy
+
     def now(self) -> Instant:
         """Return the time for the next entry: the clock's, and never before the last entry.
 
@@ -135,11 +146,12 @@ class Registry:
         If the entry is there, the archived record is returned and *make* is not called. If
         only the record is there, it is logged. *body* is added to ``{"path": path}``; as a
         function it is given the record, so that an entry repeated after a crash says what
-        the archived record says. Raises UnknownModel; DamagedObject if the archived record
-        is not the one that was logged.
+        the archived record says. Raises UnknownModel; NotAuthorised, before *make* is called;
+        DamagedObject if the archived record is not the one that was logged.
         """
         self.model(model)
         if self._filing(type, model, path) is None:
+            self.journal.check(self._entry(type, model, {"path": path}, (), at))
             there = self._kept(model, path)
             record = make() if there is None else self.filed(model, path, kind)
             more = body(record) if callable(body) else body

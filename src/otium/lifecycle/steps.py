@@ -12,8 +12,8 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from otium.authority import actor_for
-from otium.commitments import Commitment, Policy, after, duties, policy_in_force, seconds
+from otium.authority import Keyring, actor_for
+from otium.commitments import Commitment, Policy, after, duties, seconds
 from otium.errors import (
     BadInput,
     DateInPast,
@@ -147,6 +147,17 @@ def retire(registry: Registry, model: str, *, force: bool = False, reason: str =
     return registry.model(model)
 
 
+def approve(registry: Registry, act: Entry, keyring: Keyring) -> Entry:
+    """Give an act that waits its second signature, and log it; once.
+
+    Raises NotAuthorised; BadInput if it is not possible any more; DutyUnmet for a retirement
+    that was not forced, and that would break by now what it did not when it was first signed.
+    """
+    if act.type == _RETIRED and not act.body and registry.journal.approved(act) is None:
+        _check_undone(unmet(registry, act.subject), registry.model(act.subject), "retired")
+    return registry.approve(act, keyring)
+
+
 def set_availability(registry: Registry, model: str, availability: Availability) -> ModelLife:
     """Decide how *model* can be had once it is retired; raise WrongState without its weights."""
     life = registry.model(model)
@@ -205,7 +216,7 @@ def check_dates(
 
     A date that only moves later needs no notice anew.
     """
-    policy = policy_in_force(registry.entries())
+    policy = registry.policy()
     days = _promised_days(policy, life, "notice")
     has_floor = any(one.kind == "floor" for one in _binding(policy, life))
     for surface, wanted in dates.items():
@@ -313,8 +324,7 @@ def _check_undone(missing: Sequence[str], life: ModelLife, step: str) -> None:
 
 def _undone(registry: Registry, life: ModelLife, now: Instant, step: str) -> list[str]:
     """Return what was promised to come before *step* and would be broken by taking it now."""
-    entries = registry.entries()
-    policy = policy_in_force(entries)
+    entries, policy = registry.entries(), registry.policy()
     if policy is None:
         return []
     before = {it.id: it for it in policy.commitments if (it.kind, it.before) == ("before", step)}

@@ -128,12 +128,15 @@ class Webhook:
             "webhook-signature": signature(self._secret, message.key, stamp, body),
         }
         try:
-            answer = httpx2.post(self._url, content=body, headers=headers, timeout=PATIENCE)
-        except httpx2.HTTPError as error:
+            # What the answer says beside its status is not read: it may have no end.
+            with httpx2.stream(
+                "POST", self._url, content=body, headers=headers, timeout=PATIENCE
+            ) as answer:
+                if not answer.is_success:
+                    why, wait = f"HTTP status {answer.status_code}", _retry_after(answer, now)
+                    raise _failed(message, "webhook", why, wait=wait)
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
             raise _failed(message, "webhook", type(error).__name__) from error
-        if not answer.is_success:
-            why, wait = f"HTTP status {answer.status_code}", _retry_after(answer, now)
-            raise _failed(message, "webhook", why, wait=wait)
 
 
 def signature(secret: bytes, key: str, stamp: str, body: bytes) -> str:

@@ -91,7 +91,7 @@ def _put_off(delivery: Delivery, error: DeliveryFailed, now: Instant) -> Deliver
         state="failed" if attempts >= ATTEMPTS else "queued",
         attempts=attempts,
         next_try=later(now, seconds=pause),
-        why=str(error),
+        why=str(error.facts["why"]),
     )
 
 

@@ -40,7 +40,7 @@ def load_recipients(path: Path) -> Recipients:
     try:
         found = Recipients.convert(tomllib.loads(data.decode()))
         told = tuple(_checked(one, found) for one in found.recipients)
-    except (ValueError, OtiumError) as error:
+    except (ValueError, RecursionError, OtiumError) as error:
         raise BadInput(what=path, why=error) from error
     if found.mail is not None and found.mail.security == "none" and found.mail.host not in _HERE:
         raise BadInput(what=path, why='security "none" is only for a server on this machine')

@@ -164,7 +164,7 @@ def interview(tale: Story) -> str:
         if each.decision is None:
             _answer_one(tale, each.preference.id, held.validity)
         tell_decision(tale.home, each.preference.id, tale.model(RETIRING))
-    stated = f"{len(standing)} preferences, the first answered" if standing else "no preference"
+    stated = f"preferences: {len(standing)}, the first answered" if standing else "no preference"
     return f"{held.asked} of {held.of} questions; {stated}; {_trust(held)}"
 
 

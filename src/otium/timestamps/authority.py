@@ -50,7 +50,13 @@ def read_authorities(path: Path) -> tuple[Authority, ...]:
     try:
         lines = msgspec.convert(tomllib.loads(path.read_text()), _File).authority
         found = tuple(_authority(line, path.parent) for line in lines)
-    except (OSError, ValueError, msgspec.ValidationError) as error:
+    except FileNotFoundError as error:
+        which = "it" if error.filename == str(path) else error.filename
+        why = f"{which} does not exist (docs/how-to/be-a-witness.md says what belongs there)"
+        raise BadData(path=path, why=why) from error
+    except OSError as error:
+        raise BadData(path=path, why=error.strerror) from error
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise BadData(path=path, why=error) from error
     if len({one.name for one in found}) != len(found):
         raise BadData(path=path, why="two authorities have the same name")
@@ -103,7 +109,7 @@ def _post(authority: Authority, request: TimeStampRequest, patience: float) -> b
             client.stream("POST", url, content=request.as_bytes(), headers=headers) as reply,
         ):
             return _body(authority, reply)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
         why = f"{authority.url}: {type(error).__name__} {error}".rstrip()
         raise BadTimestamp(name=authority.name, why=why) from error
 

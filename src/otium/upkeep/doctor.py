@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from otium.authority import Keyring
-from otium.commitments import policy_in_force
+from otium.commitments import ADOPTED, policy_in_force
 from otium.engine import packaged_weights
 from otium.errors import NoSigningKey, OtiumError
 from otium.lifecycle import standing
 from otium.notes import Signer
 from otium.records import Part
-from otium.upkeep.telling import undelivered
+from otium.upkeep.telling import RECIPIENTS, undelivered
 from otium.upkeep.tick import TICKED
 from otium.workflow import Home, reading
 
@@ -103,11 +103,13 @@ def _roles(home: Home) -> Iterator[Finding]:
     judge = home.registry.journal.judge()
     mine = [key for key in Keyring.load(home.role_keys) if key.id in judge.keys]
     if any("root" in judge.keys[key.id].roles for key in mine):
-        text = "a root key lies on this machine: take it off"
-        yield Finding(name="role keys", state="attention", text=text)
+        text = "a root key lies on this machine"
+        mend = f"move root-1.pem out of {home.role_keys}, to a place offline"
+        yield Finding(name="role keys", state="attention", text=text, mend=mend)
     if sum("steward" in judge.keys[key.id].roles for key in mine) > 1:
         text = "two persons' keys lie on this machine: one alone can retire and waive"
-        yield Finding(name="role keys", state="attention", text=text)
+        mend = f"give one of the keys in {home.role_keys} to another person"
+        yield Finding(name="role keys", state="attention", text=text, mend=mend)
     if judge.has_roles and not mine and home.role_keys.is_dir():
         text = "none of those that lie here has a role"
         yield Finding(name="role keys", state="missing", text=text, mend="otium ledger keys")
@@ -120,8 +122,8 @@ def _told(home: Home) -> Iterator[Finding]:
     """Yield each message that did not arrive yet, or was given up."""
     for one in undelivered(home):
         state: Literal["missing", "attention"] = "missing" if one.state == "failed" else "attention"
-        text = f"{one.attempts} attempts by {one.channel}: {one.why}"
-        mend = "otium model notify --retry"
+        text = f"attempts by {one.channel}: {one.attempts}; {one.why}"
+        mend = f"correct {RECIPIENTS}, then: otium model notify --retry"
         yield Finding(name=f"notice {one.event}", state=state, text=text, mend=mend)
 
 
@@ -142,8 +144,10 @@ def _reads(home: Home) -> Iterator[Finding]:
 def _duties(home: Home) -> list[Finding]:
     policy = policy_in_force(home.registry.entries())
     if policy is None:
-        text = "no commitments are adopted"
-        return [Finding(name="commitments", state="attention", text=text)]
+        older = home.registry.find(ADOPTED)
+        text = "those that were adopted cannot be read" if older else "no commitments are adopted"
+        mend = "otium commitments adopt FILE"
+        return [Finding(name="commitments", state="attention", text=text, mend=mend)]
     ticked = {one.id for one in policy.commitments if one.fulfil in TICKED}
     late = [
         duty

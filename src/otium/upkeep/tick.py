@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from otium.archive import Archive, Damage
-from otium.commitments import Commitment, Duty, duties, policy_in_force
+from otium.commitments import Commitment, Duty, duties
 from otium.errors import BadInput, BadRecord, DamagedObject, OtiumError
 from otium.records import ModelId, Part, Progress, days_between, silent
 from otium.report import build_report
@@ -261,14 +261,14 @@ def load_custodians(path: Path) -> tuple[Custodian, ...]:
         return Custodians.convert(tomllib.loads(path.read_text("utf-8"))).custodians
     except FileNotFoundError:
         return ()
-    except (ValueError, BadRecord) as error:
+    except (ValueError, RecursionError, BadRecord) as error:
         raise BadInput(what=path, why=error) from error
 
 
 def _open(home: Home) -> Iterator[_Near]:
     """Yield each duty of the policy in force that something can still be done about."""
     entries, now = home.registry.entries(), home.registry.clock.now()
-    policy = policy_in_force(entries)
+    policy = home.registry.policy()
     promises = {one.id: one for one in policy.commitments} if policy else {}
     for duty in duties(policy, entries, now) if policy else ():
         promise = promises[duty.commitment]

@@ -21,11 +21,16 @@ def adopt_witnesses(home: Home, file: Path) -> Entry:
 
     *file* is a C2SP tlog-policy that names this log. Raises BadInput.
     """
-    text = file.read_text("utf-8")
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(what=str(file), why=error) from error
     policy = read_policy(text)
     ours = set(home.archive.info.keys)
     if not {log.vkey for log in policy.logs} & ours:
-        raise BadInput(what=str(file), why=f"no `log` line of it has a key of this log: {ours}")
+        raise BadInput(
+            what=str(file), why="no `log` line of it has a key of this log (see archive.json)"
+        )
     there = home.registry.find(WITNESSES_ADOPTED)
     if there and there[-1].body.get("policy") == text:
         return there[-1]
@@ -36,7 +41,7 @@ def ask_witnesses(home: Home) -> Asked:
     """Have the newest checkpoint cosigned, and keep it if the quorum did; raise NotFound."""
     policies = witness_policies(home.registry.entries())
     if not policies:
-        raise NotFound(what="a policy that names witnesses")
+        raise NotFound(what="a policy that names witnesses (otium ledger witness adopt FILE)")
     return ask(home.registry.ledger, policies[-1])
 
 

@@ -25,7 +25,6 @@ from otium.ledger import (
     leaf_hash,
     read_checkpoint,
     split_hashes,
-    tiles_of,
     unbundle,
 )
 from otium.notes import Cosigner, WitnessPolicy, lines_of
@@ -303,7 +302,8 @@ def _hashes(store: Store, tile: Tile) -> list[bytes]:
 
 def _leaves(get: Fetch, size: int, first: int, progress: Progress = silent) -> Iterator[bytes]:
     """Yield the leaves of a log of *size* from its bundle number *first* on."""
-    tiles = [it for it in tiles_of(size) if it.level is None and it.number >= first]
-    for done, tile in enumerate(tiles):
-        progress("bundles", done, len(tiles))
+    count = -(-size // WIDTH)
+    for number in range(first, count):
+        progress("bundles", number - first, count - first)
+        tile = Tile(None, number, min(WIDTH, size - number * WIDTH))
         yield from unbundle(get(tile), tile)

@@ -99,7 +99,8 @@ class Mirrored(Part):
 
     def __str__(self) -> str:
         """Return one line for a person."""
-        return f"{self.origin}: {self.old} entries before, {self.size} now, {self.fetched} B read"
+        read = f"{self.fetched:,} bytes read"
+        return f"{self.origin}: {self.old} entries before, {self.size} now, {read}"
 
 
 class Submission(NamedTuple):

@@ -63,7 +63,7 @@ class Web:
         for left in reversed(range(_TRIES)):
             try:
                 return self._once(url, body, most)
-            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
                 if not left:
                     why = f"{type(error).__name__} {error}".rstrip()
                     raise StoreUnreachable(path=url, why=why) from error

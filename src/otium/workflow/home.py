@@ -11,10 +11,11 @@ from otium.archive import Archive
 from otium.authority import Keyring
 from otium.commitments import Policy, load_policy
 from otium.engine import Engine, LlamaCpp
-from otium.errors import Exists, NoSigningKey, NotAnArchive, NotFound
+from otium.errors import BadInput, BadRecord, Exists, NoSigningKey, NotAnArchive, NotFound
 from otium.evidence import Validity
 from otium.ledger import Entry
 from otium.lifecycle import Registry, found, reopen
+from otium.lifecycle import approve as sign_second
 from otium.notes import Signer
 from otium.records import Clock, Digest, SystemClock, canonical, digest, hexadecimal
 from otium.store import LocalStore, Store, hold, open_store
@@ -164,19 +165,31 @@ def approve(home: Home, name: str, keys: Sequence[Path] = ()) -> Entry:
     """Give the act that waits as *name* its second signature, and log it.
 
     *keys* are files of role keys; without any, those of the home. Raises NotFound,
-    NotAuthorised, BadInput if the act is no longer possible.
+    NotAuthorised, BadInput or DutyUnmet if the act is no longer possible.
     """
-    store, file = LocalStore(home.path), f"{_WAITING}/{name}.json"
-    entry = Entry.decode(store.get(file))
-    written = home.registry.approve(entry, Keyring.load(*(keys or [home.role_keys])))
-    (home.path / file).unlink()
+    file = _acts(home).get(name)
+    if file is None:
+        raise NotFound(what=f"an act that waits as {name!r} (otium ledger waiting lists them)")
+    keyring = Keyring.load(*(keys or [home.role_keys]))
+    written = sign_second(home.registry, _act(file), keyring)
+    file.unlink()
     return written
 
 
 def waiting(home: Home) -> dict[str, Entry]:
-    """Return the acts that wait for a second signature, by name."""
-    files = sorted((home.path / _WAITING).glob("*.json"))
-    return {file.stem: Entry.decode(file.read_bytes()) for file in files}
+    """Return the acts that wait for a second signature, by name; raise BadInput for no act."""
+    return {name: _act(file) for name, file in _acts(home).items()}
+
+
+def _acts(home: Home) -> dict[str, Path]:
+    return {file.stem: file for file in sorted((home.path / _WAITING).glob("*.json"))}
+
+
+def _act(file: Path) -> Entry:
+    try:
+        return Entry.decode(file.read_bytes())
+    except BadRecord as error:
+        raise BadInput(what=str(file), why=f"it is no act that waits: {error}") from error
 
 
 def _writing(path: Path, store: Store, clock: Clock | None) -> Registry:

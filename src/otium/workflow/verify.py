@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from otium import ledger
 from otium.archive import Archive, Damage
-from otium.authority import Refusal, authorised
-from otium.errors import BrokenLedger
+from otium.authority import Refusal, authorised, doubtful
+from otium.errors import BadInput, BrokenLedger
 from otium.notes import WitnessPolicy, read_policy
 from otium.records import (
     Clock,
@@ -27,6 +28,13 @@ from otium.workflow.home import archive_store
 WITNESSES_ADOPTED = "witnesses.adopted"
 
 
+class Doubt(Part):
+    """An entry that was signed by a key which somebody else may have had."""
+
+    index: int
+    key: str
+
+
 class Verified(Part):
     """What was verified and what was wrong."""
 
@@ -38,6 +46,8 @@ class Verified(Part):
     damage: tuple[Damage, ...] = ()
     refused: tuple[Refusal, ...] = ()
     """Entries that nobody was allowed to make; they count for nothing."""
+    doubtful: tuple[Doubt, ...] = ()
+    """Entries that count, though their key was compromised by then."""
 
 
 def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silent) -> Verified:
@@ -61,13 +71,22 @@ def verify(path: Path, *, clock: Clock | None = None, progress: Progress = silen
         bytes=checked.bytes,
         damage=(*checked.damage, *_dangling(archive, entries)),
         refused=judged.refused,
+        doubtful=tuple(Doubt(index=at, key=key) for at, key in doubtful(entries, judged.keys)),
     )
 
 
 def witness_policies(entries: Iterable[ledger.Entry]) -> list[WitnessPolicy]:
-    """Return the policies that say whose cosignatures the house asks for, the newest last."""
-    texts = [it.body.get("policy") for it in entries if it.type == WITNESSES_ADOPTED]
-    return [read_policy(text) for text in texts if isinstance(text, str)]
+    """Return the policies that say whose cosignatures the house asks for, the newest last.
+
+    One that cannot be read asks for nobody's: it stays in the log, which must still verify.
+    """
+    found = []
+    for entry in entries:
+        text = entry.body.get("policy")
+        if entry.type == WITNESSES_ADOPTED and isinstance(text, str):
+            with suppress(BadInput):
+                found.append(read_policy(text))
+    return found
 
 
 def _check_founding(archive: Archive, entries: list[ledger.Entry]) -> None:
