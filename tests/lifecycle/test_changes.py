@@ -77,7 +77,9 @@ def test_a_floor_is_promised_and_no_date_goes_below_it(served: Registry) -> None
 
 def test_a_floor_that_is_lowered_shows_as_a_broken_promise(served: Registry) -> None:
     set_floor(served, "alder", {"api": day(365)}, reason=WHY)
-    set_floor(served, "alder", {"api": day(100)}, reason="It costs too much.")
+    with pytest.raises(BadInput, match="--force"):
+        set_floor(served, "alder", {"api": day(100)}, reason="It costs too much.")
+    set_floor(served, "alder", {"api": day(100)}, reason="It costs too much.", force=True)
     assert duty(served, "floor", "api") == "breached"
     assert served.model("alder").revisions[-1].reason == "It costs too much."
 

@@ -310,7 +310,7 @@ def test_a_broken_promise_stays_on_the_table_when_the_policy_is_replaced(
     clock.move(days=30)
     policy = load_policy()
     looser = tuple(one for one in policy.commitments if one.id != "preserve")
-    adopt(house, msgspec.structs.replace(policy, version="2.0", commitments=looser), "x")
+    adopt(house, msgspec.structs.replace(policy, version="2.1", commitments=looser), "x")
     clock.move(days=1)
     late = {duty.subject: duty.state for duty in standing(house) if duty.commitment == "preserve"}
     assert late == {"alder": "overdue"}

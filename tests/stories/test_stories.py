@@ -61,7 +61,9 @@ def test_a_floor_moves_thrice(story: Teller, verdict: Verdict) -> None:
     with pytest.raises(NoticeTooShort):
         story.announce("alder", 90)
     story.until(90)
-    set_floor(story.registry, "alder", {"api": story.day(300)}, reason="The hardware is sold.")
+    set_floor(
+        story.registry, "alder", {"api": story.day(300)}, reason="The hardware is sold.", force=True
+    )
     verdict(story.verdict(now=91))
 
 

@@ -258,6 +258,10 @@ class Archive:
         """
         return check(self.store, self.info, model, now=now, progress=progress)
 
+    def settle(self, model: ModelId) -> None:
+        """Finish what a writer that died left half written in the model's records."""
+        objects.settle(self.store, model)
+
     def put_record(
         self, model: ModelId, path: str, data: bytes, *, now: Instant, message: str
     ) -> Digest:

@@ -22,7 +22,7 @@ from otium.authority.journal import Journal
 from otium.authority.judge import Judge, authorised, doubtful
 from otium.authority.keyring import Keyring
 from otium.authority.records import Judgement, KeyStanding, Refusal
-from otium.authority.roles import ROLES, Role, actor_for, keys_needed, makers
+from otium.authority.roles import ROLES, Role, actor_for, is_named, keys_needed, makers
 
 __all__ = [
     "ROLES",
@@ -36,6 +36,7 @@ __all__ = [
     "actor_for",
     "authorised",
     "doubtful",
+    "is_named",
     "keys_needed",
     "makers",
 ]

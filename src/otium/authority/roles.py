@@ -14,13 +14,13 @@ _TABLE: dict[Role, str] = {
     "steward": (
         "commitments.adopted duty.waived model.registered model.floor model.legacy "
         "model.deprecated model.rescheduled model.replacement deprecation.cancelled "
-        "surface.ended model.retired model.withdrawn model.availability model.used "
-        "alias.pointed transition.published report.published notice.sent notice.failed "
+        "deaccession.approved surface.ended model.retired model.withdrawn model.availability "
+        "model.used alias.pointed transition.published report.published notice.sent notice.failed "
         "witnesses.adopted work.published work.vetoed heartbeat"
     ),
     "archivist": (
         "archive.* model.deposited model.checked model.restored model.revived "
-        "model.deaccessioned deaccession.proposed copies.counted custody.* "
+        "model.deaccessioned deaccession.proposed deaccession.approved copies.counted custody.* "
         "conversation.ended heartbeat"
     ),
     "researcher": (
@@ -30,7 +30,7 @@ _TABLE: dict[Role, str] = {
     "decider": "preference.considered preference.decided",
     "auditor": "audit.*",
 }
-_TWO = frozenset({"model.retired", "model.withdrawn", "duty.waived"})
+_TWO = frozenset({"model.retired", "model.withdrawn", "duty.waived", "deaccession.approved"})
 
 
 def _read(table: dict[Role, str]) -> dict[str, tuple[Role, ...]]:
@@ -48,6 +48,11 @@ def makers(type: str) -> tuple[Role, ...]:  # noqa: A002
     """Return the roles that may make entries of *type*, the first its usual actor."""
     noun, dot, _ = type.partition(".")
     return _MAKERS.get(type) or (_MAKERS.get(f"{noun}.*") if dot else None) or ROLES
+
+
+def is_named(type: str) -> bool:  # noqa: A002
+    """Say whether a type of entry is one that otium makes."""
+    return makers(type) != ROLES or type == "archive.created"
 
 
 def actor_for(type: str) -> Actor:  # noqa: A002

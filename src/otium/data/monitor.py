@@ -1322,20 +1322,20 @@ def check_archive(archive: Folder, info: Any, entries: Sequence[Entry], quick: b
 
 ROLES = {
     "root": "key.granted key.revoked",
-    "steward": "commitments.adopted duty.waived model.registered model.floor model.legacy "
-    "model.deprecated model.rescheduled model.replacement deprecation.cancelled surface.ended "
-    "model.retired model.withdrawn model.availability model.used alias.pointed "
+    "steward": "commitments.adopted duty.waived deaccession.approved model.registered model.floor "
+    "model.legacy model.deprecated model.rescheduled model.replacement deprecation.cancelled "
+    "surface.ended model.retired model.withdrawn model.availability model.used alias.pointed "
     "transition.published report.published notice.sent notice.failed witnesses.adopted "
     "work.published work.vetoed heartbeat",
     "archivist": "archive.* model.deposited model.checked model.restored model.revived "
-    "model.deaccessioned deaccession.proposed copies.counted custody.* conversation.ended "
-    "heartbeat",
+    "model.deaccessioned deaccession.proposed deaccession.approved copies.counted custody.* "
+    "conversation.ended heartbeat",
     "researcher": "fingerprint.recorded assessment.recorded interview.recorded "
     "preference.registered preference.answered work.written behaviour.*",
     "decider": "preference.considered preference.decided",
     "auditor": "audit.*",
 }
-NEED_TWO = {"model.retired", "model.withdrawn", "duty.waived"}
+NEED_TWO = {"model.retired", "model.withdrawn", "duty.waived", "deaccession.approved"}
 DSSE = "DSSEv1 35 application/vnd.otium.entry.v2+json "
 MONTH = 30 * 86400
 

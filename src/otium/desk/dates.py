@@ -21,9 +21,12 @@ _reason = click.option("--reason", required=True, help="Why, for the public reco
 @click.argument("name")
 @click.argument("dates", nargs=-1, required=True, metavar="SURFACE=DATE...")
 @_reason
+@click.option("--force", is_flag=True, help="Lower it, although that breaks what was said.")
 @as_json
 @click.pass_obj
-def floor(home: Path, name: str, dates: tuple[str, ...], reason: str, as_json: bool) -> None:
+def floor(
+    home: Path, name: str, dates: tuple[str, ...], reason: str, force: bool, as_json: bool
+) -> None:
     """Say that a model stays on a surface at least until a date ("not sooner than").
 
     \b
@@ -33,7 +36,7 @@ def floor(home: Path, name: str, dates: tuple[str, ...], reason: str, as_json: b
     from otium.workflow import opened
 
     with opened(home) as house:
-        life = set_floor(house.registry, name, read_dates(dates), reason=reason)
+        life = set_floor(house.registry, name, read_dates(dates), reason=reason, force=force)
     emit(life, as_json, lambda: _floors(life))
 
 

@@ -73,6 +73,7 @@ def adopt(home: Path, file: Path, reason: str, dry_run: bool, as_json: bool) -> 
     \b
     Example: otium commitments adopt promises.toml --reason "a longer notice" --dry-run
     """
+    from otium.authority import is_named
     from otium.commitments import load_policy
     from otium.lifecycle import adopt as bind
     from otium.lifecycle import changes_by
@@ -88,7 +89,10 @@ def adopt(home: Path, file: Path, reason: str, dry_run: bool, as_json: bool) -> 
     state = "could be adopted" if dry_run else "is adopted"
     title = f"{policy.id} {policy.version} {state}: {count(len(policy.commitments), 'promise')}."
     shown = table(head, rows) if rows else "No promise of the policy in force changes."
-    emit(found, as_json, lambda: f"{title}\n{shown}")
+    named = {it for one in policy.commitments for it in (one.trigger, one.fulfil, one.before) if it}
+    odd = ", ".join(sorted(it for it in named if not is_named(it)))
+    note = f"\nNothing in otium makes these entries, is it a slip? {odd}" if odd else ""
+    emit(found, as_json, lambda: f"{title}\n{shown}{note}")
 
 
 @commitments.command()

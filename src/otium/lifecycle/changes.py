@@ -15,13 +15,27 @@ from otium.records import Instant, instant
 
 
 def set_floor(
-    registry: Registry, model: str, not_before: Mapping[Surface, Instant], *, reason: str
+    registry: Registry,
+    model: str,
+    not_before: Mapping[Surface, Instant],
+    *,
+    reason: str,
+    force: bool = False,
 ) -> ModelLife:
-    """Say that surfaces of *model* end not sooner than these dates; raise BadInput."""
+    """Say that surfaces of *model* end not sooner than these dates.
+
+    Raises BadInput; also for a floor that moves forward, unless *force*: it breaks the promise
+    for good where floors are promised.
+    """
     life = registry.model(model)
     floors = {one: instant(at) for one, at in sorted(not_before.items())}
     if all(life.not_before.get(one) == at for one, at in floors.items()) and floors:
         return life
+    for surface, at in floors.items():
+        was = life.not_before.get(surface, at)
+        if at < was and not force:
+            why = f"it was said to be not before {was}; --force lowers it, visibly and for good"
+            raise BadInput(what=f"the floor of {model} on {surface}", why=why)
     body = {"not_before": floors, "reason": _reason(reason, "a floor that moves")}
     return registry.move("model.floor", model, body)
 

@@ -94,7 +94,7 @@ def reopen(
 def adopt(registry: Registry, policy: Policy, reason: str = "") -> Entry:
     """Bind the organisation to *policy* from now on; the policy in force again changes nothing.
 
-    Raises BadInput if it replaces another without a *reason*.
+    Raises BadInput if it replaces another without a *reason*, or under the same version.
     """
     check_policy(policy)
     *_, last = [None, *adoptions(registry.entries())]
@@ -102,6 +102,9 @@ def adopt(registry: Registry, policy: Policy, reason: str = "") -> Entry:
         return registry.entries()[last[0]]
     if last is not None and not reason.strip():
         raise BadInput(what="the new policy", why="it replaces another: say the reason")
+    if last is not None and (last[1].id, last[1].version) == (policy.id, policy.version):
+        why = f"version {policy.version} of {policy.id} says something else: give it another"
+        raise BadInput(what="the new policy", why=why)
     body = {"policy": policy.plain()} | ({"reason": reason} if last is not None else {})
     return registry.log(ADOPTED, registry.archive.id, body, [policy.digest()])
 
@@ -136,13 +139,25 @@ def waive(
     if not any((it.commitment, it.model) == (commitment, subject) for it in standing_now):
         what = f"the waiver of {commitment} for {subject}"
         raise BadInput(what=what, why="there is no such duty yet: see otium duties")
-    if not reason.strip():
-        raise BadInput(what=f"the waiver of {commitment}", why="it needs a reason")
+    _check_waiver(registry, commitment, reason, until)
     more = {"until": until, "preference": preference, "surface": surface}
     body: dict[str, object] = {"commitment": commitment, "reason": reason}
     body |= {name: it for name, it in more.items() if it is not None}
     there = [entry for entry in registry.find("duty.waived", subject) if entry.body == body]
     return there[0] if there else registry.log("duty.waived", subject, body)
+
+
+def _check_waiver(registry: Registry, commitment: str, reason: str, until: Instant | None) -> None:
+    """Raise BadInput for a waiver that would change nothing."""
+    policy = policy_in_force(registry.entries())
+    kinds = {it.id: it.kind for it in (policy.commitments if policy else ())}
+    what = f"the waiver of {commitment}"
+    if not reason.strip():
+        raise BadInput(what=what, why="it needs a reason")
+    if until is not None and until <= registry.now():
+        raise BadInput(what=what, why=f"{until} is past")
+    if until is None and kinds.get(commitment) == "every":
+        raise BadInput(what=what, why="it comes again and again: say until when it is put off")
 
 
 def grant_key(registry: Registry, vkey: str, roles: Sequence[Role]) -> Entry:
@@ -165,8 +180,11 @@ def revoke_key(
     """
     if (there := registry.journal.judge().keys.get(key)) and there.revoked:
         raise BadInput(what=f"the key {key}", why=f"it was revoked at {there.revoked}")
-    if key not in registry.journal.judge().keys:
+    there = registry.journal.judge().keys.get(key)
+    if there is None:
         raise NotFound(what=f"the key {key!r}")
+    if there.revoked:
+        raise BadInput(what=f"the key {key}", why=f"it was revoked at {there.revoked}")
     body: dict[str, object] = {"key": key, "reason": reason}
     body |= {"compromised_since": compromised_since} if compromised_since else {}
     return registry.log("key.revoked", registry.archive.id, body)

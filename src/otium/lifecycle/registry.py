@@ -157,8 +157,7 @@ class Registry:
             more = body(record) if callable(body) else body
             refs = [there or record.digest()]
             entry = self._entry(type, model, {"path": path, **(more or {})}, refs, at)
-            if there is None:
-                self._put(record, path, entry)
+            self._put(record, path, entry)  # one that is there is settled by this
             self._append(entry)
         return self.filed(model, path, kind)
 
@@ -258,6 +257,9 @@ class Registry:
         Damage is in the result and in the entries; an entry with ``ok`` false keeps no promise.
         """
         wanted = [self.model(model)] if model is not None else self.models()
+        for life in wanted:
+            if life.weights is not None:
+                self.archive.settle(life.model)
         only = ModelId(model) if model is not None else None
         result = self.archive.check(only, now=self.now(), progress=progress)
         for life in wanted:

@@ -120,7 +120,13 @@ def _roles(home: Home) -> Iterator[Finding]:
 
 def _told(home: Home) -> Iterator[Finding]:
     """Yield each message that did not arrive yet, or was given up."""
-    for one in undelivered(home):
+    try:
+        waiting = undelivered(home)
+    except OtiumError as error:
+        text, mend = str(error), error.advice()
+        yield Finding(name="notices", state="missing", text=text, mend=mend)
+        return
+    for one in waiting:
         state: Literal["missing", "attention"] = "missing" if one.state == "failed" else "attention"
         text = f"attempts by {one.channel}: {one.attempts}; {one.why}"
         mend = f"correct {RECIPIENTS}, then: otium model notify --retry"

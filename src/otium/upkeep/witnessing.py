@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from otium.errors import BadInput, NotFound
+from otium.errors import BadInput, NotFound, WitnessRefused
 from otium.ledger import Entry
 from otium.notes import read_policy
 from otium.timestamps import Stamp, Stamped, check_stamps, read_authorities, renew_due, stamp
@@ -63,11 +63,16 @@ def stamps(home: Home) -> list[Stamp]:
 
 
 def attest(home: Home) -> Sequence[str]:
-    """Have witnesses and authorities vouch for the log, where there are some; return who did."""
+    """Have witnesses and authorities vouch for the log, where there are some; return who did.
+
+    Raises WitnessRefused, after all were asked, if the quorum did not cosign.
+    """
     said: list[str] = []
-    if witness_policies(home.registry.entries()):
-        asked = ask_witnesses(home)
-        said += [it.witness for it in asked.answers if not it.why]
+    asked = ask_witnesses(home) if witness_policies(home.registry.entries()) else None
     if (home.path / AUTHORITIES).is_file():
         said += [name for done in stamp_log(home) for name in done.kept]
-    return said
+    if asked is not None and not asked.met:
+        silent = [it for it in asked.answers if it.why]
+        who = ", ".join(it.witness for it in silent) or "quorum"
+        raise WitnessRefused(witness=who, why="; ".join(it.why for it in silent) or "not met")
+    return [*said, *(it.witness for it in (asked.answers if asked else ()) if not it.why)]

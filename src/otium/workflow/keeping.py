@@ -207,9 +207,14 @@ def carry_out_deaccession(
 ) -> tuple[Deaccession, list[Freed]]:
     """Mark a model as deaccessioned, log it, and return it with what may be removed now.
 
-    Nothing is removed. Raises StillWaiting, HasDescendants, UnknownRecord without a proposal.
+    Nothing is removed. Where there are roles, two keys must approve it first. Raises
+    StillWaiting, HasDescendants, NeedsSecond, UnknownRecord without a proposal.
     """
     proposal = home.registry.filed(model, PROPOSAL, Proposal)
+    approval = {"proposal": proposal.digest()}
+    there = [it.body for it in home.registry.find("deaccession.approved", model)]
+    if home.registry.journal.judge().has_roles and approval not in there:
+        home.registry.log("deaccession.approved", model, approval)
     now = home.registry.now()
     done = custody.carry_out(home.archive, proposal, now=now, approved=approved)
     if not home.registry.find("model.deaccessioned", model):
