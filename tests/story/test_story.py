@@ -41,8 +41,9 @@ def kill(process: subprocess.Popen[str]) -> bool:
 
 def claims(home: Path) -> Counter[tuple[str, str, str]]:
     def claim(entry: Entry) -> tuple[str, str, str]:
-        marks = ("path", "bookend", "preference", "availability", "key")
-        return entry.type, entry.subject, str([entry.body.get(mark) for mark in marks])
+        marks = ("path", "bookend", "preference", "availability", "roles")
+        said = [str(entry.body.get(mark)).partition("+")[0] for mark in marks]  # a key by its name
+        return entry.type, entry.subject, str(said)
 
     entries = reading(home).registry.entries()
     return Counter(claim(entry) for entry in entries if entry.type not in REPEATABLE)
