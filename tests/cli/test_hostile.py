@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,14 @@ def test_a_policy_for_witnesses_that_cannot_be_read_leaves_the_log_verifiable(
         home.registry.log("witnesses.adopted", home.archive.id, body)
     assert lab("ledger", "verify").code == 0
     assert not lab("tick", "--json").json["failures"]
+
+
+def test_an_act_that_waits_can_be_dropped(lab: Say, tmp_path: Path) -> None:
+    (tmp_path / "lab" / "keys" / "roles" / "second-1.pem").unlink()
+    registered = ("model", "register", "alder", "--title", "A", "--released", "2026-01-05")
+    assert lab(*registered).code == 0
+    assert lab("model", "withdraw", "alder", "--reason", "x", "--yes").code == 57
+    [name] = json.loads(lab("ledger", "waiting", "--json").out)
+    assert lab("ledger", "discard", name).code == 0
+    assert lab("ledger", "discard", name).code == 3
+    assert lab("model", "show", "alder").out.count("withdrawn") == 0

@@ -34,7 +34,7 @@ def load_policy(path: Path | None = None) -> Policy:
         value = tomllib.loads(data.decode())
         policy = Policy.convert({"schema": "otium.commitments/2", **value})
         check_policy(policy)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadData(path=file, why=str(error)) from error
     except BadRecord as error:
         raise BadData(path=file, why=error.facts["why"]) from error

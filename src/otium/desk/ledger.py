@@ -269,3 +269,20 @@ def approve(home: Path, name: str, keys: tuple[Path, ...], as_json: bool) -> Non
 def _id(vkey: str) -> str:
     """Return the ``name+ID`` of a verifier key, whose base64 may have a plus too."""
     return "+".join(vkey.split("+")[:2])
+
+
+@ledger.command()
+@click.argument("name")
+@click.pass_obj
+def discard(home: Path, name: str) -> None:
+    """Forget an act that waits for a second person. Nothing of it was logged.
+
+    \b
+    Example: otium ledger discard model-retired-smol-1-5f3a9c01
+    """
+    from otium.workflow import discard as forget
+    from otium.workflow import opened
+
+    with opened(home) as house:
+        forget(house, name)
+    click.echo(f"{name} is forgotten.")

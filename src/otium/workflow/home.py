@@ -167,13 +167,23 @@ def approve(home: Home, name: str, keys: Sequence[Path] = ()) -> Entry:
     *keys* are files of role keys; without any, those of the home. Raises NotFound,
     NotAuthorised, BadInput or DutyUnmet if the act is no longer possible.
     """
-    file = _acts(home).get(name)
-    if file is None:
-        raise NotFound(what=f"an act that waits as {name!r} (otium ledger waiting lists them)")
+    file = _waiting_file(home, name)
     keyring = Keyring.load(*(keys or [home.role_keys]))
     written = sign_second(home.registry, _act(file), keyring)
     file.unlink()
     return written
+
+
+def discard(home: Home, name: str) -> None:
+    """Forget the act that waits as *name*; nothing was logged. Raises NotFound."""
+    _waiting_file(home, name).unlink()
+
+
+def _waiting_file(home: Home, name: str) -> Path:
+    file = _acts(home).get(name)
+    if file is None:
+        raise NotFound(what=f"an act that waits as {name!r} (otium ledger waiting lists them)")
+    return file
 
 
 def waiting(home: Home) -> dict[str, Entry]:
