@@ -272,7 +272,8 @@ class Promise:
         self.joined = log.joined(commitment.scope, policy.significant)
         self.waived = log.waived.get(commitment.id, {})
         """The waivers of this promise, by subject."""
-        self._adoption = adoption
+        self.adoption = adoption
+        """The index of the entry since which it stands as it stands."""
         self._later = {subject: at for subject, at in self.joined.items() if at > adoption}
         self._names = (commitment.id, commitment.text, commitment.owner, policy.version)
 
@@ -281,13 +282,13 @@ class Promise:
         if self._later:
             moments = self.log.moments
             return [max(moments[self.bound(it.subject)], it.moment) for it in starts]
-        bound = self.log.moments[self._adoption]
+        bound = self.log.moments[self.adoption]
         # Quicker than a call of `max` for each of very many.
         return [it.moment if it.moment > bound else bound for it in starts]  # noqa: FURB136
 
     def bound(self, subject: str) -> int:
         """Return the index of the entry since which the promise binds about *subject*."""
-        return self._later.get(subject, self._adoption)
+        return self._later.get(subject, self.adoption)
 
     def waivers(self, subject: str, preference: str | None = None, about: str = "") -> list[int]:
         """Return the waivers that concern one duty."""

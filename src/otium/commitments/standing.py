@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from otium.commitments.duties import duties, duties_of
-from otium.commitments.log import Log, holds, promises, undisturbed
+from otium.commitments.log import Log, Promise, holds, promises, undisturbed
 from otium.commitments.policy import same_promise
 from otium.commitments.records import Amendment, Change, Commitment, Duty, Policy
 from otium.ledger import Entry
@@ -41,8 +41,9 @@ def standing(entries: Sequence[Entry], now: Instant) -> list[Duty]:
         return []
     carried = list(_carried(log))
     last = log.adopted[-1][1]
-    current = (duty for promise in promises(last, log) for duty in duties_of(promise))
-    return [*_past(log, carried), *_duties_of(log, carried), *current]
+    in_force = list(promises(last, log))
+    current = (duty for promise in in_force for duty in duties_of(promise))
+    return [*_past(log, carried, in_force), *_duties_of(log, carried), *current]
 
 
 def amendments(entries: Sequence[Entry], now: Instant) -> list[Amendment]:
@@ -81,12 +82,18 @@ def _changes(old: Policy, new: Policy) -> Iterator[tuple[str, Change]]:
     yield from ((name, "added") for name in after if name not in before)
 
 
-def _past(log: Log, carried: Sequence[_Carried]) -> Iterator[Duty]:
+def _past(log: Log, carried: Sequence[_Carried], in_force: Sequence[Promise]) -> Iterator[Duty]:
+    """Yield what was broken or late at a replacement, and is computed nowhere else any more."""
     for old, at, _ in _replaced(log):
-        held = {one.id: one for one in old.commitments}
+        stands = [one.it for one in in_force if one.adoption < at]
+        gone = {
+            it.id: it for it in old.commitments if not any(same_promise(it, one) for one in stands)
+        }
         for duty in duties(old, log.entries[:at], log.times[at]):
-            promise = held[duty.commitment]
-            if duty.state in {"breached", "overdue"} and not any(
+            promise = gone.get(duty.commitment)
+            if promise is None or duty.state not in {"breached", "overdue"}:
+                continue
+            if not any(
                 duty.model in one.models and same_promise(one.commitment, promise)
                 for one in carried
             ):

@@ -2065,11 +2065,15 @@ def standing(entries: Sequence[Entry], now: str) -> list[Row]:
     carries = [carried_by(old, last, log.entries[:index]) for old, index, _ in replaced]
     past: list[Row] = []
     carried: list[Row] = []
+    since = {promise_of(one): adopted_at(history, last, one) for one in last["commitments"]}
     for place, (old, index, _) in enumerate(replaced):
         promises = {one["id"]: promise_of(one) for one in old["commitments"]}
         for row in duties(old, log.entries[:index], log.times[index]):
             duty = (promises[row["commitment"]], row["model"])
-            if row["state"] in LATE and not any(duty in carry for carry in carries):
+            begun = since.get(duty[0])
+            goes_on = begun is not None and begun < index
+            elsewhere = goes_on or any(duty in carry for carry in carries)
+            if row["state"] in LATE and not elsewhere:
                 past.append(row)
         for row in duties(old, log.entries, now) if carries[place] else []:
             duty = (promises[row["commitment"]], row["model"])
