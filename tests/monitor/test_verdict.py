@@ -67,16 +67,14 @@ last heartbeat  2026-02-20T00:00:00Z, 110 days ago
 
 What we promise (promises 2)
 commitment  kept  due  waived  overdue  breached
-notice      0     0    0       0        4
 floor       0     0    0       0        1
 heartbeat   0     0    0       1        0
+notice      0     0    0       0        3
 interview   0     1    0       0        1
 report      0     0    1       1        0
 
 Duties
 commitment  subject  about    state     due         why
-notice      alder    api      breached  2026-05-11  50 days of notice, 60 days promised (under
-                                                    version 1)
 floor       alder    api      breached  2026-04-11  2026-04-01 was announced, below 2026-04-11
                                                     (under version 1)
 heartbeat   house    -        overdue   2026-06-09  not done since 2026-03-11
@@ -120,7 +118,7 @@ Keys revoked
 key                   at          compromised_since  entries  reason
 archivist-1+--------  2026-05-11  2026-02-15         13       lost
 
-all verified; commitments: 0 kept, 1 due, 1 waived, 2 overdue, 6 breached; 2 entries not authorised
+all verified; commitments: 0 kept, 1 due, 1 waived, 2 overdue, 5 breached; 2 entries not authorised
 """
 
 
