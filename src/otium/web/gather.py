@@ -363,6 +363,8 @@ def tally(standing: Sequence[Duty]) -> dict[str, int]:
 def _text(entry: Entry) -> str:
     """Return what an entry says on a timeline, or nothing if it has no place there."""
     text = _TEXTS.get(entry.type, "")
+    if entry.type == "audit.verdict":
+        return f"Asked for a proof of holding, latest: {entry.body.get('verdict')}"
     bookend = str(entry.body.get("bookend", "")).removesuffix("-deployment")
     sides = {"pre": "before", "post": "after"}
     return f"{text} {sides[bookend]} deployment" if bookend in sides else text
@@ -373,7 +375,13 @@ def _path(entry: Entry) -> str:
     return path if isinstance(path, str) else ""
 
 
-_RECURRING = {"model.checked", "model.restored", "model.revived", "work.published"}
+_RECURRING = {
+    "audit.verdict",
+    "model.checked",
+    "model.restored",
+    "model.revived",
+    "work.published",
+}
 _TEXTS = {
     "model.registered": "Registered here",
     "model.deposited": "Weights deposited",
