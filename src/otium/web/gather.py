@@ -282,7 +282,7 @@ class ModelPages:
 
     def _milestones(self) -> Iterator[tuple[int, Entry]]:
         """Yield the entries worth a mark: of what recurs, only the last."""
-        last = {entry.type: index for index, entry in self.entries if entry.type in _RECURRING}
+        last = {entry.type: index for index, entry in self.entries if entry.type in _LATEST}
         for index, entry in self.entries:
             if last.get(entry.type, index) == index:
                 yield index, entry
@@ -375,13 +375,7 @@ def _path(entry: Entry) -> str:
     return path if isinstance(path, str) else ""
 
 
-_RECURRING = {
-    "audit.verdict",
-    "model.checked",
-    "model.restored",
-    "model.revived",
-    "work.published",
-}
+_LATEST = {"audit.verdict", "model.checked", "model.restored", "model.revived", "work.published"}
 _TEXTS = {
     "model.registered": "Registered here",
     "model.deposited": "Weights deposited",
