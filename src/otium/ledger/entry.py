@@ -71,7 +71,7 @@ class Entry(Part):
         """
         fields = {**self._fields(), "log": origin, "time": at, "v": 2}
         fields.pop("sigs", None)
-        body = canonical(fields)
+        body = _plainly_canonical(fields) or canonical(fields)
         head = f"DSSEv1 {len(PAYLOAD_TYPE)} {PAYLOAD_TYPE} {len(body)} "
         return head.encode() + body
 
@@ -167,8 +167,10 @@ _PERHAPS_DIFFERENT = re.compile(rb"\\|[\[,:]-?(?:[0-9]+[.eE]|[0-9]{16})")
 
 def _is_plainly_canonical(entry: Entry, data: bytes) -> bool:
     """Return True only if *data* is *entry*'s canonical JSON; False says nothing."""
-    return (
-        data.isascii()
-        and not _PERHAPS_DIFFERENT.search(data)
-        and _ENCODER.encode(entry._fields()) == data
-    )
+    return _plainly_canonical(entry._fields()) == data
+
+
+def _plainly_canonical(fields: dict[str, object]) -> bytes | None:
+    """Return the canonical JSON of *fields* that have no NaN, or None if it has to be computed."""
+    data = _ENCODER.encode(fields)
+    return data if data.isascii() and not _PERHAPS_DIFFERENT.search(data) else None

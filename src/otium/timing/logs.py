@@ -8,7 +8,7 @@ from pathlib import Path
 from otium.authority import Judge, Keyring, actor_for
 from otium.ledger import Entry, Ledger
 from otium.notes import RoleKey, Signer
-from otium.records import Instant, later
+from otium.records import Instant, digest, later
 from otium.store import LocalStore
 
 ORIGIN = "timing.example/log"
@@ -30,7 +30,7 @@ def _entry(number: int) -> Entry:
         actor=actor_for(kind),
         subject=f"model-{number % 997}",
         body={"ok": True, "objects": number % 1000, "bytes": 48_000_000 + number, "damage": []},
-        refs=(f"sha256:{number:064x}",),  # type: ignore[arg-type]
+        refs=(digest(b"%d" % number),),
     )
 
 
