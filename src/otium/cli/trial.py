@@ -254,7 +254,8 @@ def ledger(only: tuple[str, ...], rounds: int, quick: bool, work: Path, as_json:
 
     for name in sorted(set(only) - set(SECTIONS)):
         raise click.UsageError(f"no section {name!r}; there are {', '.join(SECTIONS)}")
-    scale, found = Scale(work, rounds=rounds, quick=quick), []
+    scale = Scale(work, share=10) if quick else Scale(work, rounds=rounds)
+    found: list[Goal] = []
     with progress(as_json) as report:
         chosen = [name for name in SECTIONS if name in (only or SECTIONS)]
         for number, name in enumerate(chosen):
