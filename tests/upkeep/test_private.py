@@ -81,6 +81,21 @@ def test_what_is_erased_is_gone_and_the_log_says_so(
     assert [it.erased for it in documents(home)] == [done.erased]
 
 
+def test_what_a_crash_kept_from_the_log_is_logged_by_the_same_command_again(
+    home: Home, letter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(home.registry, "log", die)
+        with pytest.raises(KeyboardInterrupt):
+            commit_document(home, letter, what="a letter")
+    assert documents(home) == []
+    made = commit_document(home, letter, what="a letter")
+    assert [path.name for path in (home.path / "private").iterdir()] == [made.commitment[7:]]
+
+
 def test_a_document_is_about_a_model_that_is_here(home: Home, letter: Path) -> None:
     with pytest.raises(UnknownModel):
         commit_document(home, letter, what="a letter", subject="nobody")

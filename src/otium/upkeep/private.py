@@ -44,13 +44,8 @@ def commit_document(home: Home, file: Path, *, what: str, subject: str | None = 
         raise BadInput(what=str(file), why="say what kind of document it is")
     if file.stat().st_size > _LARGEST:
         raise BadInput(what=str(file), why=f"it has more than {_LARGEST} bytes")
-    document, salt = file.read_bytes(), secrets.token_bytes(_SALT)
-    commitment = commit(document, salt)
-    folder = _folder(home, commitment)
-    folder.mkdir(parents=True, mode=0o700)
-    for name, data in (("document", document), ("salt", salt)):
-        LocalStore(home.path).put(f"private/{folder.name}/{name}", data)
-        (folder / name).chmod(0o600)
+    document = file.read_bytes()
+    commitment = _cut_off(home, document) or _keep(home, document)
     home.registry.log(COMMITTED, about, {"commitment": commitment, "what": what})
     return _find(home, commitment)
 
@@ -108,6 +103,27 @@ def erase_document(home: Home, commitment: str, *, reason: str) -> Document:
         folder.rmdir()
         _sync(folder.parent)
     return _find(home, commitment)
+
+
+def _keep(home: Home, document: bytes) -> Digest:
+    """Keep a document with a fresh salt, readable by its owner only."""
+    salt = secrets.token_bytes(_SALT)
+    commitment = commit(document, salt)
+    folder = _folder(home, commitment)
+    folder.mkdir(parents=True, mode=0o700)
+    for name, data in (("salt", salt), ("document", document)):
+        LocalStore(home.path).put(f"private/{folder.name}/{name}", data)
+        (folder / name).chmod(0o600)
+    return commitment
+
+
+def _cut_off(home: Home, document: bytes) -> Digest | None:
+    """Return the commitment of this document that was kept and, after a crash, not logged."""
+    logged = {it.commitment for it in documents(home)}
+    for path in sorted((home.path / "private").glob("*/document")):
+        if f"sha256:{path.parent.name}" not in logged and path.read_bytes() == document:
+            return commit(document, (path.parent / "salt").read_bytes())
+    return None
 
 
 def _find(home: Home, commitment: str) -> Document:
