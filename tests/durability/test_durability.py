@@ -8,10 +8,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otium.cli.durability import durability as command
+from otium.cli.app import otium
 from otium.durability import (
     CAUSES,
     Cause,
@@ -169,9 +170,9 @@ def test_a_chance_reads_as_digits_and_odds(value: float, text: str) -> None:
 
 
 def test_the_command_prints_the_record_and_takes_causes_by_name() -> None:
-    from click.testing import CliRunner
+    def run(options: list[str]) -> Result:
+        return CliRunner().invoke(otium, ["archive", "durability", *options])
 
-    run = CliRunner().invoke
     options = [
         "--copies",
         "4",
@@ -182,7 +183,7 @@ def test_the_command_prints_the_record_and_takes_causes_by_name() -> None:
         "--cause",
         "fire=1e-4",
     ]
-    done = run(command, [*options, "--json"])
+    done = run([*options, "--json"])
     assert done.exit_code == 0, done.output
     facts = json.loads(done.output)
     names = {term["name"] for term in facts["terms"]}
@@ -190,14 +191,12 @@ def test_the_command_prints_the_record_and_takes_causes_by_name() -> None:
     assert "administrator" not in names
     assert facts["setup"]["copies"] == 4
     assert Durability.convert(facts).setup == Setup.convert(facts["setup"])
-    shown = run(command, options).output
+    shown = run(options).output
     assert "The largest part of it" in shown
-    assert run(command, ["--cause", "x=y"]).exit_code == 2
+    assert run(["--cause", "x=y"]).exit_code == 2
 
 
 def test_the_command_takes_from_a_home_what_it_knows(tmp_path: Path, weights: Path) -> None:
-    from click.testing import CliRunner
-
     home, model = tmp_path / "home", ModelId("alder-1")
     with founded(home, archive_id="lab", clock=FixedClock("2024-01-01T00:00:00Z")) as lab:
         lab.registry.register(
@@ -205,7 +204,7 @@ def test_the_command_takes_from_a_home_what_it_knows(tmp_path: Path, weights: Pa
         )
         deposit(lab, model, weights)
     options = ["--measured", "--trials", "500", "--json"]
-    done = CliRunner().invoke(command, options, obj=home)
+    done = CliRunner().invoke(otium, ["--home", str(home), "archive", "durability", *options])
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)["setup"]
     assert found["scrub_days"] > 365, "nobody read it since"

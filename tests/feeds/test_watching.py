@@ -410,13 +410,13 @@ def test_each_source_is_fetched_and_those_that_fail_are_named(
 def test_the_commands_watch_tell_and_set_the_exit_code(provider: Provider, tmp_path: Path) -> None:
     from click.testing import CliRunner
 
-    from otium.desk.watch import watch as group
+    from otium.cli.app import otium
 
     home, url = tmp_path / "home", f"{provider.url}/table"
     provider.tables["/table"] = json.dumps(cycle(eol=False)).encode()
 
     def run(*words: str) -> tuple[int, str]:
-        done = CliRunner().invoke(group, list(words), obj=home)
+        done = CliRunner().invoke(otium, ["--home", str(home), "watch", *words])
         return done.exit_code, done.output
 
     assert run("add", "a", "--from", url, "--dry-run") == (0, "a: no date known\n")
