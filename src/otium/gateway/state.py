@@ -18,15 +18,14 @@ from sqlalchemy import (
     RowMapping,
     String,
     Table,
-    create_engine,
     delete,
-    event,
     insert,
     select,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
+from otium.database import open_database, sqlite_url
 from otium.gateway.records import Ending, Event
 from otium.records import Instant, Part
 
@@ -66,16 +65,12 @@ class State:
 
     def __init__(self, url: str) -> None:
         """Open the database at *url*, ``sqlite:///PATH`` or another of SQLAlchemy's."""
-        self._engine = create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _use_wal)
-        _tables.create_all(self._engine)
+        self._engine = open_database(url, _tables)
 
     @classmethod
     def at(cls, path: Path) -> Self:
         """Open, or make, the SQLite database at *path*."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(f"sqlite:///{path}")
+        return cls(sqlite_url(path))
 
     def ended(self, prefixes: Sequence[str]) -> Ending | None:
         """Return how the history with these prefix hashes ended, or None if it is open."""
@@ -134,12 +129,3 @@ class State:
 
 def _read(row: RowMapping, kind: type[P]) -> P:
     return kind.convert({name: row[name] for name in kind.__struct_fields__})
-
-
-def _use_wal(connection: object, _record: object) -> None:
-    """Set SQLite to write-ahead logging, and to flush at each commit."""
-    cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection has no type
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=10000")
-    cursor.close()

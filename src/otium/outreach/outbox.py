@@ -20,14 +20,13 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    create_engine,
     delete,
-    event,
     insert,
     select,
     update,
 )
 
+from otium.database import open_database, sqlite_url
 from otium.outreach.records import Delivery, DeliveryState
 
 _tables = MetaData()
@@ -49,16 +48,12 @@ class Outbox:
 
     def __init__(self, url: str) -> None:
         """Open the database at *url*, ``sqlite:///PATH`` or another of SQLAlchemy's."""
-        self._engine = create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _use_wal)
-        _tables.create_all(self._engine)
+        self._engine = open_database(url, _tables)
 
     @classmethod
     def at(cls, path: Path) -> Self:
         """Open, or make, the SQLite database at *path*."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(f"sqlite:///{path}")
+        return cls(sqlite_url(path))
 
     def deliveries(self) -> dict[str, Delivery]:
         """Return every delivery, by key."""
@@ -109,12 +104,3 @@ class Outbox:
 
 def _read(row: RowMapping) -> Delivery:
     return Delivery.convert({name: row[name] for name in Delivery.__struct_fields__})
-
-
-def _use_wal(connection: object, _record: object) -> None:
-    """Set SQLite to write-ahead logging, and to flush at each commit."""
-    cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection has no type
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=10000")
-    cursor.close()
