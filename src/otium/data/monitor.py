@@ -46,6 +46,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -389,7 +390,7 @@ NEWEST = 100  # witnessed checkpoints to take from a web server
 EVERY = 5.0  # seconds between two lines of progress
 
 
-class Source:
+class Source(ABC):
     """Files by name, those that were accounted for, and what is wrong with them."""
 
     def __init__(self) -> None:
@@ -419,19 +420,19 @@ class Source:
             self.told = time.monotonic()
             print(f"monitor: {what}, {done:,} of {of:,}", file=sys.stderr, flush=True)
 
-    def open(self) -> None:
+    def open(self) -> None:  # noqa: B027 - a folder needs nothing
         """Get ready to be read."""
 
-    def discover(self, size: int) -> None:
+    def discover(self, size: int) -> None:  # noqa: B027 - a folder lists its files at once
         """Find the checkpoints that were witnessed, for a log of this size."""
 
+    @abstractmethod
     def read(self, name: str, limit: int = LARGE) -> bytes:
         """Return the bytes of a file that has at most *limit*."""
-        raise NotImplementedError
 
+    @abstractmethod
     def under(self, prefix: str) -> list[str]:
         """Return the names that begin with *prefix*, in order."""
-        raise NotImplementedError
 
 
 class Folder(Source):
