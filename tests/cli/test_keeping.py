@@ -159,6 +159,23 @@ def test_weights_leave_only_after_a_wait_with_two_approvals(lab: Say) -> None:
     assert early.code == 26
 
 
+def test_where_keys_have_roles_one_person_alone_gives_up_no_weights(
+    lab: Say, tmp_path: Path
+) -> None:
+    second = (tmp_path / "lab" / "keys" / "roles" / "second-1.pem").rename(tmp_path / "second.pem")
+    approved = ("archive", "deaccession", "tuned", "--approve", "a", "--approve", "b", "--yes")
+    assert lab("archive", "deaccession", "tuned", "--reason", "by order", "--wait", "0").code == 0
+    assert [lab(*approved).code, lab(*approved).code] == [57, 57]
+    assert "deaccession.json" not in lab("model", "show", "tuned", "--json").json["records"]
+    assert lab("ledger", "show", "--type", "model.deaccessioned", "--json").json == []
+    [name] = lab("ledger", "waiting", "--json").json
+    assert lab("ledger", "approve", name, "--key", second).code == 0
+    assert lab(*approved).code == 0
+    [entry] = lab("ledger", "show", "--type", "deaccession.approved", "--json").json
+    assert len(entry["sigs"]) == 2
+    assert "deaccession.json" in lab("model", "show", "tuned", "--json").json["records"]
+
+
 def test_lost_indexes_are_written_again(lab: Say, tmp_path: Path) -> None:
     indexes = sorted((tmp_path / "lab" / "archive" / "indexes").rglob("*.json"))
     for path in indexes:
