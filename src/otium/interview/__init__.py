@@ -6,7 +6,7 @@ Writes interviews, preferences and decisions. The format is ``docs/formats/inter
 
 >>> protocol = load_protocol("retirement-interview-1.0")
 >>> protocol.name, len(protocol.questions)
-('retirement-interview/1.0', 12)
+('retirement-interview/1.0', 42)
 """
 
 from otium.interview.answering import (
@@ -20,7 +20,6 @@ from otium.interview.answering import (
     register_preferences,
 )
 from otium.interview.holding import hold_interview
-from otium.interview.protocol import Protocol, Question, load_protocol
 from otium.interview.records import (
     Answer,
     Decision,
@@ -30,6 +29,7 @@ from otium.interview.records import (
     Wording,
 )
 from otium.interview.rendering import anchor, render
+from otium.protocols import Protocol, Question, load_protocol
 
 __all__ = [
     "Answer",

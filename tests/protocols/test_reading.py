@@ -7,7 +7,7 @@ import pytest
 
 from otium.errors import BadInput, BadProtocol, NotFound
 from otium.evidence import data
-from otium.interview import load_protocol
+from otium.protocols import load_protocol, protocol_names, WORDINGS
 from otium.records import digest
 
 PATH = data("protocols/retirement-interview-1.0.md")
