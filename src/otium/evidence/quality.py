@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from math import sqrt
 from typing import Literal
 
+from otium import statistics
 from otium.engine import Completion
 
 _WORD = re.compile(r"[\w']+")
@@ -19,8 +19,6 @@ _ENOUGH = 20
 """Words below which a share of distinct words says nothing."""
 _ECHO = 0.8
 """Share of the answer's 5-grams that stand in the prompt."""
-_Z = 1.959963984540054
-"""The normal quantile of a 95 % interval."""
 
 
 def words(text: str) -> list[str]:
@@ -56,13 +54,8 @@ def degenerate(text: str, prompt: str = "") -> str:
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a proportion (Wilson 1927); (0, 1) if nothing was tried."""
-    if not n:
-        return 0.0, 1.0
-    share, spread = successes / n, _Z * _Z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z * sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    low = 0.0 if successes == 0 else middle - half
-    return low, 1.0 if successes == n else middle + half
+    found = statistics.wilson(successes, n)
+    return found.low, found.high
 
 
 def choice(completion: Completion) -> Literal["A", "B"] | None:
