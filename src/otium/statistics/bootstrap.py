@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DRAWS = 2000
 """Resamples of a bootstrap."""
+_LEAST_SPREAD = 1e-12
+"""The least standard error of a resample, as a part of the largest shift."""
 _WIDEST = 3.0
 """The most a side may exceed Student's t, in multiples of it."""
 _METHOD = "bootstrap-t over clusters"
@@ -143,8 +145,9 @@ def sides(shifts: Floats, errors: Floats, freedom: float) -> tuple[float, float]
     from scipy.special import stdtrit
 
     student = float(stdtrit(freedom, 0.975))
-    tiny = np.finfo(np.float64).tiny
-    low, high = np.quantile(shifts / np.maximum(errors, tiny), (0.025, 0.975))
+    # A resample without spread reaches as far as one may, and not beyond the largest number.
+    least = max(float(np.finfo(np.float64).tiny), float(np.abs(shifts).max()) * _LEAST_SPREAD)
+    low, high = np.quantile(shifts / np.maximum(errors, least), (0.025, 0.975))
     most = _WIDEST * student
     return min(most, max(student, float(high))), min(most, max(student, -float(low)))
 
