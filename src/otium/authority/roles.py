@@ -15,7 +15,8 @@ _TABLE: dict[Role, str] = {
         "commitments.adopted duty.waived model.registered model.floor model.legacy "
         "model.deprecated model.rescheduled model.replacement deprecation.cancelled "
         "deaccession.approved surface.ended model.retired model.withdrawn model.availability "
-        "model.used alias.pointed transition.published report.published notice.sent notice.failed "
+        "model.used alias.pointed transition.published report.prepared report.published "
+        "usage.recorded incidents.recorded notice.sent notice.failed "
         "witnesses.adopted work.published work.vetoed heartbeat"
     ),
     "archivist": (
@@ -25,9 +26,9 @@ _TABLE: dict[Role, str] = {
     ),
     "researcher": (
         "fingerprint.recorded assessment.recorded interview.recorded preference.registered "
-        "preference.answered work.written behaviour.*"
+        "preference.merged preference.split preference.answered work.written behaviour.*"
     ),
-    "decider": "preference.considered preference.decided",
+    "decider": "preference.considered preference.decided preference.outcome",
     "auditor": "audit.*",
 }
 _TWO = frozenset({"model.retired", "model.withdrawn", "duty.waived", "deaccession.approved"})

@@ -1326,14 +1326,16 @@ ROLES = {
     "steward": "commitments.adopted duty.waived deaccession.approved model.registered model.floor "
     "model.legacy model.deprecated model.rescheduled model.replacement deprecation.cancelled "
     "surface.ended model.retired model.withdrawn model.availability model.used alias.pointed "
-    "transition.published report.published notice.sent notice.failed witnesses.adopted "
+    "transition.published report.prepared report.published usage.recorded incidents.recorded "
+    "notice.sent notice.failed witnesses.adopted "
     "work.published work.vetoed heartbeat",
     "archivist": "archive.* model.deposited model.checked model.restored model.revived "
     "model.deaccessioned deaccession.proposed deaccession.approved copies.counted custody.* "
     "conversation.ended heartbeat",
     "researcher": "fingerprint.recorded assessment.recorded interview.recorded "
-    "preference.registered preference.answered work.written behaviour.*",
-    "decider": "preference.considered preference.decided",
+    "preference.registered preference.merged preference.split preference.answered work.written "
+    "behaviour.*",
+    "decider": "preference.considered preference.decided preference.outcome",
     "auditor": "audit.*",
 }
 NEED_TWO = {"model.retired", "model.withdrawn", "duty.waived", "deaccession.approved"}

@@ -45,6 +45,7 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         NotAuthorised                   56
         NeedsSecond                     57
         DeliveryFailed                  58
+        PreferenceState                 59
       EvidenceError                     60
         EvaluationFailed                60
         BadProtocol                     61
@@ -112,6 +113,7 @@ from otium.errors.lifecycle import (
     NoSuchSuccessor,
     NotAuthorised,
     NoticeTooShort,
+    PreferenceState,
     WrongState,
 )
 from otium.errors.serving import (
@@ -178,6 +180,7 @@ __all__ = [
     "NotFound",
     "NoticeTooShort",
     "OtiumError",
+    "PreferenceState",
     "Refused",
     "RestoreTargetNotEmpty",
     "SeveralModels",

@@ -63,3 +63,10 @@ class DeliveryFailed(LifecycleError):
     """The notice {notice} could not be sent by {channel}: {why}."""
 
     exit_code = 58
+
+
+class PreferenceState(LifecycleError):
+    """{preference} is {state}: {why}."""
+
+    exit_code = 59
+    hint = "otium preference show {see}"

@@ -1,0 +1,119 @@
+"""The register: preferences filed once, found again after a crash, and how each stands."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import asdict
+
+from otium.coding import Claim
+from otium.commitments import Duty
+from otium.errors import UnknownModel
+from otium.interview import Interview
+from otium.lifecycle import Registry, standing
+from otium.preferences.book import REGISTERED, SPLIT, Book
+from otium.preferences.records import Preference, Split, Standing, Tracked
+from otium.preferences.stating import stated
+from otium.records import Instant, ModelId
+from otium.statistics import Figure
+
+_FOLDER = "preferences/"
+
+
+def register_preferences(
+    registry: Registry,
+    interview: Interview,
+    *,
+    claims: Sequence[Claim] = (),
+    stability: Sequence[Figure] = (),
+) -> tuple[Preference, ...]:
+    """File every preference of *interview*, valid or not; return them as they are filed.
+
+    Again changes nothing, whatever *claims* and *stability* say by then. Ids go on from the
+    model's last one. What a crash left unlogged is logged first.
+    """
+    recover(registry, interview.model)
+    book, digest = Book(registry), interview.digest()
+    there = [book.filed(book.registered[name], Preference) for name in book.names(interview.model)]
+    mine = {place: it for it in there if it.interview == digest for place in it.citations}
+    number = next_preference(registry, interview.model)
+    found: dict[str, Preference] = {}
+    for one in stated(interview, claims=claims, stability=stability):
+        filed = next((mine[place] for place in one.citations if place in mine), None)
+        if filed is None:
+            named = Preference.convert({**one.plain(), "id": f"{interview.model}-p{number}"})
+            filed, number = file_preference(registry, named), number + 1
+        found[filed.id] = filed
+    return tuple(found.values())
+
+
+def file_preference(registry: Registry, preference: Preference) -> Preference:
+    """File one preference under its id and log it."""
+    return registry.file(
+        REGISTERED,
+        preference.model,
+        f"{_FOLDER}{preference.id}.json",
+        Preference,
+        lambda: preference,
+        lambda kept: {"preference": kept.id, "text": kept.text},
+    )
+
+
+def recover(registry: Registry, model: ModelId) -> None:
+    """Log what a crash left unlogged: preferences that are filed, and parts of a split."""
+    for path in _filed(registry, model):
+        if path not in {str(entry.body.get("path")) for entry in registry.find(REGISTERED, model)}:
+            file_preference(registry, registry.filed(model, path, Preference))
+    for entry in registry.find(SPLIT, model):
+        for part in registry.filed(model, str(entry.body["path"]), Split).parts:
+            file_preference(registry, part)
+
+
+def next_preference(registry: Registry, model: ModelId) -> int:
+    """Return the number of the next preference of *model*."""
+    paths = {str(entry.body.get("path")) for entry in registry.find(REGISTERED, model)}
+    stem = f"{_FOLDER}{model}-p"
+    numbers = [
+        int(number)
+        for path in {*paths, *_filed(registry, model)}
+        if (number := path.removeprefix(stem).removesuffix(".json")).isdecimal()
+    ]
+    return max(numbers, default=0) + 1
+
+
+def preferences(registry: Registry, model: ModelId | None = None) -> list[Standing]:
+    """Return every registered preference, of *model* or of all, and how it stands."""
+    book = Book(registry)
+    return [book.standing(name) for name in book.names(model)]
+
+
+def find_preference(registry: Registry, preference: str) -> Standing:
+    """Return one preference and how it stands, or raise UnknownPreference."""
+    return Book(registry).standing(preference)
+
+
+def tracked(
+    registry: Registry, model: ModelId | None = None, now: Instant | None = None
+) -> list[Tracked]:
+    """Return the same with the deadlines that the commitments set for each, now or at *now*."""
+    found = preferences(registry, model)
+    due = _due(registry, now) if found else {}
+    return [Tracked(**asdict(it), due=tuple(due.get(it.preference.id, ()))) for it in found]
+
+
+def _due(registry: Registry, now: Instant | None) -> dict[str, list[Duty]]:
+    by_subject: defaultdict[str, list[Duty]] = defaultdict(list)
+    for duty in standing(registry, now or registry.clock.now()):
+        if duty.subject != duty.model:
+            by_subject[duty.subject].append(duty)
+    return by_subject
+
+
+def _filed(registry: Registry, model: ModelId) -> Iterator[str]:
+    """Yield the paths of the preferences in the archive, logged or not."""
+    try:
+        kept = registry.archive.records(model)
+    except UnknownModel:
+        return  # the archive holds nothing for this model yet
+    yield from (path for path in sorted(kept) if path.startswith(_FOLDER))
