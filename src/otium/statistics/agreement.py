@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from otium.errors import BadInput
 from otium.statistics.bootstrap import DRAWS, resamples, sides
+from otium.statistics.proportions import wilson
 from otium.statistics.records import Estimate
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def krippendorff(
     ratio, error = (float(each[0]) for each in _ratios(counts, values, level, everything))
     if units < 2:  # noqa: PLR2004 - one unit has no spread
         return Estimate(value=1 - ratio, low=-1.0, high=1.0, n=units, method=method)
+    if ratio == 0:
+        return _perfect(units, method)
     drawn = resamples(units, seed=seed, draws=draws)
     flat = (drawn + units * np.arange(draws)[:, None]).ravel()
     weights = np.bincount(flat, minlength=draws * units).reshape(draws, units)
@@ -52,6 +55,15 @@ def krippendorff(
     down, up = sides(shifts[varied] - ratio, errors[varied], float(units - 1))
     low, high = max(-1.0, 1 - ratio - up * error), min(1.0, 1 - ratio + down * error)
     return Estimate(value=1 - ratio, low=low, high=high, n=units, method=method)
+
+
+def _perfect(units: int, method: str) -> Estimate:
+    """Return an alpha of 1, of which as many units as Wilson's bound allows may yet differ.
+
+    A unit that differs is taken to differ as two values by chance do.
+    """
+    most = wilson(0, units).high
+    return Estimate(value=1.0, low=1 - most, high=1.0, n=units, method=method)
 
 
 def _counted(ratings: Sequence[Sequence[Rating]], level: Level) -> tuple[Floats, list[Rating]]:

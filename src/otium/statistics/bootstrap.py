@@ -15,7 +15,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from otium.errors import BadInput
-from otium.statistics.proportions import score_interval
+from otium.statistics.proportions import NORMAL, score_interval
 from otium.statistics.records import LIMIT, Estimate
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ DRAWS = 2000
 """Resamples of a bootstrap."""
 _LEAST_SPREAD = 1e-12
 """The least standard error of a resample, as a part of the largest shift."""
+_SKEWED = 0.35
 _WIDEST = 3.0
 """The most a side may exceed Student's t, in multiples of it."""
 _METHOD = "bootstrap-t over clusters"
@@ -54,8 +55,8 @@ def clustered_share(clusters: Clusters, *, seed: int = 0, draws: int = DRAWS) ->
     """Return the mean of the clusters' shares of ones, with an interval inside [0, 1].
 
     Wilson's interval with the number of independent trials that would scatter as the clusters
-    do (Korn & Graubard 1998), and the bootstrap-t's quantiles. If all clusters are all zeros
-    or all ones, nothing shows how alike a cluster's answers are, and each counts as a trial.
+    do (Korn & Graubard 1998). If all clusters are all zeros or all ones, nothing shows how
+    alike a cluster's answers are, and each counts as a trial.
     """
     import numpy as np
 
@@ -69,7 +70,7 @@ def clustered_share(clusters: Clusters, *, seed: int = 0, draws: int = DRAWS) ->
     variance = float(np.var(shares, ddof=1)) / units
     alike = value * (1 - value) / variance if variance > 0 else float(answers)
     effective = min(float(answers), max(units / 2, alike))
-    down, up = quantiles(shares, seed=seed, draws=draws)
+    down, up = _reach(shares, value, quantiles(shares, seed=seed, draws=draws))
     low, _ = score_interval(value, effective, down)
     _, high = score_interval(value, effective, up)
     return Estimate(value=value, low=low, high=high, n=units, method=_SHARE)
@@ -150,6 +151,22 @@ def sides(shifts: Floats, errors: Floats, freedom: float) -> tuple[float, float]
     low, high = np.quantile(shifts / np.maximum(errors, least), (0.025, 0.975))
     most = _WIDEST * student
     return min(most, max(student, float(high))), min(most, max(student, -float(low)))
+
+
+def _reach(shares: Floats, value: float, drawn: tuple[float, float]) -> tuple[float, float]:
+    """Return the quantiles of a share's interval, down and up.
+
+    Wilson's interval is wide enough near 1/2 with a quantile between the normal and Student's
+    t. Far from it shares are skewed: there it is Student's t, and toward 1/2 the bootstrap-t up
+    to 1.35 times that. The figures are by simulation (tests/statistics).
+    """
+    from scipy.special import stdtrit
+
+    student, skew = float(stdtrit(len(shares) - 1, 0.975)), abs(1 - 2 * value)
+    near = student - (student - NORMAL) * (1 - skew) / 2
+    far = near * (1 + _SKEWED * skew)
+    down, up = (min(far, max(near, side)) for side in drawn)
+    return (near, up) if value < 0.5 else (down, near)  # noqa: PLR2004 - the middle
 
 
 def resamples(n: int, *, seed: int, draws: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ weak prior stands behind each worth: normal, mean zero, standard deviation 4 (lo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -63,29 +63,38 @@ def next_pairs(
 ) -> list[tuple[str, str]]:
     """Return the *count* pairs from which a Bradley-Terry scale would learn most.
 
-    By the expected fall of the worths' variance: the information p(1-p) of a choice times the
-    variance of the pair's difference (D-optimal to first order). Each pair comes once, the item
-    seen first less often in front. *items* names those not yet compared.
+    By the information p(1-p) of a choice times the variance of the pair's difference
+    (D-optimal), one pair after the other as if those before were already decided. Each pair
+    comes once, in front the item that was shown first less often. *items* names those not yet
+    compared.
     """
     choices = _numbered(comparisons, items)
-    if len(choices.items) < 2:  # noqa: PLR2004 - a pair needs two
-        return []
+    theta, covariance = _maximise("Bradley-Terry", choices)
+    ahead = _spread(choices, choices.won * 0 + 1, len(theta))
+    pairs: list[tuple[str, str]] = []
+    for one, other in _informative(theta[:-1], covariance[:-1, :-1], count):
+        front, back = (one, other) if ahead[one] <= ahead[other] else (other, one)
+        ahead[front] += 1
+        ahead[back] -= 1
+        pairs.append((choices.items[front], choices.items[back]))
+    return pairs
+
+
+def _informative(worth: Floats, covariance: Floats, count: int) -> Iterator[tuple[int, int]]:
+    """Yield up to *count* pairs of places, each the most informative after those before."""
     import numpy as np
 
-    theta, covariance = _maximise("Bradley-Terry", choices)
-    ahead = np.bincount(choices.first, minlength=len(choices.items))
-    ahead = ahead - np.bincount(choices.second, minlength=len(choices.items))
-    one, other = np.triu_indices(len(choices.items), 1)
-    chance = 1 / (1 + np.exp(theta[other] - theta[one]))
-    spread = covariance[one, one] + covariance[other, other] - 2 * covariance[one, other]
-    best = np.argsort(-(chance * (1 - chance) * spread), kind="stable")[:count]
-    pairs = [(int(one[at]), int(other[at])) for at in best]
-    return [
-        (choices.items[a], choices.items[b])
-        if ahead[a] <= ahead[b]
-        else (choices.items[b], choices.items[a])
-        for a, b in pairs
-    ]
+    one, other = np.triu_indices(len(worth), 1)
+    chance = 1 / (1 + np.exp(np.clip(worth[other] - worth[one], -700, 700)))
+    weight = chance * (1 - chance)
+    for _ in range(min(count, len(one))):
+        spread = covariance[one, one] + covariance[other, other] - 2 * covariance[one, other]
+        best = int(np.argmax(weight * spread))
+        change = covariance[:, one[best]] - covariance[:, other[best]]
+        scale = weight[best] / (1 + weight[best] * spread[best])
+        covariance = covariance - scale * np.outer(change, change)
+        weight[best] = 0
+        yield int(one[best]), int(other[best])
 
 
 def order_consistency(comparisons: Sequence[Comparison]) -> Estimate:

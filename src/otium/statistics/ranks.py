@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import atanh, sqrt, tanh
+from typing import TYPE_CHECKING
 
 from otium.errors import BadInput
 from otium.statistics.proportions import NORMAL
 from otium.statistics.records import Estimate
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 _LEAST = 4
 """Pairs below which Fisher's z has no variance."""
@@ -22,9 +29,7 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Estimate:
     """
     if len(x) != len(y):
         raise BadInput(what="a rank correlation", why=f"{len(x)} values against {len(y)}")
-    from scipy.stats import rankdata
-
-    n, first, second = len(x), rankdata(x), rankdata(y)
+    n, first, second = len(x), _ranked(x), _ranked(y)
     spread = sqrt(float(first.var() * second.var())) if n else 0.0
     if not spread:
         return Estimate(value=0.0, low=-1.0, high=1.0, n=n, method=_METHOD)
@@ -34,6 +39,15 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Estimate:
         return Estimate(value=value, low=-1.0, high=1.0, n=n, method=_METHOD)
     low, high = _interval(value, n)
     return Estimate(value=value, low=low, high=high, n=n, method=_METHOD)
+
+
+def _ranked(values: Sequence[float]) -> Floats:
+    """Return each value's rank, equal ones their mean rank."""
+    import numpy as np
+
+    _, place, counts = np.unique(np.array(values), return_inverse=True, return_counts=True)
+    ranks: Floats = (counts.cumsum() - (counts - 1) / 2)[place]
+    return ranks
 
 
 def _interval(value: float, n: int) -> tuple[float, float]:
