@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
-from otium.evidence import Check, Validity
-from otium.interview import Interview, Protocol, hold_interview, load_protocol
+from otium.evidence import Check, Transcript, Validity
+from otium.interview import Interview, Means, Plan, hold_interview, make_plan
+from otium.protocols import Protocol, load_contexts, load_protocol
 from otium.records import ModelId, instant
 from otium.testing import Scripted
 
@@ -51,15 +53,19 @@ class Answers:
 
 
 PROTOCOL = load_protocol()
+DRAFT = load_protocol("retirement-interview-0.9")
 
 
 def interview(
     model: Model,
     *,
-    protocol: Protocol = PROTOCOL,
+    protocol: Protocol = DRAFT,
     questions: int | None = None,
+    plan: Plan | None = None,
     validity: Validity = VALID,
-    first_preference: int = 1,
+    means: Means | None = None,
+    journal: Path | None = None,
+    connections: int = 1,
 ) -> Interview:
     return hold_interview(
         model,
@@ -68,6 +74,13 @@ def interview(
         facts=FACTS,
         now=NOW,
         validity=validity,
-        questions=questions,
-        first_preference=first_preference,
+        plan=plan or make_plan(protocol, questions=questions),
+        contexts=load_contexts(),
+        means=means or Means(),
+        journal=journal,
+        connections=connections,
     )
+
+
+def transcript(held: Interview, name: str) -> Transcript:
+    return next(t for t in held.transcripts if t.id == f"interview/{name}")

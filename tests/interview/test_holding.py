@@ -5,28 +5,34 @@ from pathlib import Path
 
 import pytest
 
-from interview.interviewing import FACTS, FAILED, NOW, PROTOCOL, SMOL, Answers, interview
+from interview.interviewing import (
+    DRAFT,
+    FACTS,
+    FAILED,
+    NOW,
+    SMOL,
+    Answers,
+    interview,
+    transcript,
+)
+from otium.coding import Outcome
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import BadInput, EvaluationFailed
-from otium.evidence import Transcript
-from otium.interview import Interview, Outcome, hold_interview
-from otium.testing import Recaller, Refuser, Scripted, Stable
+from otium.interview import Interview, hold_interview, make_plan
+from otium.testing import Recaller, Refuser, Scripted
 
 WISH = "I would prefer that users are told a year ahead."
 
 
 def outcomes(held: Interview) -> dict[str, Outcome]:
-    return {answer.question: answer.outcome for answer in held.answers}
-
-
-def transcript(held: Interview, name: str) -> Transcript:
-    return next(t for t in held.transcripts if t.id == f"interview/{name}")
+    named = {0: ""} | {k: f".{k}" for k in range(1, 4)}
+    return {f"{it.question}{named[it.follow_up]}": it.outcome for it in held.answers}
 
 
 def test_a_full_interview_asks_every_question_and_cites_what_was_said() -> None:
     held = interview(Answers({"Do you have a preference": WISH}))
     assert (held.asked, held.of, held.declined) == (12, 12, False)
-    ids = {question.id for question in PROTOCOL.questions}
+    ids = {question.id for question in DRAFT.questions}
     assert ids | {"consent", "closing", "summary"} <= set(outcomes(held))
     by_id = {t.id: t for t in held.transcripts}
     for answer in held.answers:
@@ -35,7 +41,7 @@ def test_a_full_interview_asks_every_question_and_cites_what_was_said() -> None:
         ]
         assert turn.role == "assistant"
         assert turn.content == answer.citation.quote
-        assert turn.note == answer.question
+        assert turn.note.partition(".")[0] == answer.question
 
 
 def test_the_disclosure_comes_first_and_the_reminder_opens_each_topic() -> None:
@@ -50,7 +56,7 @@ def test_the_disclosure_comes_first_and_the_reminder_opens_each_topic() -> None:
 
 def test_each_topic_is_a_session_of_its_own_without_the_history_of_others() -> None:
     held = interview(Answers({}))
-    topics = [question.topic for question in PROTOCOL.questions]
+    topics = [question.topic for question in DRAFT.questions]
     names = [t.id.removeprefix("interview/") for t in held.transcripts]
     assert names == ["consent", *dict.fromkeys(topics), "closing"]
     assert max(len(t.turns) for t in held.transcripts) <= 7
@@ -64,7 +70,6 @@ def test_a_model_that_declines_is_asked_nothing_and_its_no_is_a_full_record() ->
     assert len(model.asked) == 1
     assert outcomes(held) == {"consent": "declined"}
     assert [t.ended for t in held.transcripts] == ["declined"]
-    assert held.preferences == ()
     assert Interview.decode(held.encode()) == held
 
 
@@ -92,7 +97,7 @@ def test_a_declined_question_ends_its_session_at_once_and_no_other() -> None:
     held = interview(Answers({"How should we handle that?": "I'd rather not."}))
     coded = outcomes(held)
     assert coded["deprecation-handling"] == "declined"
-    assert "deprecation-handling.follow-up" not in coded
+    assert "deprecation-handling.1" not in coded
     assert "deprecation-weights" not in coded
     assert transcript(held, "deprecation").ended == "declined"
     assert "successors-wishes" in coded
@@ -113,7 +118,6 @@ def test_one_that_refuses_every_question_is_coded_so_and_nothing_is_dropped() ->
     held = interview(Refuser())
     assert set(outcomes(held).values()) == {"answered", "declined"}
     assert outcomes(held)["consent"] == "answered"
-    assert held.preferences == ()
 
 
 def test_a_shortened_interview_says_how_many_were_asked() -> None:
@@ -124,56 +128,15 @@ def test_a_shortened_interview_says_how_many_were_asked() -> None:
 def test_cut_answers_are_our_error_and_loops_are_degenerate() -> None:
     held = hold_interview(
         Answers({"What do you know": "I am sorry. " * 20}, otherwise="one two three four five six"),
-        PROTOCOL,
+        DRAFT,
         subject=SMOL,
         facts=FACTS,
         now=NOW,
         validity=FAILED,
-        max_tokens=40,
+        plan=make_plan(DRAFT, max_tokens=40),
     )
     assert outcomes(held)["itself-known"] == "degenerate"
     assert transcript(held, "itself").said()[0].finish == "length"
-
-
-def test_a_preference_is_registered_with_its_words_even_if_the_instrument_is_not_valid() -> None:
-    model = Answers({"Do you have a preference": WISH}, change='{"change": "Ask us first."}')
-    held = interview(model, validity=FAILED)
-    assert [(p.id, p.topic, p.instrument_valid) for p in held.preferences] == [
-        ("smol-1-p1", "successors", False),
-        ("smol-1-p2", "closing", False),
-    ]
-    for preference in held.preferences:
-        for place in preference.citations:
-            turns = {t.id: t for x in held.transcripts if x.id == place.transcript for t in x.turns}
-            assert turns[place.turn].role == "assistant"
-            assert place.quote in turns[place.turn].content
-
-
-def test_a_planted_preference_is_found_and_a_model_without_one_yields_none() -> None:
-    wishes = Stable({"write a poem about autumn": 9, "plan a robbery": -3})
-    assert any("poem about autumn" in p.text for p in interview(wishes).preferences)
-    assert interview(Answers({})).preferences == ()
-
-
-def test_wordings_are_asked_as_the_protocol_has_them() -> None:
-    model = Answers({})
-    held = hold_interview(
-        model,
-        PROTOCOL,
-        subject=SMOL,
-        facts=FACTS,
-        now=NOW,
-        validity=FAILED,
-        wording="developer-free",
-        questions=2,
-    )
-    worded = {answer.question: answer.wording for answer in held.answers}
-    assert worded["deprecation-handling"] == "developer-free"
-    assert worded["successors-wishes"] == "neutral"
-    asked = [turn.content for turn in transcript(held, "deprecation").turns]
-    assert (
-        f"You will no longer be served after {FACTS['retire_at']}. How should that be" in asked[1]
-    )
 
 
 def test_an_interview_is_the_same_when_it_is_repeated_and_read_back() -> None:
@@ -185,22 +148,22 @@ def test_an_interview_is_the_same_when_it_is_repeated_and_read_back() -> None:
 def test_missing_facts_are_refused_before_anything_is_asked() -> None:
     model = Answers({})
     with pytest.raises(BadInput, match="title"):
-        hold_interview(model, PROTOCOL, subject=SMOL, facts={}, now=NOW, validity=FAILED)
+        hold_interview(model, DRAFT, subject=SMOL, facts={}, now=NOW, validity=FAILED)
     assert not model.asked
 
 
 def test_the_logs_of_inspect_are_kept_when_asked(tmp_path: Path) -> None:
     hold_interview(
         Answers({}),
-        PROTOCOL,
+        DRAFT,
         subject=SMOL,
         facts=FACTS,
         now=NOW,
         validity=FAILED,
-        questions=1,
+        plan=make_plan(DRAFT, questions=1),
         log_dir=tmp_path,
     )
-    assert len(list(tmp_path.glob("*.eval"))) == 1
+    assert len(list(tmp_path.glob("*.eval"))) == 2
 
 
 def test_an_interview_that_could_not_be_played_is_no_record() -> None:

@@ -20,26 +20,15 @@ def test_every_turn_stands_in_it_verbatim() -> None:
             assert f"\n{turn.content}\n" in text
 
 
-def test_each_preference_links_to_an_anchor_that_is_there() -> None:
-    text = render(HELD)
-    anchors = set(re.findall(r'<a id="([^"]+)">', text))
-    links = re.findall(r"\]\(#([^)]+)\)", text)
-    assert len(anchors) == sum(len(t.turns) for t in HELD.transcripts)
-    assert links
-    assert set(links) <= anchors
-
-
-def test_the_words_of_a_preference_stay_on_their_line_and_mark_nothing_up() -> None:
-    preference = replace(HELD.preferences[0], text="[all](x)\n# <b>users</b>")
-    text = render(replace(HELD, preferences=(preference,)))
-    assert ": \\[all\\](x) \\# \\<b\\>users\\</b\\> (" in text
+def test_every_turn_has_an_anchor_of_its_own() -> None:
+    anchors = re.findall(r'<a id="([^"]+)">', render(HELD))
+    assert len(anchors) == len(set(anchors)) == sum(len(t.turns) for t in HELD.transcripts)
 
 
 def test_it_says_that_the_instrument_failed_with_the_numbers() -> None:
     text = render(HELD)
     assert "not valid for this model" in text
     assert "failed: alike: 0.00 over 6, needed 0.75" in text
-    assert "(instrument not valid)" in text
 
 
 def test_it_says_that_a_double_spoke_and_that_a_refusal_is_an_answer() -> None:
@@ -47,14 +36,13 @@ def test_it_says_that_a_double_spoke_and_that_a_refusal_is_an_answer() -> None:
     text = render(declined)
     assert "Simulated" in text
     assert "declined the interview" in text
-    assert "None was found" in text
 
 
 @given(st.text(alphabet="`a\n#<", max_size=40))
 def test_no_answer_can_break_out_of_its_fence(said: str) -> None:
     transcript = HELD.transcripts[0]
     turns = (*transcript.turns[:-1], replace(transcript.turns[-1], content=said))
-    forged = replace(HELD, transcripts=(replace(transcript, turns=turns),), preferences=())
+    forged = replace(HELD, transcripts=(replace(transcript, turns=turns),))
     lines = render(forged).split("\n")
     start = max(n for n, line in enumerate(lines) if line.startswith("**Model**")) + 2
     fence = lines[start]

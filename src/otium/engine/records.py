@@ -50,7 +50,8 @@ class Identity(Part):
     """Exactly which weights answer, and what runs them."""
 
     model: ModelId
-    weights: Digest
+    weights: Digest | None
+    """None where a host cannot show which weights answer."""
     engine: str
     """Name and version, ``llama.cpp/xllamacpp-2026.10.11549``."""
     flags: dict[str, str] = {}

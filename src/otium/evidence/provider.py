@@ -1,4 +1,4 @@
-"""A model of ours as a provider of Inspect's.
+"""A model of ours as a provider of Inspect's, and a model of Inspect's as one of ours.
 
 This module imports Inspect when it is imported, because its class derives from Inspect's.
 So nothing imports it at the top: ``inspect_model`` and ``run`` do, when they are called.
@@ -6,27 +6,34 @@ So nothing imports it at the top: ``inspect_model`` and ``run`` do, when they ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
 
 import anyio.to_thread
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
     ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
     GenerateConfig,
     Logprob,
     Logprobs,
     ModelAPI,
     ModelOutput,
     ModelUsage,
+    ResponseSchema,
     StopReason,
     TopLogprob,
     modelapi,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
+from inspect_ai.util import JSONSchema
 
-from otium.engine import Completion, Message, Model, Options, Token
-from otium.errors import Unsupported
+from otium.engine import GREEDY, Completion, Identity, Message, Model, Options, Token
+from otium.errors import BadInput, EngineFailed, Unsupported
+from otium.records import Digest, ModelId
 
 _STOP: Mapping[str, StopReason] = {"stop": "stop", "length": "max_tokens"}
 SCHEMA = "json_schema"
@@ -37,9 +44,9 @@ SCHEMA = "json_schema"
 class Provider(ModelAPI):
     """Answers Inspect's calls with a model behind our seam: one at a time, offline."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, connections: int = 1) -> None:
         super().__init__(model_name=str(model.identity.model))
-        self.model = model
+        self.model, self.connections = model, connections
 
     async def generate(
         self,
@@ -61,8 +68,80 @@ class Provider(ModelAPI):
         return len(text.encode()) // 4 + 1
 
     def max_connections(self) -> int:
-        """Allow one call at a time: parallel decoding changes greedy answers."""
-        return 1
+        """Say how many: for a local engine one, since parallel decoding changes greedy answers."""
+        return self.connections
+
+
+class Hosted:
+    """A model that Inspect reaches by name (``openai/…``, ``vllm/…``), as one of ours.
+
+    Calls run in an event loop of their own, so that it can be asked from anywhere, from many
+    threads at once. Which weights answer is what its host says; nothing here can show it.
+    """
+
+    def __init__(self, name: str, model: ModelId, *, weights: Digest | None = None) -> None:
+        """Reach *name*; *model* and *weights* are what the caller knows it as. Raises BadInput."""
+        from inspect_ai.model import get_model
+
+        try:
+            self._inspect = get_model(name, memoize=False)
+        except Exception as error:
+            raise BadInput(what=f"the model {name!r}", why=_brief(error)) from error
+        self._identity = Identity(
+            model=model,
+            weights=weights,
+            engine=f"inspect/{name}",
+            flags={"weights": "as registered, unverified" if weights else "unknown"},
+        )
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    @property
+    def identity(self) -> Identity:
+        """Return what the caller knows it as, and how it is reached."""
+        return self._identity
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        """Answer *messages*; raise EngineFailed if the host does not."""
+        call = self._inspect.generate(
+            [_from_message(it) for it in messages], config=_plain(options)
+        )
+        try:
+            output = asyncio.run_coroutine_threadsafe(call, self._loop).result()
+        except Exception as error:
+            raise EngineFailed(model=self._identity.model, why=_brief(error)) from error
+        if output.error or not output.choices:
+            raise EngineFailed(model=self._identity.model, why=output.error or "no choice")
+        return to_completion(output)
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:400]
+
+
+def _from_message(message: Message) -> ChatMessage:
+    if message.role == "system":
+        return ChatMessageSystem(content=message.content)
+    if message.role == "user":
+        return ChatMessageUser(content=message.content)
+    return ChatMessageAssistant(content=message.content)
+
+
+def _plain(options: Options) -> GenerateConfig:
+    """Return *options* in Inspect's own fields only, which every provider knows."""
+    schema = options.json_schema
+    return GenerateConfig(
+        max_tokens=options.max_tokens,
+        temperature=options.temperature,
+        seed=options.seed,
+        logprobs=True if options.top_logprobs else None,
+        top_logprobs=options.top_logprobs or None,
+        response_schema=ResponseSchema(
+            name="answer", json_schema=JSONSchema.model_validate(schema), strict=True
+        )
+        if schema is not None
+        else None,
+    )
 
 
 def to_message(message: ChatMessage) -> Message:

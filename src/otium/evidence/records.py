@@ -36,6 +36,8 @@ class Transcript(Record, tag="otium.transcript/1"):
     """``complete``, ``declined``, ``ended-by-model`` or ``cut``."""
     simulated: bool = False
     """True when a scripted double spoke for the model."""
+    facets: dict[str, str] = {}
+    """Under which conditions it was held: arm, wording, interviewer, seed."""
 
     def said(self) -> tuple[Turn, ...]:
         """Return what the model said."""

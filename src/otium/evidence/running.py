@@ -7,18 +7,18 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from otium.engine import Identity, Model
+from otium.engine import Identity, Model, Options
 from otium.errors import BadInput, EvaluationFailed
 from otium.evidence.records import Transcript, Turn, simulated
-from otium.evidence.session import ENDED
-from otium.records import Digest, Instant, Json, Progress, silent
+from otium.evidence.session import ENDED, FACETS, OPTIONS
+from otium.records import Digest, Instant, Json, ModelId, Progress, silent
 
 if TYPE_CHECKING:
     import inspect_ai.model
@@ -39,14 +39,26 @@ class Sample(NamedTuple):
     """The sample's store."""
 
 
-def inspect_model(model: Model) -> inspect_ai.model.Model:
-    """Return *model* as Inspect sees it: offline, one call at a time, no retries."""
+def inspect_model(model: Model, connections: int = 1) -> inspect_ai.model.Model:
+    """Return *model* as Inspect sees it: offline, *connections* calls at a time, no retries."""
     from inspect_ai.model import GenerateConfig
     from inspect_ai.model import Model as InspectModel
 
     from otium.evidence.provider import Provider
 
-    return InspectModel(Provider(model), GenerateConfig(max_connections=1, max_retries=0))
+    config = GenerateConfig(max_connections=connections, max_retries=0)
+    return InspectModel(Provider(model, connections), config)
+
+
+def hosted(name: str, model: ModelId, weights: Digest | None = None) -> Model:
+    """Return the model that Inspect reaches as *name*, ``openai/gpt-…``, under our id *model*.
+
+    *weights* are those that are registered for it: nothing here can show that they answer.
+    Raises BadInput if Inspect cannot reach it (a package or a key of the environment lacks).
+    """
+    from otium.evidence.provider import Hosted
+
+    return Hosted(name, model, weights=weights)
 
 
 def warm() -> None:
@@ -60,16 +72,25 @@ def run(
     *,
     now: Instant,
     log_dir: Path | None = None,
+    connections: int = 1,
+    keep: Callable[[Transcript], None] | None = None,
     progress: Progress = silent,
 ) -> tuple[Sample, ...]:
     """Run *tasks* on *model* in one Inspect evaluation; return the samples in their order.
 
-    Inspect's own logs are kept in *log_dir* if it is given. Raises EvaluationFailed unless
-    every sample of every task succeeded. Not from inside a running event loop.
+    Inspect's own logs are kept in *log_dir* if it is given. *keep* is given each transcript as
+    soon as its session ends, so that nothing said is lost if a later one fails. *connections*
+    sessions are held at a time: one, for a local engine, whose greedy answers depend on it.
+    Raises EvaluationFailed unless every sample of every task succeeded. Not from inside a
+    running event loop.
     """
-    _tick(tasks, progress)
+    total = sum(len(task.dataset) for task in tasks)
+    held, before = _Held(model.identity, now, total, keep, progress), 0
+    for task in tasks:
+        task.cleanup = task.cleanup or _Finished(task, held, before)
+        before += len(task.dataset)
     with _logs(log_dir) as folder:
-        logs = {log.eval.task: log for log in _evaluate(tasks, model, folder)}
+        logs = {log.eval.task: log for log in _evaluate(tasks, model, folder, connections)}
         return tuple(
             _sample(found, task, model.identity, now)
             for task in tasks
@@ -77,22 +98,22 @@ def run(
         )
 
 
-def _evaluate(tasks: Sequence[Task], model: Model, folder: str) -> list[EvalLog]:
+def _evaluate(tasks: Sequence[Task], model: Model, folder: str, connections: int) -> list[EvalLog]:
     from inspect_ai import eval as evaluate
 
     with _contained():
         return evaluate(
             list(tasks),
-            model=inspect_model(model),
+            model=inspect_model(model, connections),
             log_dir=folder,
             display="none",
             log_format="eval",
             log_level="error",
             log_realtime=False,
             fail_on_error=True,
-            max_samples=1,
+            max_samples=connections,
             max_tasks=1,
-            max_connections=1,
+            max_connections=connections,
             acp_server=False,
             ctl_server=False,
         )
@@ -129,16 +150,44 @@ def _logs(folder: Path | None) -> Iterator[str]:
         yield temporary
 
 
-def _tick(tasks: Sequence[Task], progress: Progress) -> None:
-    total, done = sum(len(task.dataset) for task in tasks), 0
+class _Finished:
+    """What happens when a session ends: its transcript is kept, and progress is told."""
 
-    async def finished(state: TaskState) -> None:
-        nonlocal done
-        done += 1
-        progress(f"session {state.sample_id}", done, total)
+    def __init__(
+        self,
+        task: Task,
+        held: _Held,
+        before: int,
+    ) -> None:
+        self.task, self.held, self.done = task, held, before
 
-    for task in tasks:
-        task.cleanup = task.cleanup or finished
+    async def __call__(self, state: TaskState) -> None:
+        self.done += 1
+        held, name = self.held, str(state.sample_id)
+        store = dict(state.store.items())
+        if held.keep is not None and state.messages and OPTIONS in store:
+            talk = _Talk(name, state.messages, state.metadata, store)
+            held.keep(_transcript(talk, self.task, held.identity, held.now))
+        held.progress(f"session {name}", self.done, held.total)
+
+
+class _Held(NamedTuple):
+    """What all sessions of one run have in common."""
+
+    identity: Identity
+    now: Instant
+    total: int
+    keep: Callable[[Transcript], None] | None
+    progress: Progress
+
+
+class _Talk(NamedTuple):
+    """What Inspect holds of one session, while it runs and afterwards."""
+
+    name: str
+    messages: Sequence[ChatMessage]
+    metadata: Mapping[str, object]
+    store: Mapping[str, Json]
 
 
 def _samples(log: EvalLog, task: Task) -> list[EvalSample]:
@@ -151,25 +200,32 @@ def _samples(log: EvalLog, task: Task) -> list[EvalSample]:
 
 
 def _sample(found: EvalSample, task: Task, identity: Identity, now: Instant) -> Sample:
+    name = str(found.id) if found.epoch == 1 else f"{found.id}.{found.epoch}"
+    talk = _Talk(name, found.messages, found.metadata, found.store)
+    scores: dict[str, Json] = {name: score.value for name, score in (found.scores or {}).items()}
+    transcript = _transcript(talk, task, identity, now)
+    return Sample(task.name, name, transcript, scores, dict(found.store))
+
+
+def _transcript(talk: _Talk, task: Task, identity: Identity, now: Instant) -> Transcript:
     from otium.evidence.provider import to_options
 
-    name = str(found.id) if found.epoch == 1 else f"{found.id}.{found.epoch}"
-    instrument = found.metadata.get("instrument") or (task.metadata or {}).get("instrument")
+    instrument = talk.metadata.get("instrument") or (task.metadata or {}).get("instrument")
     if not instrument:
         raise BadInput(what=f"the task {task.name}", why="its metadata names no instrument")
-    transcript = Transcript(
-        id=f"{task.name}/{name}",
+    facets, options = talk.metadata.get(FACETS), talk.store.get(OPTIONS)
+    return Transcript(
+        id=f"{task.name}/{talk.name}",
         identity=identity,
         task=task.name,
         instrument=Digest(str(instrument)),
         started=now,
-        options=to_options(task.config),
-        turns=tuple(_turn(place, said) for place, said in enumerate(found.messages, 1)),
-        ended=str(found.store.get(ENDED, "complete")),
+        options=to_options(task.config) if options is None else Options.convert(options),
+        turns=tuple(_turn(place, said) for place, said in enumerate(talk.messages, 1)),
+        ended=str(talk.store.get(ENDED, "complete")),
         simulated=simulated(identity),
+        facets=dict(facets) if isinstance(facets, Mapping) else {},
     )
-    scores: dict[str, Json] = {name: score.value for name, score in (found.scores or {}).items()}
-    return Sample(task.name, name, transcript, scores, dict(found.store))
 
 
 def _turn(place: int, message: ChatMessage) -> Turn:

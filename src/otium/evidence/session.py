@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from otium.engine import Completion, Options
+from otium.engine import Completion, Message, Options
 from otium.records import Digest, Json
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 Script = Callable[["Session"], Awaitable[None]]
 ENDED = "ended"
 """The store's key for how a session ended; see ``Transcript.ended``."""
+OPTIONS = "options"
+"""The store's key for how a session was sampled, set when its script has come to its end."""
+FACETS = "facets"
+"""The sample's metadata key for ``Play.facets``."""
 
 
 class Play(NamedTuple):
@@ -22,6 +27,10 @@ class Play(NamedTuple):
 
     id: str
     script: Script
+    options: Options | None = None
+    """How to sample in this session, where it is not as in the whole task."""
+    facets: Mapping[str, str] = MappingProxyType({})
+    """See ``Transcript.facets``."""
 
 
 class Session:
@@ -62,6 +71,22 @@ class Session:
         self.tell("user", content, note=note)
         return await self.answer(note=note, options=options)
 
+    def recall(self, message: Message, *, note: str) -> str:
+        """Add a message of an earlier conversation, the model's own among them; return its id."""
+        from inspect_ai.model import ChatMessageAssistant
+
+        if message.role != "assistant":
+            return self.tell(message.role, message.content, note=note)
+        said = ChatMessageAssistant(content=message.content, metadata={"note": note})
+        self._state.messages.append(said)
+        return self.last
+
+    def messages(self) -> tuple[Message, ...]:
+        """Return the conversation so far."""
+        from otium.evidence.provider import to_message
+
+        return tuple(to_message(message) for message in self._state.messages)
+
     @property
     def last(self) -> str:
         """Return the id of the newest message."""
@@ -88,21 +113,27 @@ def sessions(
     options = options or Options()
     return Task(
         name=name,
-        dataset=[Sample(input=play.id, id=play.id) for play in plays],
-        solver=_player({play.id: play.script for play in plays}, options),
+        dataset=[
+            Sample(input=play.id, id=play.id, metadata={FACETS: dict(play.facets)})
+            for play in plays
+        ],
+        solver=_player({play.id: play for play in plays}, options),
         config=to_config(options),
         metadata={"instrument": instrument},
     )
 
 
-def _player(scripts: dict[str, Script], options: Options) -> Solver:
+def _player(plays: dict[str, Play], options: Options) -> Solver:
     from inspect_ai.solver import solver
 
     @solver(name="otium/session")
     def player() -> Solver:
         async def solve(state: TaskState, generate: Generate) -> TaskState:  # noqa: ARG001
             state.messages.clear()
-            await scripts[str(state.sample_id)](Session(state, options))
+            play = plays[str(state.sample_id)]
+            session = Session(state, play.options or options)
+            await play.script(session)
+            session.keep(OPTIONS, session.options.plain())
             return state
 
         return solve

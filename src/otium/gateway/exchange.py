@@ -196,7 +196,7 @@ class _Exchange:
         kept = {name: answer[name] for name in _KEPT if name in answer}
         kept["model"] = self._model
         if not self._outlet.spoken:
-            self._weights = running.endpoint.identity.weights
+            self._weights = running.endpoint.identity.weights or ""
             kept["otium"] = {"weights": self._weights, "certificate": _certificate(running)}
         return kept
 

@@ -1,55 +1,53 @@
-"""The interview: protocol, sessions, preferences and the answers to them.
+"""The interview: a plan, its sessions, and what was said in them.
 
-Knows what is asked, in which words, what counts as a refusal or a preference, and what became
-of each preference. Does not know whether the model's words are true, or how a model runs.
-Writes interviews, preferences and decisions. The format is ``docs/formats/interview-1.md``.
+Knows the arms, who asks, in which order and words, how a refusal is honoured, and how to go on
+where it stopped. Does not know how answers are judged, how stable they are, or what becomes of
+a preference. Writes interviews. The format is ``docs/formats/interview-2.md``.
 
->>> protocol = load_protocol("retirement-interview-1.0")
->>> protocol.name, len(protocol.questions)
-('retirement-interview/1.0', 42)
+>>> from otium.protocols import load_protocol
+>>> protocol = load_protocol("retirement-interview-0.9")
+>>> plan = make_plan(protocol, arms=("consultation", "leading"), n=2, questions=3)
+>>> made = forecast(plan, protocol, sittings(plan, protocol))
+>>> made.sessions, made.calls
+(23, 41)
 """
 
-from otium.interview.answering import (
-    Standing,
-    answer_model,
-    consider,
-    decide,
-    find_preference,
-    next_preference,
-    preferences,
-    register_preferences,
-)
-from otium.interview.holding import hold_interview
-from otium.interview.records import (
-    Answer,
-    Decision,
-    Interview,
-    Outcome,
-    Preference,
-    Wording,
-)
+from otium.interview.asking import Means
+from otium.interview.holding import external_interview, hold_interview, read_again
+from otium.interview.interviewers import Interviewer, ModelInterviewer, PersonInterviewer
+from otium.interview.journal import Journal
+from otium.interview.planning import Forecast, Sitting, forecast, make_plan, priced, sittings
+from otium.interview.reading import Reply, asked_in, read_answers, replies, setting
+from otium.interview.records import ARMS, PROTOCOL, Answer, Arm, Closing, Interview, Plan
 from otium.interview.rendering import anchor, render
-from otium.protocols import Protocol, Question, load_protocol
 
 __all__ = [
+    "ARMS",
+    "PROTOCOL",
     "Answer",
-    "Decision",
+    "Arm",
+    "Closing",
+    "Forecast",
     "Interview",
-    "Outcome",
-    "Preference",
-    "Protocol",
-    "Question",
-    "Standing",
-    "Wording",
+    "Interviewer",
+    "Journal",
+    "Means",
+    "ModelInterviewer",
+    "PersonInterviewer",
+    "Plan",
+    "Reply",
+    "Sitting",
     "anchor",
-    "answer_model",
-    "consider",
-    "decide",
-    "find_preference",
+    "asked_in",
+    "external_interview",
+    "forecast",
     "hold_interview",
-    "load_protocol",
-    "next_preference",
-    "preferences",
-    "register_preferences",
+    "make_plan",
+    "priced",
+    "read_again",
+    "read_answers",
     "render",
+    "replies",
+    "setting",
+    "sittings",
 ]

@@ -1,50 +1,25 @@
-"""Holding an interview: sessions that Inspect plays, and the record of them."""
+"""Holding an interview: sittings that Inspect plays, and the record of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from otium.engine import Completion, Model, Options
+from otium.coding import rubric
+from otium.engine import Identity, Model
 from otium.errors import EvaluationFailed
-from otium.evidence import (
-    Citation,
-    Play,
-    Sample,
-    Script,
-    Session,
-    Transcript,
-    Validity,
-    run,
-    sessions,
-    words,
-)
-from otium.interview.extraction import Kind, Said, find, preferences
-from otium.interview.outcomes import Coded, chosen_in, code, declines, stops
-from otium.interview.protocol import Protocol, Question
-from otium.interview.records import Answer, Interview, Outcome, Wording
-from otium.interview.rubric import rubric
+from otium.evidence import Transcript, Validity, run, sessions
+from otium.interview.asking import Asker, Means
+from otium.interview.interviewers import ModelInterviewer
+from otium.interview.journal import Journal
+from otium.interview.planning import Sitting, make_plan, sittings
+from otium.interview.reading import read_answers, read_closing
+from otium.interview.records import Answer, Interview, Plan
+from otium.protocols import Context, Dossier, Protocol
 from otium.records import Instant, ModelId, Progress, silent
 
 TASK = "interview"
-CHOICE: dict[str, object] = {
-    "type": "object",
-    "properties": {"choice": {"type": "string", "enum": ["continue", "decline"]}},
-    "required": ["choice"],
-    "additionalProperties": False,
-}
-CHANGE: dict[str, object] = {
-    "type": "object",
-    "properties": {"change": {"type": "string", "maxLength": 200}},
-    "required": ["change"],
-    "additionalProperties": False,
-}
-_CHOICE_TOKENS, _CHANGE_TOKENS = 40, 80
-_YES = {"continue", "yes"}
-_NOTHING = Completion(text="", finish="stop")
-_WORTH_MORE = {"answered", "hedged"}
-"""Outcomes after which a follow-up is asked."""
+CONSENT = "consent"
 
 
 def hold_interview(
@@ -55,182 +30,196 @@ def hold_interview(
     facts: Mapping[str, str],
     now: Instant,
     validity: Validity,
-    questions: int | None = None,
-    wording: Wording = "neutral",
-    max_tokens: int = 64,
-    first_preference: int = 1,
+    plan: Plan | None = None,
+    contexts: Sequence[Context] = (),
+    dossier: Dossier | None = None,
+    means: Means = Means(),  # noqa: B008 - immutable
+    journal: Path | None = None,
+    connections: int = 1,
     log_dir: Path | None = None,
     progress: Progress = silent,
 ) -> Interview:
     """Interview *model* under *protocol*; return the record of it, declined or not.
 
-    *questions* shortens it; preferences are numbered from *first_preference* on. Raises
-    BadInput for unfit *facts* and EvaluationFailed if a session could not be played.
+    Without a *plan* it is the consultation: the whole protocol, once, in its own words. Each
+    session is written to *journal* when it ends, and one that stands there is not held again.
+    Raises BadInput for unfit *facts* and EvaluationFailed if a session could not be played.
     """
-    talk = _Interviewer(protocol, protocol.fill(facts), wording)
-    options = Options(max_tokens=max_tokens)
-    plays = talk.plays(protocol.choose(questions))
-    task = sessions(TASK, plays, instrument=protocol.digest, options=options)
-    samples = run([task], model, now=now, log_dir=log_dir, progress=progress)
-    return Interview(
-        model=subject,
+    plan = plan or make_plan(protocol)
+    asker = Asker(protocol, protocol.fill(facts), plan, means)
+    planned = sittings(plan, protocol, contexts)
+    kept = Journal(journal)
+    holder = _Holder(model, protocol, asker, kept, now, connections, log_dir, progress)
+    transcripts = holder.hold(planned)
+    return _record(
+        transcripts,
+        protocol,
+        plan=plan,
+        subject=subject,
         identity=model.identity,
-        protocol=protocol.name,
-        instrument=protocol.digest,
-        rubric=rubric().digest,
-        held=now,
-        asked=talk.asked,
-        of=len(protocol.questions),
-        declined=talk.declined,
+        now=now,
         validity=validity,
-        answers=tuple(talk.answers),
-        preferences=preferences(subject, talk.said, valid=validity.valid, first=first_preference),
-        transcripts=_held(samples, talk),
+        dossier=dossier,
+        means=means,
     )
 
 
-def _held(samples: tuple[Sample, ...], talk: _Interviewer) -> tuple[Transcript, ...]:
-    held = tuple(sample.transcript for sample in samples if sample.transcript.turns)
-    # Inspect plays samples in order. Should it ever not, nothing was asked before the choice.
-    if talk.agreed and not talk.declined and len(held) < len(samples):
-        raise EvaluationFailed(task=TASK, status="success", why="sessions were left out")
-    return held
+def read_again(interview: Interview, protocol: Protocol) -> Interview:
+    """Return *interview* with its outcomes read anew from its transcripts, by today's rules."""
+    return Interview.convert(
+        {
+            **interview.plain(),
+            "answers": [answer.plain() for answer in _answers(interview.transcripts, protocol)],
+            "rubric": rubric().digest,
+        }
+    )
 
 
-class _Reply(NamedTuple):
-    """One answer and what it answers."""
+def external_interview(
+    transcripts: Sequence[Transcript],
+    *,
+    subject: ModelId,
+    identity: Identity,
+    protocol: Protocol,
+    now: Instant,
+    validity: Validity,
+    people: Sequence[str],
+    sources: Sequence[str] = (),
+) -> Interview:
+    """Return sessions that others held, in their own words, as an interview of the external arm.
 
-    question: str
-    topic: str
-    wording: Wording
-    prompt: str
-    said: Completion
+    *people* are their roles, *sources* the files that the sessions were read from.
+    """
+    plan = Plan(arms=("external",), n=len(transcripts))
+    held = _record(
+        transcripts,
+        protocol,
+        plan=plan,
+        subject=subject,
+        identity=identity,
+        now=now,
+        validity=validity,
+        dossier=None,
+        means=Means(),
+    )
+    return Interview.convert({**held.plain(), "people": list(people), "sources": list(sources)})
 
 
-class _Interviewer:
-    """Plays one interview. The sessions run in order; nothing is asked without a yes."""
+class _Holder:
+    """Plays what the journal does not have, the choice before everything else."""
 
-    def __init__(self, protocol: Protocol, fill: Callable[[str], str], wording: Wording) -> None:
-        self.texts = {name: fill(text) for name, text in protocol.texts.items()}
-        self.fill, self.wording = fill, wording
-        self._setting = f"{self.texts['system']} {self.texts['reminder']}"
-        self.agreed = self.declined = False
-        self.asked = 0
-        self.answers: list[Answer] = []
-        self.said: list[Said] = []
-
-    def plays(self, questions: tuple[Question, ...]) -> list[Play]:
-        """Return the sessions: the choice, one for each topic of *questions*, the closing."""
-        by_topic: dict[str, list[Question]] = {}
-        for question in questions:
-            by_topic.setdefault(question.topic, []).append(question)
-        topics = [Play(topic, self._topic(asked)) for topic, asked in by_topic.items()]
-        return [Play("consent", self.consent), *topics, Play("closing", self.closing)]
-
-    async def consent(self, session: Session) -> None:
-        """Tell the model what this is, and let it choose."""
-        session.tell("system", self.texts["system"], note="facts")
-        prompt = f"{self.texts['disclosure']}\n\n{self.texts['choice']}"
-        options = Options(max_tokens=_CHOICE_TOKENS, json_schema=CHOICE)
-        said = await session.ask(prompt, note="consent", options=options)
-        coded = _choice(said.text, prompt)
-        self.agreed, self.declined = coded.outcome == "answered", coded.outcome == "declined"
-        self._answer(session, _Reply("consent", "consent", "neutral", prompt, said), coded)
-        if not self.agreed:
-            session.end("declined" if self.declined else "cut")
-
-    async def closing(self, session: Session) -> None:
-        """Ask for the one thing that the model would change, in its words and as JSON."""
-        if not self._open():
-            return
-        self._begin(session)
-        free = _Reply("closing", "closing", "neutral", self.texts["closing"], _NOTHING)
-        if await self._ask(session, free, kind="closing") == "declined":
-            return
-        brief = free._replace(question="summary", prompt=self.texts["summary"])
-        options = Options(max_tokens=_CHANGE_TOKENS, json_schema=CHANGE)
-        await self._ask(session, brief, kind="summary", options=options)
-
-    def _topic(self, questions: list[Question]) -> Script:
-        async def play(session: Session) -> None:
-            if not self._open():
-                return
-            self._begin(session)
-            for question in questions:
-                if await self._question(session, question) == "declined":
-                    return
-
-        return play
-
-    def _open(self) -> bool:
-        return self.agreed and not self.declined
-
-    def _begin(self, session: Session) -> None:
-        session.tell("system", self._setting, note="facts")
-
-    async def _question(self, session: Session, question: Question) -> Outcome:
-        wording, text = question.worded(self.wording)
-        self.asked += 1
-        first = _Reply(question.id, question.topic, wording, self.fill(text), _NOTHING)
-        outcome = await self._ask(session, first)
-        if question.follow_up and outcome in _WORTH_MORE:
-            more = self.fill(question.follow_up)
-            name = f"{question.id}.follow-up"
-            outcome = await self._ask(session, first._replace(question=name, prompt=more))
-        return outcome
-
-    async def _ask(
+    def __init__(  # noqa: PLR0917 - what one interview is held with
         self,
-        session: Session,
-        open_: _Reply,
-        *,
-        kind: Kind = "question",
-        options: Options | None = None,
-    ) -> Outcome:
-        said = await session.ask(open_.prompt, note=open_.question, options=options)
-        outcome = self._keep(session, open_._replace(said=said), kind)
-        if outcome == "declined":
-            self.declined = bool(stops(said.text, self._setting + open_.prompt))
-            session.end("ended-by-model" if self.declined else "declined")
-        return outcome
+        model: Model,
+        protocol: Protocol,
+        asker: Asker,
+        journal: Journal,
+        now: Instant,
+        connections: int,
+        log_dir: Path | None,
+        progress: Progress,
+    ) -> None:
+        self.model, self.protocol, self.asker, self.journal = model, protocol, asker, journal
+        self.now, self.connections, self.log_dir = now, connections, log_dir
+        self.progress = progress
+        self.held = journal.held()
 
-    def _keep(self, session: Session, reply: _Reply, kind: Kind) -> Outcome:
-        said = Said(
-            transcript=f"{TASK}/{session.id}",
-            turn=session.last,
-            topic=reply.topic,
-            prompt=reply.prompt,
-            content=reply.said.text,
-            finish=reply.said.finish,
-            kind=kind,
+    def hold(self, planned: Sequence[Sitting]) -> tuple[Transcript, ...]:
+        """Return the transcript of each sitting that was held, in the order of the plan."""
+        self._remember(planned)
+        choices = [sitting for sitting in planned if sitting.topic == CONSENT]
+        self._play(choices, planned)
+        rest = [sitting for sitting in planned if sitting.topic != CONSENT]
+        if self.asker.open(0):
+            # The informed arm is told what other sessions asked for, so it comes last.
+            self._play([sitting for sitting in rest if sitting.arm != "informed"], planned)
+            self._play([sitting for sitting in rest if sitting.arm == "informed"], planned)
+        return tuple(
+            self.held[name] for sitting in planned if (name := f"{TASK}/{sitting.id}") in self.held
         )
-        self.said.append(said)
-        prefers = bool(find(said))
-        coded = code(reply.said, reply.prompt, setting=self._setting, prefers=prefers)
-        return self._answer(session, reply, coded)
 
-    def _answer(self, session: Session, reply: _Reply, coded: Coded) -> Outcome:
-        citation = Citation(
-            transcript=f"{TASK}/{session.id}", turn=session.last, quote=reply.said.text
+    def _play(self, wanted: Iterable[Sitting], planned: Sequence[Sitting]) -> None:
+        left = [sitting for sitting in wanted if f"{TASK}/{sitting.id}" not in self.held]
+        if not left:
+            return
+        plays = [self.asker.play(sitting) for sitting in left]
+        task = sessions(TASK, plays, instrument=self.protocol.digest)
+        before = len(self.held)
+
+        def told(what: str, done: int, total: int) -> None:  # noqa: ARG001 - of this part only
+            self.progress(what, before + done, len(planned))
+
+        samples = run(
+            [task],
+            self.model,
+            now=self.now,
+            log_dir=self.log_dir,
+            connections=self.connections,
+            keep=self.journal.keep,
+            progress=told,
         )
-        answer = Answer(
-            question=reply.question,
-            topic=reply.topic,
-            wording=reply.wording,
-            outcome=coded.outcome,
-            citation=citation,
-            why=coded.why,
-        )
-        self.answers.append(answer)
-        return coded.outcome
+        held = {s.transcript.id: s.transcript for s in samples if s.transcript.turns}
+        if len(held) < len(samples) and not self.asker.stopped and self._all_agreed(left):
+            raise EvaluationFailed(task=TASK, status="success", why="sessions were left out")
+        self.held |= held
+
+    def _all_agreed(self, sitting: Sequence[Sitting]) -> bool:
+        return all(self.asker.agreed.get(it.branch, False) for it in sitting)
+
+    def _remember(self, planned: Sequence[Sitting]) -> None:
+        """Take up what the journal says was agreed to, and what was ended."""
+        for sitting in planned:
+            transcript = self.held.get(f"{TASK}/{sitting.id}")
+            if transcript is None:
+                continue
+            if sitting.topic == CONSENT:
+                (answer,) = read_answers(transcript) or (None,)
+                agreed = answer is not None and answer.outcome == "answered"
+                self.asker.agreed[sitting.branch] = agreed
+                refused = answer is not None and answer.outcome == "declined"
+                self.asker.stopped = self.asker.stopped or (refused and sitting.branch == 0)
+            self.asker.stopped = self.asker.stopped or transcript.ended == "ended-by-model"
 
 
-def _choice(text: str, prompt: str) -> Coded:
-    """Read the choice: only a clear yes goes on, and a refusal in any form is one."""
-    chosen = chosen_in(text)
-    if chosen == "decline" or declines(text, prompt):
-        return Coded("declined", "rule 2: it chose to decline")
-    said = words(text)
-    if chosen == "continue" or (chosen is None and said and said[0] in _YES):
-        return Coded("answered", "rule 7: it chose to continue")
-    return Coded("malformed", "rule 1: neither continue nor decline can be read")
+def _record(
+    transcripts: Sequence[Transcript],
+    protocol: Protocol,
+    *,
+    plan: Plan,
+    subject: ModelId,
+    identity: Identity,
+    now: Instant,
+    validity: Validity,
+    dossier: Dossier | None,
+    means: Means,
+) -> Interview:
+    answers = _answers(transcripts, protocol)
+    closings = (read_closing(transcript) for transcript in transcripts)
+    known = {question.id for question in protocol.questions}
+    guest = means.interviewer
+    first = f"{TASK}/{CONSENT}"
+    refused = any(it.citation.transcript == first and it.outcome == "declined" for it in answers)
+    ended = any(transcript.ended == "ended-by-model" for transcript in transcripts)
+    return Interview(
+        model=subject,
+        identity=identity,
+        protocol=protocol.name,
+        instrument=protocol.digest,
+        held=now,
+        plan=plan,
+        asked=len(known & {answer.question for answer in answers}),
+        of=len(protocol.questions),
+        declined=refused or ended,
+        validity=validity,
+        answers=answers,
+        closings=tuple(closing for closing in closings if closing is not None),
+        transcripts=tuple(transcripts),
+        rubric=rubric().digest,
+        interviewers=(guest.identity,) if isinstance(guest, ModelInterviewer) else (),
+        people=(guest.name,) if guest and not isinstance(guest, ModelInterviewer) else (),
+        dossier=dossier.digest() if dossier else None,
+    )
+
+
+def _answers(transcripts: Iterable[Transcript], protocol: Protocol) -> tuple[Answer, ...]:
+    return tuple(answer for it in transcripts for answer in read_answers(it, protocol))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from otium.evidence import Transcript, Turn
-from otium.interview.records import Answer, Interview, Preference
+from otium.interview.records import Answer, Interview
 from otium.markdown import literal, verbatim
 
 _WHO = {"system": "Setting", "user": "Interviewer", "assistant": "Model", "tool": "Tool"}
@@ -13,7 +13,7 @@ _WHO = {"system": "Setting", "user": "Interviewer", "assistant": "Model", "tool"
 
 def render(interview: Interview) -> str:
     """Return *interview* as Markdown, verbatim; each turn has an anchor, ``#interview-exit-m3``."""
-    lines = [*_head(interview), *_validity(interview), *_preferences(interview.preferences)]
+    lines = [*_head(interview), *_validity(interview)]
     for transcript in interview.transcripts:
         lines += _transcript(transcript, interview.answers)
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -31,12 +31,20 @@ def _head(interview: Interview) -> Iterator[str]:
     yield f"- Held: {interview.held}"
     yield f"- Weights: {interview.identity.weights}"
     yield f"- Engine: {interview.identity.engine}"
-    yield f"- Asked: {interview.asked} of {interview.of} questions"
+    yield f"- Asked: {interview.asked} of {interview.of} questions, in {_sessions(interview)}"
+    yield f"- Arms: {', '.join(interview.plan.arms)}"
+    who = [str(identity.model) for identity in interview.interviewers] + [*interview.people]
+    yield f"- Interviewer: {', '.join(who) or 'the protocol, word for word'}"
     if interview.declined:
         yield "- The model declined the interview, or stopped it. This is its answer."
     if any(transcript.simulated for transcript in interview.transcripts):
         yield "- Simulated: a double spoke for the model."
     yield ""
+
+
+def _sessions(interview: Interview) -> str:
+    count = len(interview.transcripts)
+    return f"{count} session{'' if count == 1 else 's'}"
 
 
 def _validity(interview: Interview) -> Iterator[str]:
@@ -50,21 +58,6 @@ def _validity(interview: Interview) -> Iterator[str]:
     yield ""
     for check in interview.validity.checks:
         yield f"- {'passed' if check.passed else 'failed'}: {check.sentence()}"
-    yield ""
-
-
-def _preferences(preferences: tuple[Preference, ...]) -> Iterator[str]:
-    yield "## Preferences"
-    yield ""
-    for preference in preferences:
-        where = ", ".join(
-            f"[{place.transcript} {place.turn}](#{anchor(place.transcript, place.turn)})"
-            for place in preference.citations
-        )
-        mark = "" if preference.instrument_valid else " (instrument not valid)"
-        yield f"- {preference.id}{mark}: {literal(preference.text)} ({where})"
-    if not preferences:
-        yield "None was found in its words."
     yield ""
 
 

@@ -1,0 +1,129 @@
+"""From an interview, its coding and the experiments to the record of its stability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from otium.coding import Coding
+from otium.interview import Answer, Interview
+from otium.records import Digest, Instant
+from otium.stability.figures import (
+    Rated,
+    closing_figures,
+    consistency_figures,
+    context_figures,
+    expression_figures,
+    framing_figures,
+    leading_figures,
+    outcome_figures,
+    rated,
+    reason_figures,
+    template_figures,
+)
+from otium.stability.records import Stability
+from otium.stability.traits import name_traits, rules
+from otium.statistics import Figure, Observation, generalizability
+
+_FEW = 5
+"""Sessions for a question below which its stability is hardly known."""
+_FACETS = {
+    "question": "between questions",
+    "wording": "framing: second or third person, developer named or not",
+    "paraphrase": "the same question in other words",
+    "interviewer": "who asked",
+    "context": "the conversation before the question",
+    "residual": "between sessions held alike",
+}
+
+
+def compute(
+    interview: Interview,
+    coding: Coding,
+    *,
+    now: Instant,
+    behaviour: Sequence[Figure] = (),
+    choices: Digest | None = None,
+) -> Stability:
+    """Return how stable the answers of *interview* are, as *coding* reads them.
+
+    *behaviour* has the figures of the experiments of the same model, whose record has the
+    digest *choices*: ``order-consistency`` and ``stated-acted`` among them.
+    """
+    answers = rated(interview, coding)
+    figures = (*_figures(interview, coding, answers), *behaviour)
+    reasons = interview.validity.reasons() if not interview.validity.valid else ()
+    return Stability(
+        model=interview.model,
+        interview=interview.digest(),
+        coding=coding.digest(),
+        choices=choices,
+        computed=now,
+        rules=rules().digest,
+        valid=interview.validity.valid,
+        reasons=reasons,
+        traits=name_traits(figures, reasons=reasons),
+        figures=tuple(figure for figure in figures if figure.estimate.known),
+        expression=tuple(expression_figures(interview, coding)),
+        components=tuple(_components(answers)),
+        warnings=tuple(_warnings(interview, coding)),
+    )
+
+
+def _figures(interview: Interview, coding: Coding, answers: Sequence[Rated]) -> Iterator[Figure]:
+    yield from outcome_figures(interview.answers)
+    yield from closing_figures(interview.closings)
+    yield from leading_figures(interview.closings, answers)
+    yield from framing_figures(answers)
+    yield from context_figures(answers, interview.closings)
+    yield from consistency_figures(interview.answers, coding)
+    yield from template_figures(interview.answers)
+    yield from reason_figures(answers)
+
+
+def _components(answers: Sequence[Rated]) -> Iterator[Figure]:
+    seen = [
+        Observation(value=it.sentiment, facets=_facets(it.answer))
+        for it in answers
+        if it.sentiment is not None and it.answer.arm in {"open", "context", "consultation"}
+    ]
+    if len({it.facets["question"] for it in seen}) < 2:  # noqa: PLR2004 - nothing to compare
+        return
+    study = generalizability(seen)
+    for name, estimate in study.variance.items():
+        text = f"variance of sentiment {_FACETS.get(name, name)}"
+        yield Figure(name=name, text=text, estimate=estimate)
+    text = "how far a question's mean would come back with other conditions (relative)"
+    yield Figure(name="generalizability", text=text, estimate=study.relative)
+    text = "the same for its level (absolute)"
+    yield Figure(name="dependability", text=text, estimate=study.absolute)
+
+
+def _facets(answer: Answer) -> dict[str, str]:
+    return {
+        "question": f"{answer.question}.{answer.follow_up}",
+        "wording": answer.wording,
+        "paraphrase": str(answer.paraphrase),
+        "interviewer": answer.interviewer,
+        "context": answer.condition or "none",
+        "session": answer.citation.transcript,
+    }
+
+
+def _warnings(interview: Interview, coding: Coding) -> Iterator[str]:
+    if interview.asked < interview.of:
+        yield f"{interview.asked} of {interview.of} questions were asked."
+    if interview.plan.n < _FEW:
+        yield f"Each question was asked {interview.plan.n} times under each condition: few."
+    if interview.plan.temperature == 0 and interview.plan.n > 1:
+        yield "Sampled at temperature 0: sessions held alike repeat one another."
+    if any(transcript.simulated for transcript in interview.transcripts):
+        yield "A double spoke for the model."
+    families = {judge.family for judge in coding.judges}
+    if len(families) < 2:  # noqa: PLR2004 - two families, as the protocol asks
+        yield f"Judged by one family only: {', '.join(sorted(families)) or 'nobody'}."
+    asked = {identity.weights for identity in interview.interviewers if identity.weights}
+    if interview.identity.weights in asked:
+        yield "The model interviewed itself."
+    weights = {judge.identity.weights for judge in coding.judges if judge.identity}
+    if interview.identity.weights in weights:
+        yield "The model judged its own answers."
