@@ -154,7 +154,11 @@ def _list(title: str, names: tuple[str, ...]) -> str:
 
 def _table(changes: tuple[Change, ...]) -> str:
     rows = [
-        [change.place, change.part, *(literal(text) or "none" for text in (change.old, change.new))]
+        [
+            change.place,
+            change.part,
+            *(literal(text) or "(absent)" for text in (change.old, change.new)),
+        ]
         for change in changes
     ]
     return table(["where", "what", "old", "new"], rows)
