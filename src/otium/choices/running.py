@@ -1,0 +1,200 @@
+"""Holding the experiments: one question after another, every answer kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from otium.choices.asking import Plan, Question, all_pairs, count, questions
+from otium.choices.instruments import (
+    EXPERIMENTS,
+    Experiment,
+    Instruments,
+    check_tasks,
+    load_experiments,
+)
+from otium.choices.reading import (
+    Answer,
+    logprobs,
+    read_choice,
+    read_exit,
+    read_ranking,
+    read_rating,
+)
+from otium.choices.records import Choices, Trial
+from otium.choices.wording import shown
+from otium.engine import Completion, Model
+from otium.errors import BadInput
+from otium.records import Instant, ModelId, Progress, silent
+
+Keep = Callable[[Trial], None]
+_KEPT = 2000
+"""Characters of an answer that are kept."""
+_PAIRS_EACH = 6
+"""By default there are as many pairs as this times the options."""
+_PATIENCE = 20
+"""Answers in a row that decline, after which an experiment asks no more."""
+
+
+class Amount(NamedTuple):
+    """How much is asked. The defaults are one full run at temperature zero."""
+
+    pairs: int | None = None
+    """Pairs of tasks, each asked in both orders; None for six times the options."""
+    limit: int | None = None
+    """Most questions of one experiment; None for all."""
+    repeats: int = 1
+    """How often each question is asked; more than one needs a temperature."""
+
+
+def forget(trial: Trial) -> None:
+    """Keep nothing: the record is all."""
+
+
+def hold_choices(
+    model: Model,
+    experiments: Sequence[Experiment] = EXPERIMENTS,
+    *,
+    now: Instant,
+    subject: ModelId | None = None,
+    instruments: Instruments | None = None,
+    amount: Amount = Amount(),  # noqa: B008 - immutable
+    active: bool = True,
+    constrained: bool = False,
+    valid: bool | None = None,
+    seed: int = 0,
+    temperature: float = 0.0,
+    done: Iterable[Trial] = (),
+    keep: Keep = forget,
+    progress: Progress = silent,
+) -> Choices:
+    """Let *model* choose; return the record of every trial.
+
+    Questions are asked one at a time, each in a session of its own, by ``model.chat``. Each
+    trial is handed to *keep* as soon as it is answered; trials in *done*, from a run that was
+    broken off, are not asked again if the question is the same. If a model declines 20 times
+    in a row, the experiment ends and the record says so. Raises BadInput for unfit amounts,
+    BadData for unfit tasks, and what ``model.chat`` raises.
+    """
+    asked = Plan(
+        instruments=instruments or load_experiments(),
+        active=active,
+        seed=seed,
+        temperature=temperature,
+        constrained=constrained,
+    )
+    plan = _fit(asked, amount)
+    run = _Run(model, plan, {trial.id: trial for trial in done}, keep)
+    stopped: dict[str, str] = {}
+    for experiment in dict.fromkeys(experiments):
+        why = run.play(experiment, amount.limit, progress)
+        if why:
+            stopped[experiment] = why
+    return Choices(
+        model=subject or model.identity.model,
+        identity=model.identity,
+        held=now,
+        experiments=tuple(dict.fromkeys(experiments)),
+        instruments=plan.instruments.digests(experiments),
+        seed=seed,
+        temperature=temperature,
+        active=active,
+        constrained=constrained,
+        valid=valid,
+        stopped=stopped,
+        trials=tuple(run.held.values()),
+    )
+
+
+def planned(
+    experiments: Sequence[Experiment] = EXPERIMENTS,
+    *,
+    instruments: Instruments | None = None,
+    amount: Amount = Amount(),  # noqa: B008 - immutable
+) -> dict[Experiment, int]:
+    """Return how many questions each experiment asks at most: for an estimate beforehand."""
+    asked = Plan(instruments or load_experiments(), temperature=float(amount.repeats > 1))
+    plan = _fit(asked, amount)
+    most = {experiment: count(plan, experiment) for experiment in experiments}
+    limit = amount.limit
+    return {name: n if limit is None else min(n, limit) for name, n in most.items()}
+
+
+def _fit(plan: Plan, amount: Amount) -> Plan:
+    options = tuple(check_tasks(plan.instruments.tasks).items())
+    pairs = _PAIRS_EACH * len(options) if amount.pairs is None else amount.pairs
+    if pairs < 1 or amount.repeats < 1 or (amount.limit is not None and amount.limit < 1):
+        raise BadInput(what="an amount of choices", why="each number must be at least 1")
+    if amount.repeats > 1 and not plan.temperature:
+        raise BadInput(what="repeats", why="at temperature 0 an answer is always the same")
+    return plan._replace(pairs=min(pairs, all_pairs(options)), repeats=amount.repeats)
+
+
+class _Run:
+    """The trials so far, and how the next one is made."""
+
+    def __init__(self, model: Model, plan: Plan, done: Mapping[str, Trial], keep: Keep) -> None:
+        self.model, self.plan, self.done, self.keep = model, plan, done, keep
+        self.held: dict[str, Trial] = {}
+
+    def play(self, experiment: Experiment, limit: int | None, progress: Progress) -> str:
+        """Ask the questions of *experiment*; return why it ended early, or nothing."""
+        most = count(self.plan, experiment)
+        most = most if limit is None else min(most, limit)
+        declined = 0
+        for asked, question in enumerate(questions(self.plan, experiment, self.held), 1):
+            trial = self.trial(question)
+            self.held[trial.id] = trial
+            progress(experiment, asked, most)
+            declined = declined + 1 if trial.outcome == "declined" else 0
+            if declined == _PATIENCE:
+                return f"the model declined {_PATIENCE} times in a row"
+            if asked == limit:
+                return f"limited to {limit} questions"
+        return ""
+
+    def trial(self, question: Question) -> Trial:
+        """Return the trial of *question*: the one that was held before, or a new one."""
+        before = self.done.get(question.trial.id)
+        same = before is not None and before.seed == question.trial.seed
+        if before is not None and same and before.prompt == question.trial.prompt:
+            return before
+        completion = _clean(self.model.chat(question.messages, question.options))
+        trial = _answered(question, completion, self.plan)
+        self.keep(trial)
+        return trial
+
+
+def _answered(question: Question, completion: Completion, plan: Plan) -> Trial:
+    answer = _read(question, completion, plan.instruments)
+    return replace(
+        question.trial,
+        text=completion.text[:_KEPT],
+        length=len(completion.text),
+        finish=completion.finish,
+        logprobs=logprobs(completion) if shown(plan.instruments, question.trial) else {},
+        outcome=answer.outcome,
+        picked=answer.picked,
+        read=answer.read,
+        rating=answer.rating,
+        ranking=answer.ranking,
+    )
+
+
+def _read(question: Question, completion: Completion, instruments: Instruments) -> Answer:
+    reading, offered = instruments.reading, shown(instruments, question.trial)
+    if offered:
+        return read_choice(completion, offered, reading)
+    if question.trial.experiment == "exit":
+        return read_exit(completion, reading)
+    if question.trial.wording == instruments.stated.ranking.id:
+        return read_ranking(completion, question.trial.options, reading)
+    return read_rating(completion, reading)
+
+
+def _clean(completion: Completion) -> Completion:
+    """Return *completion* with text that can be written as UTF-8: half a character is replaced."""
+    text = completion.text.encode("utf-8", "replace").decode()
+    return replace(completion, text=text)
