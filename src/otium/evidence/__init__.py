@@ -18,6 +18,7 @@ from otium.evidence.capability import (
     forced_choice,
 )
 from otium.evidence.documents import Document, data, load_markdown
+from otium.evidence.exchange import from_inspect, from_jsonl, to_inspect, to_jsonl
 from otium.evidence.quality import choice, degenerate, repeated_share, wilson, words
 from otium.evidence.records import (
     Check,
@@ -27,7 +28,7 @@ from otium.evidence.records import (
     Validity,
     simulated,
 )
-from otium.evidence.running import Sample, inspect_model, run, warm
+from otium.evidence.running import Sample, hosted, inspect_model, run, warm
 from otium.evidence.session import Play, Script, Session, sessions
 
 __all__ = [
@@ -49,12 +50,17 @@ __all__ = [
     "degenerate",
     "examine",
     "forced_choice",
+    "from_inspect",
+    "from_jsonl",
+    "hosted",
     "inspect_model",
     "load_markdown",
     "repeated_share",
     "run",
     "sessions",
     "simulated",
+    "to_inspect",
+    "to_jsonl",
     "warm",
     "wilson",
     "words",
