@@ -119,14 +119,21 @@ def mean_of(
     seed: int = 0,
     draws: int = DRAWS,
     method: str = _METHOD,
+    skew: float = 0.0,
 ) -> Estimate:
-    """Return the mean of independent *units*, with its bootstrap-t interval."""
+    """Return the mean of independent *units*, with its bootstrap-t interval.
+
+    ``skew`` is the units' skewness where theory knows it: few units hardly show it, so the side
+    upward is then never narrower than Student's t with half of Hall's correction (1992, The
+    Bootstrap and Edgeworth Expansion); half, because part of the units is not skewed.
+    """
     n = len(units)
     value = float(units.mean()) if n else 0.0
     if n < 2:  # noqa: PLR2004 - one unit has no spread
         return Estimate(value=value, low=within[0], high=within[1], n=n, method=method)
     error = sqrt(float(units.var(ddof=1)) / n)
     down, up = quantiles(units, seed=seed, draws=draws)
+    up = max(up, _skewed(skew, n))
     low, high = max(within[0], value - down * error), min(within[1], value + up * error)
     return Estimate(value=value, low=low, high=high, n=n, method=method)
 
@@ -151,6 +158,13 @@ def sides(shifts: Floats, errors: Floats, freedom: float) -> tuple[float, float]
     low, high = np.quantile(shifts / np.maximum(errors, least), (0.025, 0.975))
     most = _WIDEST * student
     return min(most, max(student, float(high))), min(most, max(student, -float(low)))
+
+
+def _skewed(skew: float, n: int) -> float:
+    """Return the upper quantile of a studentised mean of *n* units of this skewness."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, 0.975)) + skew * (1 + 2 * NORMAL**2) / (12 * sqrt(n))
 
 
 def _reach(shares: Floats, value: float, drawn: tuple[float, float]) -> tuple[float, float]:

@@ -93,9 +93,11 @@ def generalizability(
     excess = {name: _excess(fits, name, noise) for name in varied}
     seen = {name: by for name, by in excess.items() if by}
     shared = {name: _shared(fits, name) for name in seen}
-    variance = {name: _mean(list(by.values()), seed, draws) for name, by in seen.items()}
-    own = {name: variance[name].value - shared[name] for name in seen}
-    lost = [_lost(fit, rest, own) for fit, rest in zip(fits, noise, strict=True)]
+    variance = {
+        name: _mean(list(by.values()), seed, draws, skew=_skew(fits, name))
+        for name, by in seen.items()
+    }
+    lost = _lost(fits, noise, seen, shared)
     spread = _spread([fit.mean for fit in fits])
     everything = {QUESTION: _between(spread, lost)} | variance
     told = [fit.rest / fit.freedom for fit in fits if fit.freedom]
@@ -229,9 +231,26 @@ def _shared(fits: list[_Fit], name: str) -> float:
     return sum(found) / len(found) if found else 0.0
 
 
-def _lost(fit: _Fit, rest: float, own: Mapping[str, float]) -> float:
-    """Return the variance of a question's mean over other conditions and sessions."""
-    return rest / fit.answers + sum(variance * fit.crowding[name] for name, variance in own.items())
+def _lost(
+    fits: list[_Fit],
+    noise: list[float],
+    excess: Mapping[str, Mapping[int, float]],
+    shared: Mapping[str, float],
+) -> list[float]:
+    """Return the variance of each question's mean over other conditions and sessions."""
+    lost = [rest / fit.answers for fit, rest in zip(fits, noise, strict=True)]
+    for name, by in excess.items():
+        usual = sum(by.values()) / len(by)
+        for place, fit in enumerate(fits):
+            lost[place] += (by.get(place, usual) - shared[name]) * fit.crowding[name]
+    return lost
+
+
+def _skew(fits: list[_Fit], name: str) -> float:
+    """Return the skewness of a mean square between as many levels as questions have."""
+    pairs = [len(steps) for fit in fits if (steps := fit.steps[name])]
+    levels = (1 + sqrt(1 + 8 * sum(pairs) / len(pairs))) / 2
+    return sqrt(8 / (levels - 1))
 
 
 def _spread(means: Sequence[float]) -> _Spread | None:
@@ -293,11 +312,13 @@ def _coefficient(spread: _Spread | None, lost: Sequence[float], offset: float) -
     return Estimate(value=value, low=low, high=high, n=len(lost), method=_BETWEEN)
 
 
-def _mean(parts: Sequence[float], seed: int, draws: int, least: float = -LIMIT) -> Estimate:
+def _mean(
+    parts: Sequence[float], seed: int, draws: int, *, least: float = -LIMIT, skew: float = 0.0
+) -> Estimate:
     import numpy as np
 
-    values = np.array(parts, dtype=np.float64)
-    return mean_of(values, within=(least, LIMIT), seed=seed, draws=draws, method=_METHOD)
+    values, within = np.array(parts, dtype=np.float64), (least, LIMIT)
+    return mean_of(values, within=within, seed=seed, draws=draws, method=_METHOD, skew=skew)
 
 
 def _shares(variance: Mapping[str, Estimate]) -> dict[str, float]:
