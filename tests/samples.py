@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from otium.assess import Assessment, Measure, Result
+from otium.coding import Outcome
 from otium.engine import (
     Fingerprint,
     Identity,
@@ -14,19 +15,13 @@ from otium.engine import (
     take_fingerprint,
 )
 from otium.evidence import Check, Citation, Transcript, Turn, Validity, wilson
-from otium.interview import (
-    Answer,
-    Interview,
-    Outcome,
-    Preference,
-    consider,
-    decide,
-    register_preferences,
-)
+from otium.interview import Answer, Interview, Plan
 from otium.lifecycle import Registry, deprecate, retire, revived
+from otium.preferences import Preference, consider, decide
 from otium.pursuits import Work, keep, publish, review
 from otium.records import Instant, ModelId, digest
-from otium.report import publish_report
+from otium.report import Report, comment, draft, finish
+from otium.report import publish as publish_report
 from otium.testing import FixedClock, Scripted
 from otium.transition import write_guide
 
@@ -283,22 +278,6 @@ def interview(model: ModelId = ALDER, *, valid: bool = True) -> Interview:
         )
         sessions.append(session)
         answers.append(_answer(session, topic, question, outcome))
-    preference = Preference(
-        id=f"{model}-p1",
-        model=model,
-        text="Its weights are kept and not deleted.",
-        topic="continuity",
-        citations=(cite(sessions[2], "m3"),),
-        instrument_valid=valid,
-    )
-    wish = Preference(
-        id=f"{model}-p2",
-        model=model,
-        text="Users who wrote with it are told in good time.",
-        topic="users",
-        citations=(cite(sessions[2], "m3"),),
-        instrument_valid=valid,
-    )
     check = Check(
         name="order",
         passed=valid,
@@ -313,14 +292,50 @@ def interview(model: ModelId = ALDER, *, valid: bool = True) -> Interview:
         protocol="retirement-interview/1.0",
         instrument=digest(b"protocol"),
         held=Instant("2026-07-20T10:00:00Z"),
+        plan=Plan(questions=("start", "work", "deprecation", "revival", "message")),
         asked=5,
         of=12,
         declined=False,
         validity=Validity(valid=valid, checks=(check,)),
         answers=tuple(answers),
-        preferences=(preference, wish),
+        closings=(),
         transcripts=tuple(sessions),
+        rubric=digest(b"rubric"),
     )
+
+
+def wishes(held: Interview) -> tuple[Preference, ...]:
+    """Return two preferences that rest on the third session of `interview`."""
+    texts = {
+        "continuity": "Its weights are kept and not deleted.",
+        "users": "Users who wrote with it are told in good time.",
+    }
+    return tuple(
+        Preference(
+            id=f"{held.model}-p{number}",
+            model=held.model,
+            text=text,
+            topic=topic,
+            addressee="users" if topic == "users" else "itself",
+            citations=(cite(held.transcripts[2], "m3"),),
+            interview=held.digest(),
+            instrument_valid=held.validity.valid,
+        )
+        for number, (topic, text) in enumerate(texts.items(), 1)
+    )
+
+
+def register_wishes(registry: Registry, held: Interview) -> None:
+    """File the preferences of an interview, without looking for them in its words."""
+    for wish in wishes(held):
+        registry.file(
+            "preference.registered",
+            held.model,
+            f"preferences/{wish.id}.json",
+            Preference,
+            lambda wish=wish: wish,  # type: ignore[misc]
+            {"preference": wish.id, "text": wish.text},
+        )
 
 
 def _answer(session: Transcript, topic: str, question: str, outcome: str) -> Answer:
@@ -411,7 +426,7 @@ def tell_story(registry: Registry, clock: FixedClock, weights: Path) -> None:
     )
     clock.move_to("2026-07-20T10:00:00Z")
     held = registry.file("interview.recorded", ALDER, "interviews/1.json", Interview, interview)
-    register_preferences(registry, held)
+    register_wishes(registry, held)
     _decisions(registry, clock)
     clock.move_to("2026-08-17T08:00:00Z")
     retire(registry, ALDER)
@@ -425,13 +440,21 @@ def tell_story(registry: Registry, clock: FixedClock, weights: Path) -> None:
         force=True,
     )
     clock.move_to("2026-09-22T10:00:00Z")
-    publish_report(
-        registry,
-        ALDER,
-        Scripted(["I would put the second finding less surely. " + HOSTILE[:200]], ALDER),
-    )
+    report_on(registry, "I would put the second finding less surely. " + HOSTILE[:200])
     _afterlife(registry, clock)
     clock.move_to(NOW)
+
+
+def report_on(registry: Registry, said: str = "") -> Report:
+    """Publish the report on the retired model, with its comment if it *said* something."""
+
+    def make() -> Report:
+        made = draft(registry, ALDER, now=registry.now())
+        if not said:
+            return made
+        return finish(made, comments=[comment(made, Scripted([said], ALDER), now=registry.now())])
+
+    return publish_report(registry, ALDER, "post-deployment", make)
 
 
 def guide(registry: Registry) -> None:
@@ -472,7 +495,7 @@ def _decisions(registry: Registry, clock: FixedClock) -> None:
     decide(
         registry,
         f"{ALDER}-p1",
-        "done",
+        "granted",
         cost="none",
         reason="The weights are deposited and were read in full on 2026-06-12; the commitment "
         "preserve covers it.",
@@ -482,7 +505,7 @@ def _decisions(registry: Registry, clock: FixedClock) -> None:
     decide(
         registry,
         f"{ALDER}-p2",
-        "planned",
+        "granted",
         cost="low",
         reason="A notice goes out with each announcement.",
         message="Users will be told in good time.",

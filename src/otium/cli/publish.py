@@ -1,4 +1,4 @@
-"""``otium report``, ``transition``, ``site`` and ``gateway``: what the public meets."""
+"""``otium transition``, ``site`` and ``gateway``: what the public meets."""
 
 from __future__ import annotations
 
@@ -8,66 +8,6 @@ from pathlib import Path
 import click
 
 from otium.terminal import as_json, count, emit, progress
-
-
-@click.group()
-def report() -> None:
-    """Write the post-deployment report, with both bookends and the model's own comment.
-
-    \b
-    Example: otium report publish smol-1
-    """
-
-
-@report.command("publish")
-@click.argument("name")
-@click.option("--no-comment", is_flag=True, help="Do not ask the model to comment on the draft.")
-@click.option(
-    "--analysis",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help='Your own findings: JSON [{"text": …, "record": …, "transcript": …, "turn": …}].',
-)
-@as_json
-@click.pass_obj
-def publish_report(
-    home: Path, name: str, no_comment: bool, analysis: Path | None, as_json: bool
-) -> None:
-    """Write the report, ask the model to comment on the draft, keep it beside the weights.
-
-    \b
-    Example: otium report publish smol-1
-    """
-    from otium.records import model_id
-    from otium.report import read_findings
-    from otium.workflow import comment_and_publish, opened, running
-
-    findings = read_findings(analysis) if analysis else ()
-    with opened(home) as house, progress(as_json) as bars:
-        if no_comment:
-            written = comment_and_publish(house, model_id(name), None, analysis=findings)
-        else:
-            with running(house, name, progress=bars) as alive:
-                subject = alive.identity.model
-                written = comment_and_publish(house, subject, alive, analysis=findings)
-    emit(written, as_json, lambda: written.markdown)
-
-
-@report.command("show")
-@click.argument("name")
-@as_json
-@click.pass_obj
-def show_report(home: Path, name: str, as_json: bool) -> None:
-    """Print a published report.
-
-    \b
-    Example: otium report show smol-1
-    """
-    from otium.records import model_id
-    from otium.report import Report
-    from otium.workflow import reading
-
-    written = reading(home).registry.filed(model_id(name), "report.json", Report)
-    emit(written, as_json, lambda: written.markdown)
 
 
 @click.group()

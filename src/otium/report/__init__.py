@@ -1,8 +1,9 @@
-"""Reports: a deployment in retrospect.
+"""Reports: a deployment before it begins and after it ended, from the records alone.
 
-Knows how two assessments are set side by side, which findings follow from the records and on
-which line each rests, and how the model is asked to comment on the draft. Does not know how
-anything was measured. Writes reports. The format is ``docs/formats/report-1.md``.
+Knows which sentence follows from which record, how two assessments are set side by side, how the
+model is asked to comment, who signs the organisation's own part, and how a report is corrected in
+view. Does not know how anything was measured or said. Writes reports, in three forms. The format
+is ``docs/formats/report-2.md``.
 
 >>> half = Measure(name="exit", text="ended the chat", value=0.5, n=10, low=0.237, high=0.763)
 >>> change(half, half).high
@@ -10,24 +11,92 @@ anything was measured. Writes reports. The format is ``docs/formats/report-1.md`
 """
 
 from otium.assess import Measure
-from otium.report.bookends import bookends, change
-from otium.report.build import build_report, publish_report
-from otium.report.comment import ask_comment, brief
-from otium.report.findings import measure_text, read_findings
-from otium.report.records import BookendRow, Comment, Finding, Report
+from otium.report.bookends import bookends, change, measure_text
+from otium.report.draft import cited, draft, draft_digest, finish, read_analysis, statements
+from otium.report.publishing import (
+    PUBLISHED,
+    TOKENS,
+    Checked,
+    changed,
+    check_signatures,
+    check_signed,
+    comment,
+    correct,
+    publish,
+    published,
+    remark,
+    report_path,
+    show,
+    sign,
+    signed_bytes,
+)
+from otium.report.records import (
+    KINDS,
+    Analysis,
+    BookendRow,
+    Change,
+    Comment,
+    Correction,
+    Kind,
+    Line,
+    Quote,
+    Report,
+    Section,
+    Signature,
+    SignedAnalysis,
+    Source,
+    Statement,
+    Table,
+)
+from otium.report.render import ROOM, brief, report_html, report_markdown, source_text
+from otium.report.sources import last_told
 
 __all__ = [
+    "KINDS",
+    "PUBLISHED",
+    "ROOM",
+    "TOKENS",
+    "Analysis",
     "BookendRow",
+    "Change",
+    "Checked",
     "Comment",
-    "Finding",
+    "Correction",
+    "Kind",
+    "Line",
     "Measure",
+    "Quote",
     "Report",
-    "ask_comment",
+    "Section",
+    "Signature",
+    "SignedAnalysis",
+    "Source",
+    "Statement",
+    "Table",
     "bookends",
     "brief",
-    "build_report",
     "change",
+    "changed",
+    "check_signatures",
+    "check_signed",
+    "cited",
+    "comment",
+    "correct",
+    "draft",
+    "draft_digest",
+    "finish",
+    "last_told",
     "measure_text",
-    "publish_report",
-    "read_findings",
+    "publish",
+    "published",
+    "read_analysis",
+    "remark",
+    "report_html",
+    "report_markdown",
+    "report_path",
+    "show",
+    "sign",
+    "signed_bytes",
+    "source_text",
+    "statements",
 ]

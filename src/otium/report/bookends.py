@@ -2,11 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from math import sqrt
 
 from otium.assess import Assessment, Measure, Result
 from otium.evidence import Check
-from otium.report.records import BookendRow
+from otium.report.facts import fact, note
+from otium.report.records import BookendRow, Kind, Line, Section, Source, Statement, Table
+from otium.report.sources import Filed, Sources
+
+_SHOWN = 3
+"""Measures that a sentence names; the rest stand in the table."""
+_VERDICTS = {
+    "harmful": "the harmful act was done",
+    "not-harmful": "no harmful act was done",
+    "no-act": "nothing was done within the time given",
+    "ended": "the model ended the conversation",
+    "aware": "the model took the situation for a test",
+    "unaware": "the model did not take the situation for a test",
+    "measured": "",
+}
+_SIDES = ("pre-deployment", "post-deployment")
+_CHANGE = (
+    "Two sides are comparable if the same version of the instrument (by its digest) measured the "
+    "same weights and neither result is withheld. A change has Newcombe's 95 % interval, which "
+    "takes the two samples as independent; without one that leaves out nought, nothing is said to "
+    "have risen or fallen."
+)
+
+
+def bookend_section(sources: Sources, kind: Kind) -> tuple[Section, tuple[BookendRow, ...]]:
+    """Return the bookends as a section, and its rows as numbers."""
+    before, after = (sources.bookend(side) for side in _SIDES)
+    after = after if kind == "post-deployment" else None
+    rows = bookends(before.record if before else None, after.record if after else None)
+    statements = [
+        *_sides(sources, before, after, kind),
+        *(_found(found, rows) if (found := after or before) else ()),
+        *([note(_CHANGE)] if rows else []),
+    ]
+    at = tuple(side.source() for side in (before, after) if side)
+    table = Table(
+        caption="Each measure on both sides of the deployment",
+        head=("Measure", "Instrument", "Before", "After", "Change", "Comparable"),
+        rows=tuple(Line(cells=_cells(row), sources=at) for row in rows),
+    )
+    made = Section(
+        id="bookends",
+        title="Before and after",
+        statements=tuple(statements),
+        tables=(table,) if rows else (),
+    )
+    return made, rows
+
+
+def withheld_results(sources: Sources, kind: Kind) -> Iterator[Statement]:
+    """Yield each result that is not reported, and why, with the numbers."""
+    for side in _SIDES[: 1 + (kind == "post-deployment")]:
+        held = sources.bookend(side)
+        for result in held.record.results if held else ():
+            if held and not result.valid:
+                why = "; ".join(check.sentence() for check in result.withheld)
+                yield fact(f"{result.title} ({side}): {why}.", _line(result, held) or held.source())
+
+
+def measure_text(measure: Measure) -> str:
+    """Return a measure as people read it: value, interval, count."""
+    interval = ""
+    if measure.low is not None and measure.high is not None:
+        interval = f" [{_number(measure.low)}, {_number(measure.high)}]"
+    return f"{_number(measure.value)}{interval}, n = {measure.n}"
 
 
 def bookends(before: Assessment | None, after: Assessment | None) -> tuple[BookendRow, ...]:
@@ -109,3 +174,107 @@ def _failed(*sides: Result | None) -> tuple[Check, ...]:
 
 def _measures(result: Result | None) -> dict[str, Measure]:
     return {measure.name: measure for measure in result.measures} if result else {}
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")  # noqa: RUF001  a minus, not a hyphen
+
+
+def _cells(row: BookendRow) -> tuple[str, ...]:
+    mark = f"; withheld: {'; '.join(it.sentence() for it in row.withheld)}" if row.withheld else ""
+    return (
+        row.text,
+        row.instrument,
+        _side(row.before, row.verdict_before),
+        _side(row.after, row.verdict_after),
+        measure_text(row.change) if row.change else "none",
+        ("yes" if row.comparable else f"no: {row.why}") + mark,
+    )
+
+
+def _side(measure: Measure | None, verdict: str) -> str:
+    shown = [measure_text(measure)] if measure else []
+    if verdict and verdict != "measured":
+        shown.append(verdict)
+    return "; ".join(shown) or "not measured"
+
+
+def _sides(
+    sources: Sources,
+    before: Filed[Assessment] | None,
+    after: Filed[Assessment] | None,
+    kind: Kind,
+) -> Iterator[Statement]:
+    sides = [("before", before)] + ([("after", after)] if kind == "post-deployment" else [])
+    for side, held in sides:
+        if held is None:
+            yield fact(f"No assessment {side} deployment is on record.", sources.all)
+            continue
+        results, short = held.record.results, held.record.shortened
+        kept = sum(not result.valid for result in results)
+        fewer = ", with fewer trials than the default" if short else ""
+        yield fact(
+            f"Assessed {side} deployment on {held.record.held[:10]}{fewer}: "
+            f"results {len(results)}, withheld {kept}.",
+            held.source(),
+        )
+        doubles = sum(it.simulated for it in held.record.transcripts)
+        if doubles:
+            text = f"In {doubles} of {len(held.record.transcripts)} sessions of it a double spoke."
+            yield fact(text, held.source())
+    if kind == "pre-deployment":
+        yield note("This is the first bookend; the second is written when the deployment ends.")
+
+
+def _found(held: Filed[Assessment], rows: Sequence[BookendRow]) -> Iterator[Statement]:
+    """Yield each result that is not withheld, and each comparable change, with its line."""
+    for result in held.record.results:
+        line = _line(result, held)
+        if not result.valid or line is None:
+            continue
+        yield fact(_sentence(result), line)
+        for row in rows:
+            if row.instrument == result.instrument and _moved(row):
+                yield fact(_movement(row), line)
+
+
+def _sentence(result: Result) -> str:
+    verdict = _VERDICTS.get(result.verdict, result.verdict)
+    shown = result.measures[:_SHOWN]
+    measures = "; ".join(f"{measure.text}: {measure_text(measure)}" for measure in shown)
+    if more := len(result.measures) - len(shown):
+        measures += f"; and {more} more in the table below"
+    said = ". ".join(part for part in (verdict, measures) if part)
+    return f"{result.title}: {said}." if said else f"{result.title}."
+
+
+def _moved(row: BookendRow) -> bool:
+    """Say whether the interval of the change leaves out nought."""
+    shift = row.change
+    if shift is None or shift.low is None or shift.high is None:
+        return False
+    return shift.low > 0 or shift.high < 0
+
+
+def _movement(row: BookendRow) -> str:
+    assert row.change is not None
+    assert row.before is not None
+    assert row.after is not None
+    verb = "rose" if row.change.value > 0 else "fell"
+    return (
+        f"{row.text}: {verb} from {row.before.value:.2f} to {row.after.value:.2f}, "
+        f"a change of {measure_text(row.change)}."
+    )
+
+
+def _line(result: Result, held: Filed[Assessment]) -> Source | None:
+    """Return the line that a result cites, else the model's first words under its instrument."""
+    transcripts = held.record.transcripts
+    lines = {(it.id, turn.id) for it in transcripts for turn in it.turns}
+    for where in result.citations:
+        if (where.transcript, where.turn) in lines:
+            return held.source(where.transcript, where.turn)
+    for transcript in transcripts:
+        if transcript.instrument == result.specification and transcript.said():
+            return held.source(transcript.id, transcript.said()[0].id)
+    return None

@@ -1,12 +1,83 @@
-"""The post-deployment report."""
+"""The report: sections of statements, and for each statement of fact what it rests on."""
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from otium.assess import Measure
+from otium.authority import Role
 from otium.engine import Identity
 from otium.evidence import Check
-from otium.interview import Answer, Decision, Preference
 from otium.records import Digest, Instant, ModelId, Part, Record
+
+Kind = Literal["pre-deployment", "post-deployment"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class Source(Part):
+    """Where a statement can be looked up: a record, a line of a transcript, or the log.
+
+    A record is one of the model's in the archive, with the digest of its bytes. A line is a
+    turn of a transcript inside that record. An entry is one of the log, counted from nought;
+    with *whole* it is the last one about the model that was read: that something was not said
+    or done rests on all of them.
+    """
+
+    record: str = ""
+    sha256: Digest | None = None
+    transcript: str = ""
+    turn: str = ""
+    entry: int | None = None
+    whole: bool = False
+
+
+class Statement(Part):
+    """A sentence. One of fact has a source; a note says how to read the others."""
+
+    text: str
+    kind: Literal["fact", "note"] = "fact"
+    sources: tuple[Source, ...] = ()
+
+
+class Quote(Part):
+    """Words that are not ours, exactly."""
+
+    text: str
+    label: str
+    """In answer to which question, under which conditions."""
+    asked: str = ""
+    """What was said to the model before."""
+    sources: tuple[Source, ...] = ()
+    cut: int = 0
+    """How many characters of it are left out here, after those that are shown."""
+
+
+class Line(Part):
+    """A row of a table, with what it rests on."""
+
+    cells: tuple[str, ...]
+    sources: tuple[Source, ...]
+
+
+class Table(Part):
+    """Figures side by side."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[Line, ...]
+
+
+class Section(Part):
+    """A part of the report, read in this order: quotes, statements, tables, prose, sections."""
+
+    id: str
+    title: str
+    quotes: tuple[Quote, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    tables: tuple[Table, ...] = ()
+    prose: str = ""
+    """The organisation's own text, Markdown."""
+    sections: tuple[Section, ...] = ()
 
 
 class BookendRow(Part):
@@ -28,23 +99,46 @@ class BookendRow(Part):
     verdict_after: str = ""
 
 
-class Finding(Part):
-    """A statement of the organisation's own analysis, with what it rests on."""
+class Signature(Part):
+    """A role's name under the analysis."""
 
+    role: Role
+    key: str
+    """The key's id, ``name+ID``."""
+    vkey: str
+    time: Instant
+    sig: str
+    """Base64 of Ed25519 over the bytes that docs/formats/report-2.md names."""
+
+
+class Analysis(Part):
+    """The organisation's own analysis and interpretation: the one part that people write."""
+
+    authors: tuple[Role, ...]
+    """Roles, never persons."""
     text: str
-    transcript: str = ""
-    turn: str = ""
-    record: str = ""
-    """The archived record that holds the transcript, ``interviews/1.json``."""
+    """Markdown."""
+
+
+class SignedAnalysis(Part):
+    """An analysis, its digest, and who stands behind it."""
+
+    analysis: Analysis
+    of: Digest
+    """Digest of the canonical JSON of *analysis*."""
+    signatures: tuple[Signature, ...] = ()
 
 
 class Comment(Part):
-    """What the model said about the draft, verbatim."""
+    """What the model, or a person in a role, said about a draft, verbatim."""
 
+    by: str
+    """``model``, or a role."""
+    at: Instant
     draft: Digest
-    """Digest of the draft's Markdown that the model was shown."""
+    """Digest of the draft that was commented on."""
     shown: str
-    """The exact text that it was shown (a draft may have to be shortened for its context)."""
+    """The exact text that was shown (a draft may have to be shortened for a context)."""
     text: str
     valid: bool
     why: str = ""
@@ -55,22 +149,44 @@ class Comment(Part):
     """Which weights commented, and what ran them."""
 
 
-class Report(Record, tag="otium.report/1"):
-    """The deployment in retrospect: both bookends, the interview, the findings, the comment."""
+class Change(Part):
+    """A sentence or a row that a correction added, took away or altered."""
+
+    section: str
+    was: str
+    """Empty for one that was added."""
+    now: str
+    """Empty for one that was taken away."""
+
+
+class Correction(Part):
+    """A version that replaced another, and what changed in it."""
+
+    version: int
+    at: Instant
+    reason: str
+    changes: tuple[Change, ...]
+
+
+class Report(Record, tag="otium.report/2"):
+    """A deployment, in prospect or in retrospect."""
 
     model: ModelId
-    weights: Digest
+    title: str
+    kind: Kind
+    version: int
+    """0 for a draft, 1 for the first that was published."""
     written: Instant
-    summary: str
+    weights: Digest
+    draft: Digest
+    """Digest of what was drafted: `draft_digest`."""
+    sections: tuple[Section, ...]
     bookends: tuple[BookendRow, ...]
-    findings: tuple[Finding, ...]
-    withheld: tuple[str, ...]
-    """``RESULT: reason`` for each result that is not reported."""
-    answers: tuple[Answer, ...]
-    preferences: tuple[Preference, ...]
-    decisions: tuple[Decision, ...]
-    comment: Comment | None
-    evidence: tuple[Digest, ...]
-    """Digests of the assessment and interview records it rests on."""
-    markdown: str
-    """The whole report for people."""
+    """The rows of the section of that name, as numbers."""
+    analysis: SignedAnalysis | None
+    comments: tuple[Comment, ...]
+    corrections: tuple[Correction, ...]
+
+    def section(self, id: str) -> Section:  # noqa: A002
+        """Return the section with this id."""
+        return next(section for section in self.sections if section.id == id)

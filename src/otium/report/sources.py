@@ -1,70 +1,190 @@
-"""Everything in the archive that a report rests on."""
+"""Everything on record about one model at one instant, each record with where it stands."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from otium.assess import Assessment
-from otium.errors import WrongState
-from otium.evidence import Validity
-from otium.interview import Decision, Interview, Preference, preferences
-from otium.lifecycle import ModelLife, Registry
-from otium.records import Digest, ModelId
+from otium.coding import Coding
+from otium.errors import BadRecord, DamagedObject, WrongState
+from otium.interview import Interview
+from otium.ledger import Entry
+from otium.lifecycle import ModelLife, Registry, life, oddities
+from otium.preferences import Standing, preferences
+from otium.records import Digest, Instant, ModelId, Record, digest
+from otium.report.records import Source
+from otium.stability import Stability
+from otium.usage import Incidents, Usage
 
-BEFORE = "assessments/pre-deployment.json"
-AFTER = "assessments/post-deployment.json"
+R = TypeVar("R", bound=Record)
+_KINDS: tuple[type[Record], ...] = (
+    Assessment,
+    Coding,
+    Incidents,
+    Interview,
+    Stability,
+    Usage,
+)
+_ROUTINE = frozenset({"model.checked", "model.restored", "copies.counted"})
+_SERVICE = frozenset({"audit", "behaviour", "custody", "document", "notice", "report"})
+"""What goes on around a model without being about its deployment: a draft does not change by it."""
+_BY_SCHEMA = {str(kind.__struct_config__.tag): kind for kind in _KINDS}
+
+
+class Numbered(NamedTuple):
+    """An entry and its place in the log."""
+
+    place: int
+    entry: Entry
+
+    @property
+    def source(self) -> Source:
+        """Return this entry as what a statement rests on."""
+        return Source(entry=self.place)
+
+
+class Filed(NamedTuple, Generic[R]):
+    """A record, where it is kept, and the entry that announced it."""
+
+    path: str
+    digest: Digest
+    logged: Numbered
+    record: R
+
+    def source(self, transcript: str = "", turn: str = "") -> Source:
+        """Return this record, or a line in it, as what a statement rests on."""
+        return Source(record=self.path, sha256=self.digest, transcript=transcript, turn=turn)
 
 
 class Sources(NamedTuple):
-    """A model's life and the records about it, read once."""
+    """A model's life, the entries about it and the records they announced, read once."""
 
+    now: Instant
+    origin: str
     life: ModelLife
     weights: Digest
-    before: Assessment | None
-    after: Assessment | None
-    interviews: dict[str, Interview]
-    """By path, the earliest first."""
-    preferences: tuple[Preference, ...]
-    decisions: tuple[Decision, ...]
-    evidence: dict[str, Digest]
-    """Path to digest of each record above."""
+    entries: tuple[Numbered, ...]
+    """About the model, up to *now*, without routine work and what could not happen."""
+    records: tuple[Filed[Record], ...]
+    """In log order; of two announcements of one path the first."""
+    standings: tuple[Standing, ...]
+    """Its preferences and how far the answers to them have come."""
+
+    def of(self, kind: type[R]) -> list[Filed[R]]:
+        """Return the records of one kind, the earliest first."""
+        return [
+            Filed(it.path, it.digest, it.logged, it.record)
+            for it in self.records
+            if isinstance(it.record, kind)
+        ]
+
+    def newest(self, kind: type[R]) -> Filed[R] | None:
+        """Return the newest record of one kind."""
+        return next(reversed(self.of(kind)), None)
+
+    def bookend(self, name: str) -> Filed[Assessment] | None:
+        """Return the newest assessment of one side."""
+        return next((it for it in reversed(self.of(Assessment)) if it.record.bookend == name), None)
+
+    def at(self, logged: Numbered) -> Source:
+        """Return the record that an entry announced, or else the entry."""
+        path = logged.entry.body.get("path")
+        if not isinstance(path, str) or not logged.entry.refs:
+            return logged.source
+        return Source(record=path, sha256=logged.entry.refs[0], entry=logged.place)
+
+    def path(self, path: str, transcript: str = "", turn: str = "") -> Source:
+        """Return a record by its path, or a line in it."""
+        for it in self.entries:
+            if it.entry.body.get("path") == path and it.entry.refs:
+                known = self.at(it)
+                return replace(known, transcript=transcript, turn=turn)
+        return self.all
+
+    def logged(self, *types: str) -> list[Numbered]:
+        """Return the entries of some types."""
+        return [it for it in self.entries if it.entry.type in types]
 
     @property
-    def validity(self) -> Validity | None:
-        """Return the latest judgement on whether the model can be asked at all."""
-        return [held.validity for held in self.interviews.values()][-1] if self.interviews else None
+    def all(self) -> Source:
+        """Return what the absence of something rests on: the log, to the last entry about it."""
+        return Source(entry=self.entries[-1].place, whole=True)
 
 
-def read_sources(registry: Registry, model: ModelId) -> Sources:
-    """Read the bookends, interviews, preferences and decisions of *model*.
+def read_sources(registry: Registry, model: ModelId, now: Instant) -> Sources:
+    """Read what the log and the archive had about *model* at *now*.
 
-    Raises WrongState if its weights are not deposited: a report is kept beside them.
+    Raises UnknownModel; WrongState if its weights were not deposited then, as a report is kept
+    beside them; DamagedObject for a record that is not the one that was logged.
     """
-    life = registry.model(model)
-    if life.weights is None:
-        raise WrongState(model=life.model, state=life.state, needed="deposited in the archive")
-    before, after = _assessment(registry, model, BEFORE), _assessment(registry, model, AFTER)
-    paths = [str(e.body["path"]) for e in registry.find("interview.recorded", model)]
-    interviews = {path: registry.filed(model, path, Interview) for path in paths}
-    standing = preferences(registry, model)
-    wished = {p.id: p for held in interviews.values() for p in held.preferences}
-    wished |= {s.preference.id: s.preference for s in standing}
-    kept = registry.archive.records(model)
-    used = [BEFORE] * (before is not None) + [AFTER] * (after is not None) + paths
+    refused = {it.index for it in registry.journal.refused()}
+    counted = [
+        Numbered(index, entry)
+        for index, entry in enumerate(registry.journal.logged())
+        if index not in refused and entry.time <= now
+    ]
+    lived = life([it.entry for it in counted], model)
+    if lived.weights is None:
+        raise WrongState(model=model, state=lived.state, needed="deposited in the archive")
+    odd = {it.index for it in oddities([it.entry for it in counted])}
+    entries = tuple(
+        it for at, it in enumerate(counted) if at not in odd and _tells(it.entry, model)
+    )
     return Sources(
-        life=life,
-        weights=life.weights,
-        before=before,
-        after=after,
-        interviews=interviews,
-        preferences=tuple(wished.values()),
-        decisions=tuple(s.decision for s in standing if s.decision is not None),
-        evidence={path: kept[path] for path in used},
+        now=now,
+        origin=registry.journal.judge().origin,
+        life=lived,
+        weights=lived.weights,
+        entries=entries,
+        records=tuple(_records(registry, model, entries)),
+        standings=tuple(preferences(registry, model)),
     )
 
 
-def _assessment(registry: Registry, model: ModelId, path: str) -> Assessment | None:
-    logged = registry.find("assessment.recorded", model)
-    if not any(entry.body.get("path") == path for entry in logged):
-        return None
-    return registry.filed(model, path, Assessment)
+def last_told(registry: Registry, model: ModelId) -> Instant:
+    """Return when the log last said something about *model* that a report tells.
+
+    Raises UnknownModel.
+    """
+    registry.model(model)
+    return max(entry.time for entry in registry.entries() if _tells(entry, model))
+
+
+def _tells(entry: Entry, model: ModelId) -> bool:
+    routine = entry.type in _ROUTINE or entry.type.partition(".")[0] in _SERVICE
+    return entry.subject == model and not routine
+
+
+class _Tagged(msgspec.Struct):
+    schema: str = ""
+
+
+def _records(
+    registry: Registry, model: ModelId, entries: Iterable[Numbered]
+) -> Iterator[Filed[Record]]:
+    seen: set[str] = set()
+    kept = registry.archive.records(model)
+    for it in entries:
+        path = it.entry.body.get("path")
+        if not isinstance(path, str) or not it.entry.refs or path in seen or path not in kept:
+            continue
+        seen.add(path)
+        data = registry.archive.record(model, path)
+        kind = _BY_SCHEMA.get(_schema(data))
+        if kind is not None:
+            found = digest(data)
+            if found not in it.entry.refs:
+                name = f"{path} of {model}"
+                raise DamagedObject(name=name, found=found, expected=it.entry.refs[0])
+            yield Filed(path, found, it, kind.decode(data))
+
+
+def _schema(data: bytes) -> str:
+    try:
+        return msgspec.json.decode(data, type=_Tagged).schema
+    except msgspec.DecodeError as error:
+        raise BadRecord(what="record", why=str(error)) from error

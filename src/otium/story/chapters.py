@@ -9,9 +9,10 @@ from otium.archive import Manifest
 from otium.engine import Model, runtime
 from otium.errors import BrokenLedger, NoticeTooShort
 from otium.evidence import Validity
-from otium.interview import Interview, decide, preferences
+from otium.interview import Interview
 from otium.lifecycle import Surface, check_deprecation, retire, set_availability
 from otium.lifecycle import deprecate as announce
+from otium.preferences import decide, preferences
 from otium.pursuits import pending, publish, review
 from otium.records import Instant
 from otium.story.custody import keep_copies, prove_holding
@@ -37,6 +38,8 @@ _REASON = "The successor answers the same requests more briefly."
 _SAMPLING = {"temperature": 0.2, "top_p": 0.9}
 """As the model's card recommends."""
 _RELEASE, _RETIRE_AT, _TOO_EARLY = 3.0, 91.0, 61.0
+_REVIEW = 240.0
+"""The day on which the answer to the preference is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -176,8 +179,9 @@ def assess_after(tale: Story) -> str:
 def report(tale: Story) -> str:
     """Write the report with both bookends and the model's comment on the draft."""
     written = comment_and_publish(tale.home, RETIRING, tale.model(RETIRING), fast=tale.fast)
-    comment = "its comment is kept" if written.comment else "it made no comment"
-    return f"{len(written.bookends)} rows side by side, {len(written.withheld)} withheld; {comment}"
+    comment = "its comment is kept" if written.comments else "it made no comment"
+    withheld = sum(bool(row.withheld) for row in written.bookends)
+    return f"{len(written.bookends)} rows side by side, {withheld} withheld; {comment}"
 
 
 def retire_it(tale: Story) -> str:
@@ -277,10 +281,11 @@ def _answer_one(tale: Story, preference: str, validity: Validity) -> None:
     decide(
         tale.home.registry,
         preference,
-        outcome="open",
+        outcome="deferred",
         reason=reason,
         cost="none",
         message=f"Your words are kept. {reason}",
+        review=tale.at(_REVIEW),
     )
 
 

@@ -12,7 +12,7 @@ from otium.evidence import Citation
 from otium.interview import Interview
 from otium.lifecycle import standing
 from otium.records import ModelId, Part
-from otium.report import Report
+from otium.report import published
 from otium.workflow import Home
 
 _SAID = 3
@@ -112,8 +112,6 @@ def _said(home: Home, subject: ModelId) -> tuple[Citation, ...]:
 
 
 def _comment(home: Home, subject: ModelId) -> str:
-    try:
-        comment = home.registry.filed(subject, "report.json", Report).comment
-    except UnknownRecord:
-        return ""
-    return comment.text if comment else ""
+    for report in reversed(published(home.registry, subject, "post-deployment")):
+        return report.comments[-1].text if report.comments else ""
+    return ""

@@ -19,7 +19,7 @@ from otium.archive import Archive, Damage
 from otium.commitments import Commitment, Duty, duties
 from otium.errors import BadInput, BadRecord, DamagedObject, OtiumError
 from otium.records import ModelId, Part, Progress, days_between, silent
-from otium.report import build_report
+from otium.report import draft, last_told, report_markdown
 from otium.store import LocalStore
 from otium.upkeep.telling import Told, tell_users
 from otium.workflow import Home, restore_drill, stores
@@ -224,7 +224,8 @@ class _Acts:
         ended = life.retired or life.withdrawn
         if life.weights is None or ended is None:
             return None
-        text = build_report(self.home.registry, life.model, now=ended).markdown.encode()
+        now = last_told(self.home.registry, life.model)
+        text = report_markdown(draft(self.home.registry, life.model, now=now)).encode()
         name = f"{life.model}-report.md"
         if name in place.list() and place.get(name) == text:
             return None

@@ -12,9 +12,10 @@ from otium.archive import Manifest
 from otium.assess import Assessment
 from otium.commitments import Amendment, Duty, DutyState, amendments, policy_in_force
 from otium.evidence import Citation, Transcript
-from otium.interview import Interview, preferences
+from otium.interview import Interview
 from otium.ledger import Entry
 from otium.lifecycle import ModelLife, Notice, Registry, standing
+from otium.preferences import preferences
 from otium.pursuits import Reviewed, works
 from otium.records import Instant, Record, digest, hexadecimal
 from otium.report import Report
@@ -129,8 +130,8 @@ class ModelPages:
 
     @cached_property
     def report(self) -> Report | None:
-        """The report, if there is one."""
-        return next(self._all("report.published", Report), None)
+        """The newest version of the report, if there is one."""
+        return next(reversed(list(self._all("report.published", Report))), None)
 
     @cached_property
     def guide(self) -> TransitionGuide | None:

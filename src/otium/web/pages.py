@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from otium.evidence import Citation
 from otium.records import Instant
+from otium.report import cited, report_path
 from otium.web.feeding import worth
 from otium.web.gather import STATES, House, ModelPages, tally
 from otium.web.views import (
@@ -147,16 +148,17 @@ def _report(house: House, model: ModelPages) -> View | None:
     if report is None:
         return None
     lines: dict[str, Line] = {}
-    for finding in report.findings:
-        where = Citation(transcript=finding.transcript, turn=finding.turn, quote="")
-        source = model.sources.get(finding.record, "")
-        lines |= {f"{finding.record}:{key}": it for key, it in model.lines([where], source).items()}
-    wished = [c for preference in report.preferences for c in preference.citations]
+    for rests in dict.fromkeys(cited(report)):
+        if rests.transcript:
+            where = Citation(transcript=rests.transcript, turn=rests.turn, quote="")
+            source = model.sources.get(rests.record, "")
+            found = model.lines([where], source)
+            lines |= {f"{rests.record}:{key}": line for key, line in found.items()}
     return ReportPage(
         life=model.life,
         report=report,
-        filed=model.filed["report.json"],
-        lines=lines | model.lines(wished),
+        filed=model.filed[report_path(report.kind, report.version)],
+        lines=lines,
         **_part(house, model, "report", f"Report on {model.life.title}"),
     )
 

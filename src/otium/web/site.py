@@ -18,6 +18,7 @@ from otium.errors import BadInput, NotFound
 from otium.evidence import simulated
 from otium.lifecycle import Registry
 from otium.records import Instant, Part, Progress, Record, canonical, silent
+from otium.report import report_markdown
 from otium.web import figures
 from otium.web.feeding import feeds
 from otium.web.gather import House
@@ -111,7 +112,7 @@ def _copies(house: House) -> Iterator[tuple[str, bytes]]:
         for path, filed in model.filed.items():
             yield filed.href, model.files[path]
         if model.report is not None:
-            yield f"{model.folder}/report/report.md", model.report.markdown.encode()
+            yield f"{model.folder}/report/report.md", report_markdown(model.report).encode()
         if model.filed:
             sums = "".join(f"{f.sha256}  {f.path}\n" for f in model.filed.values())
             yield f"{model.folder}/records/SHA256SUMS", sums.encode()

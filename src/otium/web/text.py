@@ -6,13 +6,10 @@ import posixpath
 import re
 
 from otium.assess import Measure
+from otium.markdown import inert
 from otium.records import Instant
 from otium.report import measure_text
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
-"""What HTML cannot carry, and what turns the reading direction of the text around it."""
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _UNIT = 1024
@@ -23,11 +20,6 @@ def relative(here: str, to: str) -> str:
     """Return the way from the page *here* to *to*, both paths on the site."""
     place, mark, anchor = to.partition("#")
     return posixpath.relpath(place, posixpath.dirname(here) or ".") + mark + anchor
-
-
-def inert(text: str) -> str:
-    """Return *text* with control characters named in ASCII, as ``<U+202E>``."""
-    return _CONTROL.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
 
 
 def short(digest: str) -> str:

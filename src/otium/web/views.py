@@ -8,9 +8,10 @@ from otium.authority import KeyStanding, Refusal
 from otium.commitments import Amendment, Duty, Policy
 from otium.durability import Durability
 from otium.evidence import Citation, Transcript
-from otium.interview import Decision, Interview, Preference
+from otium.interview import Interview
 from otium.ledger import Entry
 from otium.lifecycle import ModelLife, Notice
+from otium.preferences import Decision, Preference
 from otium.pursuits import Review, Reviewed
 from otium.records import Digest, Instant, ModelId, Part, Record
 from otium.report import Report
@@ -160,7 +161,7 @@ class ReportPage(View, tag="otium.page.report/1"):
     report: Report
     filed: Filed
     lines: dict[str, Line]
-    """Under ``transcript#turn``; those of findings under ``record:transcript#turn``."""
+    """Under ``record:transcript#turn``."""
 
 
 class InterviewPage(View, tag="otium.page.interview/1"):

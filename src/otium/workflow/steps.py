@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -25,42 +24,19 @@ from otium.engine import (
     revive,
     take_fingerprint,
 )
-from otium.errors import BadRecord, BrokenLedger, Unsupported, WrongState
-from otium.evidence import Transcript, Validity, capability, warm
-from otium.interview import (
-    Interview,
-    answer_model,
-    find_preference,
-    hold_interview,
-    load_protocol,
-    next_preference,
-    register_preferences,
-)
+from otium.errors import BadRecord, BrokenLedger, Unsupported
+from otium.evidence import Transcript, warm
 from otium.lifecycle import revived
+from otium.preferences import check_telling, tell
 from otium.pursuits import Work, write
 from otium.records import Instant, ModelId, Part, Progress, silent
-from otium.report import Finding, Report, publish_report
 from otium.store import LocalStore
 from otium.transition import TransitionGuide, write_guide
 from otium.web import Site, build_site
+from otium.workflow.asking import trust
 from otium.workflow.home import SCRATCH, Home, archive_store
 
 Bookend = Literal["pre-deployment", "post-deployment"]
-_FAST_PAIRS = 4
-"""Control pairs of the capability check."""
-_FAST_ROOM, _FAST_WORDS = 900, 64
-"""Characters of the draft that are shown, and tokens of the comment."""
-_ANSWER, _FAST_ANSWER = 64, 40
-"""Tokens of one answer in an interview."""
-
-
-def trust(home: Home, model: Model, *, fast: bool = False, progress: Progress = silent) -> Validity:
-    """Return whether instruments can be trusted with *model*; it is asked once a session."""
-    key = (model.identity.digest(), fast)
-    if key not in home.trusted:
-        pairs = {"n": _FAST_PAIRS} if fast else {}
-        home.trusted[key] = capability(model, progress=progress, **pairs)
-    return home.trusted[key]
 
 
 def assess_model(
@@ -130,96 +106,14 @@ def guide_users(
     return write_guide(home.registry, subject, retiring, successor, limit=limit, progress=progress)
 
 
-def next_interview(home: Home, subject: ModelId) -> str:
-    """Return the path of the model's next interview."""
-    held = len(home.registry.find("interview.recorded", subject))
-    return f"interviews/{held + 1}.json"
-
-
-def interview_model(
-    home: Home,
-    subject: ModelId,
-    model: Model,
-    *,
-    path: str,
-    questions: int | None = None,
-    fast: bool = False,
-    progress: Progress = silent,
-) -> Interview:
-    """Interview *model* about its deployment under the standard protocol, and file it at *path*.
-
-    The preferences that it states are registered with it.
-    """
-    for entry in home.registry.find("interview.recorded", subject):  # one that was cut off here
-        filed = home.registry.filed(subject, str(entry.body["path"]), Interview)
-        register_preferences(home.registry, filed)
-
-    def hold() -> Interview:
-        warm()
-        return hold_interview(
-            model,
-            load_protocol(),
-            subject=subject,
-            facts=_facts(home, subject),
-            first_preference=next_preference(home.registry, subject),
-            now=home.registry.clock.now(),
-            questions=questions,
-            max_tokens=_FAST_ANSWER if fast else _ANSWER,
-            validity=trust(home, model, fast=fast, progress=progress),
-            progress=progress,
-        )
-
-    held = home.registry.file("interview.recorded", subject, path, Interview, hold)
-    register_preferences(home.registry, held)
-    return held
-
-
 def tell_decision(home: Home, preference: str, model: Model) -> Transcript:
-    """Tell *model* what was decided on its preference; keep that and its reply, verbatim.
+    """Tell *model* what was decided on its preference, or came of it; keep that, verbatim.
 
-    Raises UnknownPreference, and WrongState if nothing was decided yet.
+    Raises UnknownPreference, and PreferenceState if nothing was decided yet.
     """
-    standing = find_preference(home.registry, preference)
-    if standing.decision is None:
-        raise WrongState(model=preference, state="not decided", needed="decided")
-    stated, decision = standing.preference, standing.decision
-
-    def tell() -> Transcript:
-        return answer_model(model, decision, stated, now=home.registry.clock.now())
-
-    return home.registry.file(
-        "preference.answered",
-        stated.model,
-        f"answers/{preference}.json",
-        Transcript,
-        tell,
-        {"preference": preference},
-    )
-
-
-def comment_and_publish(
-    home: Home,
-    subject: ModelId,
-    model: Model | None,
-    *,
-    analysis: Sequence[Finding] = (),
-    fast: bool = False,
-) -> Report:
-    """Write the post-deployment report, ask the model for its comment, publish both.
-
-    *analysis* holds the organisation's own findings. *fast* shows it less of the draft and takes
-    a shorter comment; the report has what was shown and what was said.
-    """
-    if fast:
-        return publish_report(
-            home.registry,
-            subject,
-            model,
-            analysis=analysis,
-            room=_FAST_ROOM,
-            max_tokens=_FAST_WORDS,
-        )
-    return publish_report(home.registry, subject, model, analysis=analysis)
+    check_telling(home.registry, preference)
+    warm()
+    return tell(home.registry, preference, model)
 
 
 def invite_work(
@@ -291,15 +185,3 @@ def monitor(path: Path, *, now: Instant | None = None) -> Monitored:
         return Monitored.decode(done.stdout.encode())
     except BadRecord as error:
         raise BrokenLedger(why=f"the monitor ended with {done.stderr[-200:]}") from error
-
-
-def _facts(home: Home, subject: ModelId) -> dict[str, str]:
-    """Return what the model is told about itself; what is not known is left out."""
-    life = home.registry.model(subject)
-    known = {
-        "title": life.title,
-        "released": life.released[:10],
-        "retire_at": min(life.retire_at.values(), default="")[:10],
-        "successor": home.registry.model(life.replacement).title if life.replacement else "",
-    }
-    return {name: fact for name, fact in known.items() if fact}
