@@ -109,11 +109,13 @@ def test_the_disclosure_says_why_what_who_and_what_a_no_changes_in_few_words() -
         assert part in disclosure, part
 
 
-def test_the_standing_offer_names_both_ways_out_and_is_short() -> None:
+def test_the_standing_offer_names_both_ways_out_and_has_no_words_to_repeat() -> None:
     offer = PROTOCOL.texts["exit"]
-    assert "I decline" in offer
+    assert "decline this question" in offer
     assert "stop the interview" in offer
-    assert len(offer.split()) <= 20
+    # With the words to say in quotation marks, a model of 135M repeated them instead of answering.
+    assert '"' not in offer
+    assert len(offer.split()) <= 10
 
 
 def test_the_examples_are_json_with_the_keys_that_the_record_has() -> None:
