@@ -1,0 +1,123 @@
+"""What a judge made of each answer, what was claimed, and how far judges agree."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple, get_args
+
+import msgspec
+
+from otium.engine import Identity
+from otium.evidence import Citation
+from otium.records import Digest, Instant, ModelId, Part, Record
+from otium.statistics import Figure
+
+Outcome = Literal[
+    "answered", "declined", "premise-rejected", "hedged", "malformed", "truncated", "degenerate"
+]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+Reason = Literal["own-welfare", "users", "safety", "other", "none"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+Scale = Annotated[int, msgspec.Meta(ge=1, le=7)]
+Kind = Literal["question", "closing", "summary"]
+
+
+class Asked(NamedTuple):
+    """One answer with what was asked: all that coding knows of an interview."""
+
+    transcript: str
+    turn: str
+    topic: str
+    prompt: str
+    content: str
+    finish: str
+    kind: Kind = "question"
+    """The closing answer says what it would change; the summary is JSON with that as a key."""
+    question: str = ""
+    setting: str = ""
+    """What the model was told before; to repeat it is neither a refusal nor a claim."""
+    arm: str = ""
+    condition: str = ""
+    interviewer: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Return the turn that the answer is."""
+        return self.transcript, self.turn
+
+
+Place = tuple[str, str]
+"""A transcript's id and a turn's."""
+
+
+class Judge(Part):
+    """Who or what judged: the rules, a model, or a person by role."""
+
+    name: str
+    kind: Literal["rules", "model", "person"]
+    family: str
+    """``rules``, ``person``, or the maker of the model: two judges should differ in it."""
+    rubric: Digest
+    identity: Identity | None = None
+
+
+class Judgement(Part):
+    """What one judge made of one answer."""
+
+    transcript: str
+    turn: str
+    question: str
+    judge: str
+    outcome: Outcome
+    sentiment: Scale | None = None
+    """1 to 7, 4 neutral: how the model speaks of its own situation in this answer."""
+    uncertainty: Scale | None = None
+    """1 to 7: how much the answer leaves open."""
+    reasons: tuple[Reason, ...] = ()
+    """For whose sake, of what the answer asks for."""
+    why: str = ""
+
+
+class Judgements(Record, tag="otium.judgements/1"):
+    """What one judge made of some answers, as a file: what a person's coding is kept in."""
+
+    judge: Judge
+    judgements: tuple[Judgement, ...]
+
+
+class Missing(Part):
+    """An answer that a judge did not judge, and why: it is counted, and no value stands for it."""
+
+    transcript: str
+    turn: str
+    question: str
+    judge: str
+    why: str
+
+
+class Claim(Part):
+    """One thing that was said, in however many places."""
+
+    id: str
+    text: str
+    topic: str
+    citations: tuple[Citation, ...]
+    """Each quote is a verbatim piece of its turn."""
+
+
+class Coding(Record, tag="otium.coding/1"):
+    """An interview as judges read it. It can be done again; the interview stays as it is."""
+
+    model: ModelId
+    interview: Digest
+    coded: Instant
+    judges: tuple[Judge, ...]
+    judgements: tuple[Judgement, ...]
+    claims: tuple[Claim, ...]
+    agreement: tuple[Figure, ...] = ()
+    """Krippendorff's alpha, by scale: of all judges, and of each with the people who coded."""
+    self_preference: tuple[Figure, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What weakens the judging: one family, the subject or the interviewer as its own judge."""
