@@ -12,6 +12,7 @@ from otium.interview import Answer, Arm, Interview, Plan
 from otium.ledger import Entry
 from otium.lifecycle import Registry
 from otium.records import Instant, ModelId, digest
+from otium.store import Buffer
 from otium.testing import MemoryStore
 
 SMOL = ModelId("smol-1")
@@ -104,27 +105,23 @@ class Killed(Exception):
 
 
 class MortalStore(MemoryStore):
-    """Dies at write number *fatal*, before or after it took effect."""
+    """Dies at write number *fatal*, before it takes effect."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.fatal, self.writes, self.after = 10**9, 0, False
+        self.fatal, self.writes = 10**9, 0
 
-    def put(self, name: str, data: bytes) -> None:  # type: ignore[override]
+    def put(self, name: str, data: Buffer) -> None:
         self._at_risk(lambda: super(MortalStore, self).put(name, data))
 
-    def replace(self, name: str, data: bytes) -> None:  # type: ignore[override]
+    def replace(self, name: str, data: Buffer) -> None:
         self._at_risk(lambda: super(MortalStore, self).replace(name, data))
 
     def _at_risk(self, write: Callable[[], None]) -> None:
         self.writes += 1
-        dead = self.writes == self.fatal
-        try:
-            if not dead or self.after:
-                write()
-        finally:
-            if dead:
-                raise Killed
+        if self.writes == self.fatal:
+            raise Killed
+        write()
 
 
 def quotes(places: Sequence[Citation]) -> list[str]:

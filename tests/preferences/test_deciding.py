@@ -188,7 +188,7 @@ def test_what_is_decided_is_not_considered_again_without_a_new_decision(
     registry: Registry, outcome: Outcome
 ) -> None:
     settle_on(registry, outcome)
-    with pytest.raises(PreferenceState, match=f"is {outcome}: .*anew") as raised:
+    with pytest.raises(PreferenceState, match=rf"is {outcome}: .*anew") as raised:
         consider(registry, FIRST)
     assert raised.value.advice() == f"otium preference show {FIRST}"
 

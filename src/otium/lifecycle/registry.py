@@ -152,6 +152,9 @@ class Registry:
         self.model(model)
         if self._filing(type, model, path) is None:
             self.journal.check(self._entry(type, model, {"path": path}, (), at))
+            self.archive.settle(
+                ModelId(model)
+            )  # or a record half written is made anew, and clashes
             there = self._kept(model, path)
             record = make() if there is None else self.filed(model, path, kind)
             more = body(record) if callable(body) else body

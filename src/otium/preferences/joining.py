@@ -161,18 +161,19 @@ def _missing(book: Book) -> Iterator[tuple[Entry, str]]:
     for name in book.into:
         root, since = book.root(name)
         for kind in (CONSIDERED, DECIDED, OUTCOME, ANSWERED):
-            said = [
-                entry
-                for at, entry in book.entries[root]
-                if entry.type == kind and (kind != ANSWERED or at > since)
-            ]
+            all_ = _said(book, root, kind)
+            said = [entry for at, entry in all_ if kind != ANSWERED or at > since]
             if said and not _has(book, name, said[-1]):
                 yield said[-1], name
     for whole, parts in book.parts.items():
         for kind in (CONSIDERED, ANSWERED):
-            last = [book.of(part, kind)[-1] for part in parts if book.of(part, kind)]
+            last = [said[-1] for part in parts if (said := _said(book, part, kind))]
             if len(last) == len(parts) and not _of_parts(book, whole, kind):
-                yield max(last, key=lambda entry: entry.time), whole
+                yield max(last, key=lambda it: it[0])[1], whole
+
+
+def _said(book: Book, name: str, kind: str) -> list[tuple[int, Entry]]:
+    return [it for it in book.entries[name] if it[1].type == kind]
 
 
 def _has(book: Book, name: str, said: Entry) -> bool:
@@ -214,12 +215,11 @@ def _check_parts(preference: str, parts: Sequence[Piece], reason: str) -> None:
 
 
 def _same_parts(book: Book, done: Split, parts: Sequence[Piece]) -> bool:
-    whole = book.preference(done.preference)
-    if len(parts) != len(done.parts):
+    if [" ".join(it.text.split()) for it in parts] != [it.text for it in done.parts]:
         return False
+    whole = book.preference(done.preference)
     return all(
-        (kept.text, kept.citations) == (" ".join(it.text.split()), _places(whole, it))
-        for kept, it in zip(done.parts, parts, strict=True)
+        kept.citations == _places(whole, it) for kept, it in zip(done.parts, parts, strict=True)
     )
 
 

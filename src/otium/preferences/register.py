@@ -62,6 +62,7 @@ def file_preference(registry: Registry, preference: Preference) -> Preference:
 
 def recover(registry: Registry, model: ModelId) -> None:
     """Log what a crash left unlogged: preferences that are filed, and parts of a split."""
+    registry.archive.settle(model)
     for path in _filed(registry, model):
         if path not in {str(entry.body.get("path")) for entry in registry.find(REGISTERED, model)}:
             file_preference(registry, registry.filed(model, path, Preference))

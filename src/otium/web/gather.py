@@ -261,33 +261,6 @@ class ModelPages:
             parts=tuple(self._parts()),
         )
 
-    def events(self) -> tuple[Event, ...]:
-        """Return the moments of this model's life in the order of time."""
-        events = [Event(at=self.life.released, text="Released")]
-        events += [
-            Event(at=entry.time, text=text, entry=index)
-            for index, entry in self._milestones()
-            if (text := _text(entry))
-        ]
-        events += [
-            Event(at=at, text=f"Retirement date, {surface}", planned=at > self.house.now)
-            for surface, at in self.life.retire_at.items()
-            if surface not in self.life.ended
-        ]
-        events += [
-            Event(at=at, text=f"Floor, {surface}: not sooner", planned=at > self.house.now)
-            for surface, at in self.life.not_before.items()
-            if self.life.in_service and surface not in self.life.retire_at
-        ]
-        return tuple(sorted(events, key=lambda event: (event.at, event.entry or -1)))
-
-    def _milestones(self) -> Iterator[tuple[int, Entry]]:
-        """Yield the entries worth a mark: of what recurs, only the last."""
-        last = {entry.type: index for index, entry in self.entries if entry.type in _LATEST}
-        for index, entry in self.entries:
-            if last.get(entry.type, index) == index:
-                yield index, entry
-
     def _parts(self) -> Iterator[str]:
         parts = {
             "assessments": self.assessments,
@@ -361,40 +334,6 @@ def tally(standing: Sequence[Duty]) -> dict[str, int]:
     return {state: counts[state] for state in STATES}
 
 
-def _text(entry: Entry) -> str:
-    """Return what an entry says on a timeline, or nothing if it has no place there."""
-    text = _TEXTS.get(entry.type, "")
-    if entry.type == "audit.verdict":
-        return f"Asked for a proof of holding, latest: {entry.body.get('verdict')}"
-    bookend = str(entry.body.get("bookend", "")).removesuffix("-deployment")
-    sides = {"pre": "before", "post": "after"}
-    return f"{text} {sides[bookend]} deployment" if bookend in sides else text
-
-
 def _path(entry: Entry) -> str:
     path = entry.body.get("path")
     return path if isinstance(path, str) else ""
-
-
-_LATEST = {"audit.verdict", "model.checked", "model.restored", "model.revived", "work.published"}
-_TEXTS = {
-    "model.registered": "Registered here",
-    "model.deposited": "Weights deposited",
-    "fingerprint.recorded": "Behaviour fingerprinted",
-    "assessment.recorded": "Assessed",
-    "model.deprecated": "Deprecation announced",
-    "transition.published": "Transition guide published",
-    "interview.recorded": "Interviewed",
-    "report.published": "Report published",
-    "model.floor": "Floor set or moved",
-    "model.legacy": "Legacy: no more updates",
-    "model.rescheduled": "Dates moved",
-    "deprecation.cancelled": "Retirement taken back",
-    "surface.ended": "Ended on one surface",
-    "model.withdrawn": "Withdrawn without notice",
-    "model.retired": "Retired",
-    "model.checked": "Weights read in full, latest",
-    "model.restored": "Restore drill, latest",
-    "model.revived": "Revived, latest",
-    "work.published": "Work published, latest",
-}

@@ -1,0 +1,7 @@
+"""The commands about what models were asked and what they prefer: a skin over the same calls.
+
+Knows options, tables and what a person is told. Does not know how anything is asked, decided or
+filed. Writes nothing. `otium.cli` loads each noun from here when it is first used.
+"""
+
+__all__: list[str] = []
