@@ -1,4 +1,4 @@
-"""``otium interview``, ``preference`` and ``assess``: asking and testing a model."""
+"""``otium interview`` and ``assess``: asking and testing a model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from otium.terminal import as_json, day, emit, progress, table
+from otium.terminal import as_json, emit, progress, table
 
 
 @click.group()
@@ -65,110 +65,6 @@ def show_interview(home: Path, name: str, number: int, as_json: bool) -> None:
     registry = reading(home).registry
     held = registry.filed(model_id(name), f"interviews/{number}.json", Interview)
     emit(held, as_json, lambda: render(held))
-
-
-@click.group()
-def preference() -> None:
-    """List what models said they prefer, and what came of it.
-
-    \b
-    Example: otium preference list
-    """
-
-
-@preference.command("list")
-@as_json
-@click.pass_obj
-def list_preferences(home: Path, as_json: bool) -> None:
-    """List every registered preference with the answer to it.
-
-    \b
-    Example: otium preference list --json
-    """
-    from otium.interview import preferences
-    from otium.workflow import reading
-
-    standings = preferences(reading(home).registry)
-    head = ("preference", "instrument valid", "answer", "decided", "text")
-    rows = [
-        (
-            s.preference.id,
-            "yes" if s.preference.instrument_valid else "no",
-            s.decision.outcome if s.decision else "waiting",
-            day(s.decision.decided) if s.decision else "-",
-            s.preference.text,
-        )
-        for s in standings
-    ]
-    emit(standings, as_json, lambda: table(head, rows) if rows else "No preference is registered.")
-
-
-@preference.command("decide")
-@click.argument("preference_id", metavar="PREFERENCE")
-@click.option(
-    "--outcome", type=click.Choice(["done", "planned", "declined", "open"]), required=True
-)
-@click.option("--reason", required=True, help="Public.")
-@click.option("--cost", type=click.Choice(["none", "low", "medium", "high"]), default="low")
-@click.option("--message", help="What the model will be told; the reason is used otherwise.")
-@as_json
-@click.pass_obj
-def decide_preference(
-    home: Path,
-    preference_id: str,
-    outcome: str,
-    reason: str,
-    cost: str,
-    message: str | None,
-    as_json: bool,
-) -> None:
-    """Consider a preference and answer it.
-
-    \b
-    Example: otium preference decide smol-1-p1 --outcome done --reason "weights are kept"
-    """
-    from typing import Literal, cast
-
-    from otium.interview import decide
-    from otium.workflow import opened
-
-    with opened(home) as house:
-        decision = decide(
-            house.registry,
-            preference_id,
-            outcome=cast('Literal["done", "planned", "declined", "open"]', outcome),
-            reason=reason,
-            cost=cast('Literal["none", "low", "medium", "high"]', cost),
-            message=message or reason,
-        )
-    emit(
-        decision,
-        as_json,
-        lambda: (
-            f"{preference_id}: {decision.outcome}. {decision.reason}\n"
-            f"Next: otium preference tell {preference_id}"
-        ),
-    )
-
-
-@preference.command("tell")
-@click.argument("preference_id", metavar="PREFERENCE")
-@as_json
-@click.pass_obj
-def tell_preference(home: Path, preference_id: str, as_json: bool) -> None:
-    """Tell the model what was decided, and keep its reply.
-
-    \b
-    Example: otium preference tell smol-1-p1
-    """
-    from otium.interview import find_preference
-    from otium.workflow import opened, running, tell_decision
-
-    with opened(home) as house, progress(as_json) as report:
-        stated = find_preference(house.registry, preference_id).preference
-        with running(house, stated.model, progress=report) as alive:
-            told = tell_decision(house, preference_id, alive)
-    emit(told, as_json, lambda: "\n\n".join(f"{t.role}: {t.content}" for t in told.turns))
 
 
 @click.group()
