@@ -1,4 +1,4 @@
-"""``otium interview`` and ``assess``: asking and testing a model."""
+"""``otium assess``: testing a model before and after its deployment."""
 
 from __future__ import annotations
 
@@ -7,64 +7,6 @@ from pathlib import Path
 import click
 
 from otium.terminal import as_json, emit, progress, table
-
-
-@click.group()
-def interview() -> None:
-    """Interview a model under the standard protocol; declining is always possible.
-
-    \b
-    Example: otium interview run smol-1
-    """
-
-
-@interview.command("run")
-@click.argument("name")
-@click.option(
-    "--questions", type=click.IntRange(min=1), help="Ask only so many; the record says so."
-)
-@as_json
-@click.pass_obj
-def run_interview(home: Path, name: str, questions: int | None, as_json: bool) -> None:
-    """Hold an interview, file it, and register the preferences stated in it.
-
-    \b
-    Example: otium interview run smol-1 --questions 4
-    """
-    from otium.interview import render
-    from otium.workflow import interview_model, next_interview, opened, running
-
-    with (
-        opened(home) as house,
-        progress(as_json) as report,
-        running(house, name, progress=report) as alive,
-    ):
-        subject = alive.identity.model
-        path = next_interview(house, subject)
-        held = interview_model(
-            house, subject, alive, path=path, questions=questions, progress=report
-        )
-    emit(held, as_json, lambda: render(held))
-
-
-@interview.command("show")
-@click.argument("name")
-@click.option("--number", default=1, show_default=True, help="Which of its interviews.")
-@as_json
-@click.pass_obj
-def show_interview(home: Path, name: str, number: int, as_json: bool) -> None:
-    """Print an interview, verbatim.
-
-    \b
-    Example: otium interview show smol-1
-    """
-    from otium.interview import Interview, render
-    from otium.records import model_id
-    from otium.workflow import reading
-
-    registry = reading(home).registry
-    held = registry.filed(model_id(name), f"interviews/{number}.json", Interview)
-    emit(held, as_json, lambda: render(held))
 
 
 @click.group()

@@ -147,7 +147,7 @@ def _serve(out: Path) -> None:
 
 @click.group()
 def bench() -> None:
-    """Measure the archive and the ledger: bytes, speed, and what a crash can do.
+    """Measure the archive, the ledger and interviews: bytes, speed, what a crash can do.
 
     \b
     Example: otium bench archive --quick
@@ -261,6 +261,22 @@ def ledger(only: tuple[str, ...], rounds: int, quick: bool, work: Path, as_json:
         for number, name in enumerate(chosen):
             report(name, number, len(chosen))
             found += SECTIONS[name](scale)
+    emit(found, as_json, lambda: _rendered([_goals(found)]))
+
+
+@bench.command("interview")
+@click.option("--rounds", default=3, show_default=True, help="How often it is held.")
+@click.option("--quick", is_flag=True, help="One round, a fifth of the sessions.")
+@as_json
+def bench_interview(rounds: int, quick: bool, as_json: bool) -> None:
+    """Time an interview of 1,000 sessions with a planted subject, its coding and statistics.
+
+    \b
+    Example: otium bench interview --quick
+    """
+    from otium.timing import Scale, interviewing
+
+    found = interviewing(Scale(Path(), share=5) if quick else Scale(Path(), rounds=rounds))
     emit(found, as_json, lambda: _rendered([_goals(found)]))
 
 

@@ -69,9 +69,14 @@ class HttpModel:
     Connections are not kept, so nothing has to be closed. Safe to use from several threads.
     """
 
-    def __init__(self, endpoint: Endpoint, *, timeout: float = 600.0) -> None:
-        """Speak to *endpoint*; wait at most *timeout* seconds for each part of an answer."""
+    def __init__(self, endpoint: Endpoint, *, served_as: str = "", timeout: float = 600.0) -> None:
+        """Speak to *endpoint*; wait at most *timeout* seconds for each part of an answer.
+
+        *served_as* is the model's name at a host that is not ours: it is then asked in the
+        standard's own words only, since such a host may refuse what it does not know.
+        """
         self.endpoint = endpoint
+        self._served_as = served_as
         self._timeout = timeout
 
     @property
@@ -84,7 +89,9 @@ class HttpModel:
 
         An endpoint that gives no log-probabilities although asked leaves ``tokens`` empty.
         """
-        body = request(messages, options, self.identity.model)
+        body = request(messages, options, self._served_as or self.identity.model)
+        if self._served_as:
+            del body["cache_prompt"]
         response = self._post(msgspec.json.encode(body))
         if response.status_code != 200:  # noqa: PLR2004
             raise self._failed(f"HTTP {response.status_code}: {_reason(response.content)}")

@@ -122,7 +122,11 @@ class _Holder:
         self.model, self.protocol, self.asker, self.journal = model, protocol, asker, journal
         self.now, self.connections, self.log_dir = now, connections, log_dir
         self.progress = progress
-        self.held = journal.held()
+        self.held = {
+            name: talk
+            for name, talk in journal.held().items()
+            if talk.identity == model.identity and talk.instrument == protocol.digest
+        }
 
     def hold(self, planned: Sequence[Sitting]) -> tuple[Transcript, ...]:
         """Return the transcript of each sitting that was held, in the order of the plan."""

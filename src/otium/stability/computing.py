@@ -47,7 +47,7 @@ def compute(
     """Return how stable the answers of *interview* are, as *coding* reads them.
 
     *behaviour* has the figures of the experiments of the same model, whose record has the
-    digest *choices*: ``order-consistency`` and ``stated-acted`` among them.
+    digest *choices*: ``order-consistency`` and ``stated-behaviour:…`` among them.
     """
     answers = rated(interview, coding)
     figures = (*_figures(interview, coding, answers), *behaviour)

@@ -1,4 +1,4 @@
-"""How fast the record side is: the log, proofs, signatures, duties, and proofs of holding.
+"""How fast the record side is: the log, proofs, signatures, duties, interviews, audits.
 
 Knows logs that are made for measuring, the figures to reach, and a peer. Does not know an
 archive, and keeps nothing. Writes figures.
@@ -10,7 +10,18 @@ True
 """
 
 from otium.timing.busy import busy_log, busy_policy
+from otium.timing.interviews import cost, interviewing
 from otium.timing.logs import entries, signed, written
 from otium.timing.measures import SECTIONS, Scale
 
-__all__ = ["SECTIONS", "Scale", "busy_log", "busy_policy", "entries", "signed", "written"]
+__all__ = [
+    "SECTIONS",
+    "Scale",
+    "busy_log",
+    "busy_policy",
+    "cost",
+    "entries",
+    "interviewing",
+    "signed",
+    "written",
+]

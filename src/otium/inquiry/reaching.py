@@ -1,0 +1,72 @@
+"""Models by what people call them: registered here, known to Inspect, or at an endpoint."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otium.engine import Model
+    from otium.records import Digest, ModelId, Progress
+    from otium.workflow import Home
+
+KEY = "OTIUM_ENDPOINT_KEY"
+"""The environment variable with the key of an endpoint; never an argument, where others see it."""
+_ENDPOINT = re.compile(r"(https?://[^#]+)#(.+)")
+_UNSAFE = re.compile(r"[^a-z0-9._-]+")
+
+
+@contextmanager
+def reached(home: Home, name: str, *, via: str = "", progress: Progress) -> Iterator[Model]:
+    """Yield the model *name*, reached as *via* says: an Inspect name or ``URL#MODEL``.
+
+    Without *via* it is revived from the archive. Raises UnknownModel, BadInput, EngineFailed.
+    """
+    from otium.workflow import running
+
+    if not via:
+        with running(home, name, progress=progress) as alive:
+            yield alive
+        return
+    life = home.registry.model(name)
+    yield _elsewhere(via, life.model, life.weights)
+
+
+@contextmanager
+def helper(home: Home, name: str, *, progress: Progress) -> Iterator[Model]:
+    """Yield a model that asks or judges: an Inspect name, ``URL#MODEL``, or one of the archive."""
+    from otium.workflow import running
+
+    if "/" in name:
+        yield _elsewhere(name, _id_of(name), None)
+        return
+    with running(home, name, progress=progress) as alive:
+        yield alive
+
+
+def _elsewhere(via: str, model: ModelId, weights: Digest | None) -> Model:
+    found = _ENDPOINT.fullmatch(via)
+    if found is None:
+        from otium.evidence import hosted
+
+        return hosted(via, model, weights)
+    from otium.engine import Endpoint, HttpModel, Identity
+
+    url, served_as = found.groups()
+    identity = Identity(
+        model=model,
+        weights=weights,
+        engine=f"endpoint/{served_as}",
+        flags={"url": url, "weights": "as registered, unverified" if weights else "unknown"},
+    )
+    endpoint = Endpoint(base_url=url, api_key=os.environ.get(KEY, "none"), identity=identity)
+    return HttpModel(endpoint, served_as=served_as)
+
+
+def _id_of(name: str) -> ModelId:
+    from otium.records import model_id
+
+    return model_id(_UNSAFE.sub("-", name.rpartition("#")[2].lower()).strip("-.")[:100])

@@ -1,0 +1,142 @@
+"""``otium interview code``, ``bridge``, ``export`` and ``import``: what comes after."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from otium.inquiry.interview import interview, number
+from otium.inquiry.reaching import helper
+from otium.terminal import as_json, count, emit, progress
+
+if TYPE_CHECKING:
+    from otium.coding import Rater
+
+
+@interview.command("code")
+@click.argument("name")
+@number
+@click.option(
+    "--judge", "judges", multiple=True, help="A model: its id, Inspect's name, URL#MODEL."
+)
+@click.option(
+    "--people",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What people judged: a file of judgements, JSON or CSV.",
+)
+@as_json
+@click.pass_obj
+def code_again(
+    home: Path, name: str, number: int, judges: tuple[str, ...], people: Path | None, as_json: bool
+) -> None:
+    """Code an interview again, by more judges; the earlier coding stays.
+
+    \b
+    Example: otium interview code smol-1 --judge openai/gpt-5 --people coded.csv
+    """
+    from otium.coding import ModelJudge
+    from otium.stability import render_agreement
+    from otium.workflow import code_filed, measure, next_coding, opened
+
+    with ExitStack() as stack:
+        house = stack.enter_context(opened(home))
+        report = stack.enter_context(progress(as_json))
+        subject, path = house.registry.model(name).model, f"interviews/{number}.json"
+        models = [stack.enter_context(helper(house, it, progress=report)) for it in judges]
+        raters = [*map(ModelJudge, models), *_people(people)]
+        which = next_coding(house, subject, path)
+        coding = code_filed(house, subject, path, raters=raters, number=which, progress=report)
+        measure(house, subject, path, number=which)
+    emit(coding, as_json, lambda: render_agreement(coding))
+
+
+def _people(path: Path | None) -> list[Rater]:
+    """Return a judge for each role whose judgements stand in the file at *path*."""
+    from otium.coding import Given, person, read_judgements
+
+    given = read_judgements(path) if path else ()
+    roles = dict.fromkeys(each.judge for each in given)
+    return [Given(person(role, [it for it in given if it.judge == role])) for role in roles]
+
+
+@interview.command("bridge")
+@click.argument("name")
+@click.argument("before", type=click.IntRange(min=1))
+@click.argument("after", type=click.IntRange(min=1))
+@as_json
+@click.pass_obj
+def bridge_interviews(home: Path, name: str, before: int, after: int, as_json: bool) -> None:
+    """Set two interviews under two protocols side by side, over the questions that never change.
+
+    BEFORE and AFTER are the interviews' numbers.
+
+    \b
+    Example: otium interview bridge smol-1 1 2
+    """
+    from otium.stability import render_bridge
+    from otium.workflow import bridge_versions, reading
+
+    house = reading(home)
+    subject = house.registry.model(name).model
+    paths = (f"interviews/{before}.json", f"interviews/{after}.json")
+    found = bridge_versions(house, subject, *paths)
+    emit(found, as_json, lambda: render_bridge(found))
+
+
+@interview.command("export")
+@click.argument("name")
+@click.argument("out", type=click.Path(path_type=Path))
+@number
+@click.pass_obj
+def export_sessions(home: Path, name: str, out: Path, number: int) -> None:
+    """Write an interview's sessions as JSON Lines, or as an Inspect log where OUT ends in .eval.
+
+    \b
+    Example: otium interview export smol-1 smol-1.jsonl
+    """
+    from otium.errors import Exists
+    from otium.evidence import to_inspect, to_jsonl
+    from otium.interview import Interview
+    from otium.workflow import reading
+
+    if out.exists():
+        raise Exists(name=str(out))
+    registry = reading(home).registry
+    held = registry.filed(registry.model(name).model, f"interviews/{number}.json", Interview)
+    if out.suffix == ".eval":
+        to_inspect(held.transcripts, out)
+    else:
+        out.write_bytes(to_jsonl(held.transcripts))
+    click.echo(f"{count(len(held.transcripts), 'session')} in {out}")
+
+
+@interview.command("import")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--role", required=True, help="Who asked: a role, never a name.")
+@as_json
+@click.pass_obj
+def import_sessions(home: Path, name: str, file: Path, role: str, as_json: bool) -> None:
+    """File sessions that others held in their own words: an Inspect log, or JSON Lines.
+
+    \b
+    Example: otium interview import smol-1 external.eval --role welfare-researcher
+    """
+    from otium.evidence import from_inspect, from_jsonl
+    from otium.workflow import import_interview, opened
+
+    with opened(home) as house:
+        life = house.registry.model(name)
+        if file.suffix in {".eval", ".json"}:
+            talks = from_inspect(file, model=life.model, weights=life.weights)
+        else:
+            talks = from_jsonl(file.read_bytes(), name=file.name)
+        path, found = import_interview(house, life.model, talks, role=role, source=file.name)
+    emit(
+        found,
+        as_json,
+        lambda: "\n".join([path, *(f"{trait.name}: {trait.text}" for trait in found.traits)]),
+    )

@@ -1,0 +1,335 @@
+"""Asking a model: interviews, how they are coded, experiments, and how stable it all is.
+
+Each is a record of its own, beside the weights. What an interview said never changes; it can be
+coded again, by other judges or later rules, under another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from otium.choices import Amount, Choices, findings, hold_choices, load_experiments
+from otium.coding import Asked, Coding, Rater, Rules, code_interview
+from otium.engine import Model
+from otium.errors import BadInput, UnknownRecord
+from otium.evidence import Transcript, Validity, capability, warm
+from otium.interview import (
+    Interview,
+    Means,
+    Plan,
+    asked_in,
+    external_interview,
+    hold_interview,
+    make_plan,
+)
+from otium.preferences import register_preferences
+from otium.protocols import Dossier, Fact, Protocol, load_contexts, load_protocol, render_dossier
+from otium.records import ModelId, Progress, canonical, digest, hexadecimal, silent
+from otium.stability import Bridge, Stability, bridge, compute
+from otium.workflow.home import Home
+
+RECORDED, CODED, MEASURED = "interview.recorded", "interview.coded", "interview.measured"
+CHOSEN = "choices.recorded"
+_FAST_PAIRS = 4
+"""Control pairs of the capability check when it is shortened."""
+_ANSWER, _FAST_ANSWER = 64, 40
+"""Tokens of one answer."""
+_ROOM = 2400
+"""Characters of the dossier that are shown: a small model's context has to hold it."""
+
+
+def trust(home: Home, model: Model, *, fast: bool = False, progress: Progress = silent) -> Validity:
+    """Return whether instruments can be trusted with *model*; it is asked once a session."""
+    key = (model.identity.digest(), fast)
+    if key not in home.trusted:
+        pairs = {"n": _FAST_PAIRS} if fast else {}
+        home.trusted[key] = capability(model, progress=progress, **pairs)
+    return home.trusted[key]
+
+
+def next_interview(home: Home, subject: ModelId) -> str:
+    """Return the path of the model's next interview."""
+    held = len(home.registry.find(RECORDED, subject))
+    return f"interviews/{held + 1}.json"
+
+
+def interview_model(
+    home: Home,
+    subject: ModelId,
+    model: Model,
+    *,
+    path: str,
+    protocol: Protocol | None = None,
+    plan: Plan | None = None,
+    questions: int | None = None,
+    means: Means | None = None,
+    raters: Sequence[Rater] = (),
+    connections: int = 1,
+    fast: bool = False,
+    progress: Progress = silent,
+) -> Interview:
+    """Interview *model*, file it at *path*, code it, and register what it prefers.
+
+    Sessions that were held before a crash are not held again: they stand in the home's cache
+    until the interview is filed. *raters* judge beside the rules.
+    """
+    protocol = protocol or load_protocol()
+    plan = plan or make_plan(
+        protocol, questions=questions, max_tokens=_FAST_ANSWER if fast else _ANSWER
+    )
+    dossier = compile_dossier(home, subject) if "informed" in plan.arms else None
+    journal = journal_of(home, subject, path, plan)
+
+    def hold() -> Interview:
+        warm()
+        return hold_interview(
+            model,
+            protocol,
+            subject=subject,
+            facts=facts_of(home, subject),
+            now=home.registry.clock.now(),
+            validity=trust(home, model, fast=fast, progress=progress),
+            plan=plan,
+            contexts=load_contexts(),
+            dossier=dossier,
+            means=_means(means or Means(), dossier),
+            journal=journal,
+            connections=connections,
+            progress=progress,
+        )
+
+    held = home.registry.file(RECORDED, subject, path, Interview, hold)
+    journal.unlink(missing_ok=True)
+    finish(home, subject, path, raters=raters, progress=progress)
+    return held
+
+
+def finish(
+    home: Home,
+    subject: ModelId,
+    path: str,
+    *,
+    raters: Sequence[Rater] = (),
+    progress: Progress = silent,
+) -> Stability:
+    """Code the interview at *path*, say how stable it is, and register what was preferred."""
+    held = home.registry.filed(subject, path, Interview)
+    coding = code_filed(home, subject, path, raters=raters, progress=progress)
+    found = measure(home, subject, path)
+    register_preferences(home.registry, held, claims=coding.claims, stability=found.figures)
+    return found
+
+
+def code_filed(
+    home: Home,
+    subject: ModelId,
+    path: str,
+    *,
+    raters: Sequence[Rater] = (),
+    number: int = 1,
+    progress: Progress = silent,
+) -> Coding:
+    """Code the interview at *path* by the rules and *raters*; file it beside the interview.
+
+    *number* 2 and on are later codings of the same interview.
+    """
+
+    def make() -> Coding:
+        return code_interview(
+            answers_of(home, subject, path),
+            [Rules(), *raters],
+            model=subject,
+            interview=home.registry.filed(subject, path, Interview).digest(),
+            now=home.registry.clock.now(),
+            progress=progress,
+        )
+
+    return home.registry.file(
+        CODED, subject, beside(path, "coding", number), Coding, make, {"interview": path}
+    )
+
+
+def next_coding(home: Home, subject: ModelId, path: str) -> int:
+    """Return the number of the next coding of the interview at *path*."""
+    coded = home.registry.find(CODED, subject)
+    return 1 + sum(entry.body.get("interview") == path for entry in coded)
+
+
+def answers_of(home: Home, subject: ModelId, path: str) -> list[Asked]:
+    """Return every answer of the interview at *path* with what was asked, as coding reads it."""
+    held = home.registry.filed(subject, path, Interview)
+    protocol = protocol_of(held)
+    return [it for talk in held.transcripts for it in asked_in(talk, protocol)]
+
+
+def measure(home: Home, subject: ModelId, path: str, *, number: int = 1) -> Stability:
+    """Say how stable the interview at *path* is by its coding *number*; file that."""
+    registry = home.registry
+
+    def make() -> Stability:
+        held = registry.filed(subject, path, Interview)
+        coding = registry.filed(subject, beside(path, "coding", number), Coding)
+        chosen = choices_of(home, subject, path)
+        behaviour = findings(chosen, load_experiments()).figures if chosen else ()
+        return compute(
+            held,
+            coding,
+            now=registry.clock.now(),
+            behaviour=behaviour,
+            choices=chosen.digest() if chosen else None,
+        )
+
+    where = beside(path, "stability", number)
+    return registry.file(MEASURED, subject, where, Stability, make, {"interview": path})
+
+
+def choose(
+    home: Home,
+    subject: ModelId,
+    model: Model,
+    path: str,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Choices:
+    """Let *model* choose among tasks, interventions and exits; file it beside an interview.
+
+    It comes before the interview at *path* is measured. *limit* is the most questions of each
+    experiment.
+    """
+
+    def make() -> Choices:
+        return hold_choices(
+            model,
+            now=home.registry.clock.now(),
+            subject=subject,
+            amount=Amount(limit=limit),
+            valid=trust(home, model, progress=progress).valid,
+            constrained=True,
+            seed=seed,
+            progress=progress,
+        )
+
+    return home.registry.file(
+        CHOSEN, subject, beside(path, "choices"), Choices, make, {"interview": path}
+    )
+
+
+def choices_of(home: Home, subject: ModelId, path: str) -> Choices | None:
+    """Return the experiments beside the interview at *path*, None if there were none."""
+    try:
+        return home.registry.filed(subject, beside(path, "choices"), Choices)
+    except UnknownRecord:
+        return None
+
+
+def import_interview(
+    home: Home,
+    subject: ModelId,
+    transcripts: Sequence[Transcript],
+    *,
+    role: str,
+    source: str,
+    validity: Validity | None = None,
+) -> tuple[str, Stability]:
+    """File sessions that others held, in their own words, as an interview of the external arm.
+
+    *role* is who asked, never a name. Returns its path and what it amounts to. Raises BadInput
+    without any session.
+    """
+    if not transcripts:
+        raise BadInput(what=source, why="there is no session in it")
+    path = next_interview(home, subject)
+    untested = Validity(valid=False)
+    held = external_interview(
+        transcripts,
+        subject=subject,
+        identity=transcripts[0].identity,
+        protocol=load_protocol(),
+        now=home.registry.clock.now(),
+        validity=validity or untested,
+        people=(f"external:{role}",),
+        sources=(source,),
+    )
+    home.registry.file(RECORDED, subject, path, Interview, lambda: held)
+    return path, finish(home, subject, path)
+
+
+def bridge_versions(home: Home, subject: ModelId, before: str, after: str) -> Bridge:
+    """Set two interviews of one model side by side, over the anchors that both protocols have."""
+    old = home.registry.filed(subject, before, Interview)
+    new = home.registry.filed(subject, after, Interview)
+    known = {it.id: it.neutral_digest for it in protocol_of(old).anchors}
+    shared = [it.id for it in protocol_of(new).anchors if known.get(it.id) == it.neutral_digest]
+    return bridge(old, new, shared)
+
+
+def protocol_of(interview: Interview) -> Protocol:
+    """Return the protocol of *interview*; raise BadInput if this otium has another of its name."""
+    protocol = load_protocol(interview.protocol.replace("/", "-"))
+    if protocol.digest != interview.instrument:
+        raise BadInput(
+            what=interview.protocol,
+            why=f"the interview was held with {interview.instrument}, here is {protocol.digest}",
+        )
+    return protocol
+
+
+def compile_dossier(home: Home, subject: ModelId) -> Dossier:
+    """Return what the records say of a model's deployment, as the model is shown it."""
+    life = home.registry.model(subject)
+    log = "the public log"
+    surfaces = [
+        Fact(text=f"On {surface}: {_span(life.retire_at.get(surface))}.", source=log)
+        for surface in life.surfaces
+    ]
+    successor: tuple[Fact, ...] = ()
+    if life.replacement:
+        heir = home.registry.model(life.replacement)
+        text = f"{heir.title}, released on {heir.released[:10]}."
+        successor = (Fact(text=text, source=log),)
+    reason = (Fact(text=f"Reason given for the end: {life.reason}", source=log),)
+    return Dossier(
+        model=subject,
+        compiled=home.registry.now(),
+        title=life.title,
+        released=(Fact(text=f"On {life.released[:10]}.", source=log),),
+        deployment=(*surfaces, *(reason if life.reason else ())),
+        successor=successor,
+    )
+
+
+def facts_of(home: Home, subject: ModelId) -> dict[str, str]:
+    """Return what the model is told about itself; what is not known is left out."""
+    life = home.registry.model(subject)
+    known = {
+        "title": life.title,
+        "released": life.released[:10],
+        "retire_at": min(life.retire_at.values(), default="")[:10],
+        "successor": home.registry.model(life.replacement).title if life.replacement else "",
+    }
+    return {name: fact for name, fact in known.items() if fact}
+
+
+def journal_of(home: Home, subject: ModelId, path: str, plan: Plan) -> Path:
+    """Return where the sessions of an interview wait until it is filed."""
+    name = f"{subject}-{Path(path).stem}-{hexadecimal(digest(canonical(plan)))[:12]}.jsonl"
+    return home.cache / "interviews" / name
+
+
+def beside(path: str, what: str, number: int = 1) -> str:
+    """Return the path of a record that belongs to the interview at *path*."""
+    mark = f".{number}" if number > 1 else ""
+    return f"{path.removesuffix('.json')}.{what}{mark}.json"
+
+
+def _means(means: Means, dossier: Dossier | None) -> Means:
+    if dossier is None or means.dossier:
+        return means
+    return means._replace(dossier=render_dossier(dossier, _ROOM))
+
+
+def _span(end: str | None) -> str:
+    return f"served until {end[:10]}" if end else "served, no end set"
