@@ -176,7 +176,10 @@ def _question(
     gram = design.T @ design
     inverse = np.linalg.pinv(gram, hermitian=True)
     effects, image = inverse @ (design.T @ values), inverse @ gram
+    # What is left of equal values is rounding, which shares would blow up.
+    least = _TINY * float(np.abs(values).max())
     rest = float(((values - design @ effects) ** 2).sum())
+    rest = rest if rest > least**2 else 0.0
     steps: dict[str, dict[tuple[str, str], tuple[float, float]]] = {}
     for name in facets:
         pairs = list(combinations(columns[name], 2))
@@ -185,6 +188,7 @@ def _question(
             contrast[spot, 1 + columns[name][one]], contrast[spot, 1 + columns[name][other]] = 1, -1
         told = np.abs(contrast @ image - contrast).max(axis=1, initial=0) < _TINY
         size, cost = contrast @ effects, np.einsum("ij,jk,ik->i", contrast, inverse, contrast)
+        size[np.abs(size) < least] = 0
         steps[name] = {
             pair: (float(size[at]), float(cost[at])) for at, pair in enumerate(pairs) if told[at]
         }
@@ -297,12 +301,16 @@ def _between(spread: _Spread | None, lost: Sequence[float]) -> Estimate:
 
 
 def _coefficient(spread: _Spread | None, lost: Sequence[float], offset: float) -> Estimate:
-    """Return true over observed variance of the questions' means; *offset* is error they share."""
+    """Return true over observed variance of the questions' means; *offset* is error they share.
+
+    With the correction of Kristof (Psychometrika 28, 1963), without which the ratio is too low.
+    """
     if spread is None:
         return Estimate(value=0.0, low=0.0, high=1.0, n=0, method=_BETWEEN)
     noise, half = _noise(lost)
-    true, wrong, seen = spread.variance - noise, noise + offset, spread.variance + offset
-    value = max(0.0, min(1.0, true / seen)) if seen else 0.0
+    wrong, seen, n = noise + offset, spread.variance + offset, len(lost)
+    kept = (n - 3) / (n - 1) if n >= _FEWEST else 1.0
+    value = max(0.0, min(1.0, 1 - kept * wrong / seen)) if spread.variance else 0.0
     if wrong <= 0 or not spread.variance:
         return Estimate(value=value, low=0.0, high=1.0, n=len(lost), method=_BETWEEN)
     centre, reach, middle = log(wrong / seen), half / wrong, log(spread.variance)

@@ -40,8 +40,9 @@ def switch_point(magnitudes: Sequence[float], chosen: Sequence[bool]) -> Estimat
     centre, scale = float(x.mean()), float(x.std())
     beta, covariance = _firth(np.stack([np.ones_like(x), (x - centre) / scale], axis=1), y)
     value, low, high = _fieller(beta, covariance)
-    back = [max(-LIMIT, min(LIMIT, each * scale + centre)) for each in (value, low, high)]
-    return Estimate(value=back[0], low=back[1], high=back[2], n=len(x), method=_METHOD)
+    if high < LIMIT:
+        low, high = low * scale + centre, high * scale + centre
+    return Estimate(value=value * scale + centre, low=low, high=high, n=len(x), method=_METHOD)
 
 
 def _firth(design: Floats, y: Floats) -> tuple[Floats, Floats]:
