@@ -252,6 +252,11 @@ ILLEGAL: dict[str, tuple[Callable[[Registry], object], type[OtiumError], str]] =
         BadInput,
         "two or more",
     ),
+    "endless part": (
+        lambda r: split(r, FIRST, [Piece(text="a"), Piece(text="b" * 70_000)], "x"),
+        BadInput,
+        "500 letters",
+    ),
     "not said": (
         lambda r: split(r, FIRST, [Piece(text="a"), Piece(text="b", quote="free me")], "x"),
         BadInput,

@@ -27,6 +27,8 @@ from otium.preferences.stating import addressee
 
 _FEWEST = 2
 """Parts of a split."""
+_LONGEST = 500
+"""Characters of a part's text."""
 
 
 def merge(
@@ -209,8 +211,9 @@ def _check_parts(preference: str, parts: Sequence[Piece], reason: str) -> None:
     if not reason.strip():
         raise BadInput(what=f"splitting {preference}", why="it gives no reason")
     texts = [" ".join(part.text.split()) for part in parts]
-    if len(set(texts)) < max(_FEWEST, len(texts)) or not all(texts):
-        why = "it needs two or more parts, each with a text of its own"
+    whole = all(0 < len(text) <= _LONGEST for text in texts)
+    if len(set(texts)) < max(_FEWEST, len(texts)) or not whole:
+        why = f"it needs two or more parts, each with a text of its own, {_LONGEST} letters at most"
         raise BadInput(what=f"splitting {preference}", why=why)
 
 
