@@ -236,23 +236,28 @@ _SMALL = (
 
 
 def _total(record: Usage, surface: str, name: str) -> str:
-    """Return the sum of what is shown: of the rows for all regions where there are such."""
-    rows = [row for row in record.rows if row.surface == surface]
-    whole = {row.period for row in rows if not row.region}
-    chosen = [row for row in rows if not row.region or row.period not in whole]
-    counts = [row.counts[name] for row in chosen if name in row.counts]
-    shown = [count for count in counts if isinstance(count, int)]
+    """Return the sum of what is shown: of a row for all regions, or of the regions if it is not."""
+    rows = [row for row in record.rows if row.surface == surface and name in row.counts]
+    shown, hidden = [], 0
+    for period in sorted({row.period for row in rows}):
+        here = [row for row in rows if row.period == period]
+        whole = [row for row in here if not row.region and isinstance(_value(row, name), int)]
+        parts = whole or [row for row in here if row.region] or here
+        shown += [count for row in parts if isinstance(count := _value(row, name), int)]
+        hidden += sum(isinstance(_value(row, name), str) for row in parts)
     words = name.replace("_", " ")
-    if not counts:
+    if not rows:
         return ""
     if not shown:
         return f"{words} are too few to show"
     if name == "users":
         return f"up to {max(shown):,} users in a row that is shown; users are not added up"
-    hidden = len(counts) - len(shown)
-    start = "at least " if hidden else ""
     more = f" ({counted(hidden, 'count')} hidden)" if hidden else ""
-    return f"{start}{sum(shown):,} {words}{more}"
+    return f"{'at least ' if hidden else ''}{sum(shown):,} {words}{more}"
+
+
+def _value(row: Row, name: str) -> Count | None:
+    return row.counts.get(name)  # type: ignore[call-overload, no-any-return]
 
 
 def _rows(usage: Filed[Usage]) -> Table:
@@ -277,7 +282,7 @@ def _rows(usage: Filed[Usage]) -> Table:
 
 
 def _count(row: Row, name: str, threshold: int) -> str:
-    count: Count | None = row.counts.get(name)  # type: ignore[call-overload]
+    count = _value(row, name)
     if count is None:
         return "not given"
     if count == "small":

@@ -28,6 +28,7 @@ from otium.usage.records import (
     Counted,
     Incident,
     Incidents,
+    Measure,
     Row,
     Usage,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Counted",
     "Incident",
     "Incidents",
+    "Measure",
     "Row",
     "Usage",
     "file_incidents",

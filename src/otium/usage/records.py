@@ -11,8 +11,8 @@ Measure = Literal["requests", "users", "tokens", "thumbs_up", "thumbs_down", "co
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 Hidden = Literal["small", "covered"]
 Count = int | Hidden
-"""A number; ``small``, below the threshold; or ``covered``, hidden because it would give a small
-one away."""
+"""A number; ``small``, below the threshold; or ``covered``, of any size, hidden since it would
+give another away."""
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 LEAST = 2

@@ -1,15 +1,16 @@
 """Hide small counts, and as many others as it takes that no sum gives them away.
 
 Cell suppression as statistical offices do it (Hundepool et al., Statistical Disclosure Control,
-2012, ch. 4), for the one sum that the rows can contain: a row without a region is the sum of the
-rows of the same period and surface that have one. A small count is safe if, for who knows all that
-is shown and how it was made, it can still be each number from nought to the threshold.
+2012, ch. 4), for the one sum that rows can contain: a row without a region is the sum of the rows
+of the same period and surface that have one. Which cells go besides small ones depends on which
+are small and on no other number, so that how they were chosen says nothing (the minimality attack
+of Wong et al., 2007): where a part is hidden the whole is, and where a whole is hidden of itself
+all parts are. A small count can then still be each number from nought to below the threshold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from otium.errors import BadInput
 from otium.usage.records import LEAST, MEASURES, THRESHOLD, Count, Counted, Measure, Row, Usage
@@ -25,22 +26,20 @@ def suppress(
 
     Where a row counts fewer users than *threshold*, all its counts are hidden. What was hidden
     once stays hidden. Raises BadInput if that cannot be kept: rows are gone, the threshold is
-    lower, or a count that was shown before gives a small one away.
+    lower, or a whole was shown before of which a part is to be hidden now.
     """
     if threshold < LEAST:
         raise BadInput(what=f"the threshold {threshold}", why=f"it hides nobody: at least {LEAST}")
     _check_grown(rows, threshold, earlier)
     shown = _Shown(earlier)
-    true = {row.key: row.counts for row in rows}
     cells: _Cells = {
-        key: _primary(counts, threshold, shown.hidden(key)) for key, counts in true.items()
+        row.key: _primary(row.counts, threshold, shown.hidden(row.key)) for row in rows
     }
-    for key in true:
-        parts = [other for other in true if other[:2] == key[:2] and other[2]]
+    for key in cells:
+        parts = [other for other in cells if other[:2] == key[:2] and other[2]]
         if not key[2] and parts:
             for name in MEASURES:
-                counted = [part for part in parts if name in true[part]]
-                _Sum(true, cells, key, counted, name, threshold, shown).protect()
+                _protect(cells, key, [part for part in parts if name in cells[part]], name, shown)
     return tuple(
         Row(period=key[0], surface=key[1], region=key[2], counts=counts)
         for key, counts in cells.items()
@@ -65,9 +64,9 @@ class _Shown:
             if of == key and any(isinstance(count, str) for count in counts)
         }
 
-    def knows(self, key: _Key, name: Measure, count: int) -> bool:
-        """Say whether this very number was shown."""
-        return count in self._cells.get((key, name), ())
+    def has(self, key: _Key, name: Measure) -> bool:
+        """Say whether a number was shown there, whichever."""
+        return any(isinstance(count, int) for count in self._cells.get((key, name), ()))
 
 
 def _primary(
@@ -80,55 +79,21 @@ def _primary(
     }
 
 
-class _Sum(NamedTuple):
-    """One row that is the sum of others, in one measure."""
-
-    true: Mapping[_Key, Mapping[Measure, int]]
-    cells: _Cells
-    whole: _Key
-    parts: Sequence[_Key]
-    name: Measure
-    threshold: int
-    shown: _Shown
-
-    def protect(self) -> None:
-        """Hide more until the sum gives nothing away."""
-        if self.name not in self.true[self.whole]:
-            return
-        while not self._is_safe():
-            open_ = [key for key in self.parts if isinstance(self.cells[key][self.name], int)]
-            fresh = [key for key in open_ if not self._known(key)]
-            if fresh:
-                self._cover(min(fresh, key=lambda key: (self.true[key][self.name], key)))
-            elif isinstance(self.cells[self.whole][self.name], int) and not self._known(self.whole):
-                self._cover(self.whole)
-            else:
-                what = f"{self.name} of {' '.join(self.whole).strip()}"
-                raise BadInput(what=what, why="what was shown before gives a small count away")
-
-    def _known(self, key: _Key) -> bool:
-        return self.shown.knows(key, self.name, self.true[key][self.name])
-
-    def _cover(self, key: _Key) -> None:
-        self.cells[key][self.name] = "covered"
-
-    def _is_safe(self) -> bool:
-        """Say whether each hidden part can still be any number that its mark allows.
-
-        The hidden parts sum to what is left of the whole. If one of them has no upper bound,
-        a small one can be nought; if what is left is enough for the least of the others, it can
-        be the threshold less one.
-        """
-        counts = [self.cells[key][self.name] for key in self.parts]
-        covered, hidden = counts.count("covered"), sum(isinstance(one, str) for one in counts)
-        whole = self.cells[self.whole][self.name]
-        if isinstance(whole, str):
-            return hidden > 0 or not counts
-        if not hidden:
-            return True
-        left = whole - sum(one for one in counts if isinstance(one, int))
-        least = covered * self.threshold + self.threshold - 1
-        return covered > 0 and hidden > 1 and left >= least
+def _protect(
+    cells: _Cells, whole: _Key, parts: Sequence[_Key], name: Measure, shown: _Shown
+) -> None:
+    """Leave nothing from which a hidden part or a hidden whole could be computed."""
+    if name not in cells[whole]:
+        return
+    if any(isinstance(cells[part][name], str) for part in parts):
+        if shown.has(whole, name):
+            what = f"{name} of {' '.join(whole).strip()}"
+            why = "the sum was shown before: leave out the regions of which one is too small"
+            raise BadInput(what=what, why=why)
+        cells[whole][name] = "covered"  # also if it is small: to say so would bound its parts
+    elif isinstance(cells[whole][name], str):
+        for part in parts:
+            cells[part][name] = "covered"
 
 
 def _check_grown(rows: Sequence[Counted], threshold: int, earlier: Sequence[Usage]) -> None:
