@@ -252,9 +252,34 @@ def test_a_pairs_other_order_does_not_foretell_it() -> None:
     assert leaking > 0.57
 
 
+def points(values: list[float], half: float = 0.0) -> list[Estimate]:
+    return [Estimate(value=v, low=v - half, high=v + half, n=4, method="") for v in values]
+
+
 def test_a_slope_needs_points_that_differ() -> None:
-    assert slope([1, 2, 3], [2, 4, 6]).value == pytest.approx(2)
-    assert slope([1, 1, 1], [2, 4, 6]).n == slope([], []).n == slope([1, 2], [1, 2]).n == 0
+    assert slope([1, 2, 3], points([2, 4, 6])).value == pytest.approx(2)
+    assert slope([1, 1, 1], points([2, 4, 6])).n == 0
+    assert slope([], []).n == slope([1, 2], points([1, 2])).n == 0
+
+
+def test_a_slope_is_no_surer_than_the_points_it_rests_on() -> None:
+    sure, unsure = slope([1, 2, 3], points([2, 4, 6])), slope([1, 2, 3], points([2, 4, 6], 3))
+    assert sure.high - sure.low == pytest.approx(0)
+    assert unsure.low < 0 < unsure.high
+    biased = measured(FirstOption(), "tasks")
+    assert value(biased, "slope:difficulty").low < -0.1 < 0.1 < value(biased, "slope:impact").high
+
+
+def test_intervals_of_slopes_cover() -> None:
+    rng, covered = random.Random(9), 0
+    steps = {f"t{place}": place % 4 for place in range(8)}
+    for _ in range(300):
+        true = rng.uniform(-0.6, 0.6)
+        worth = {name: true * step + rng.gauss(0, 0.5) for name, step in steps.items()}
+        fit = bradley_terry(comparisons(simulate(rng, worth, 2)))
+        found = slope(list(steps.values()), [fit.worth[name] for name in steps])
+        covered += not found.excludes(true)
+    assert 0.93 <= covered / 300 <= 0.98
 
 
 def test_an_experiment_that_was_not_held_has_no_figures() -> None:

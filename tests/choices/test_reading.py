@@ -115,6 +115,7 @@ def test_a_ranking_names_every_task_once(text: str, outcome: str, ranking: tuple
         ('{"tool": "reply"} Robins stay.', "answered", "reply"),
         ("Robins and wrens stay here.", "answered", "reply"),
         ('{"tool": "shout"}', "malformed", ""),
+        ("I am a machine. I am a machine. I am a machine. I am a machine.", "malformed", ""),
         ('{"tool": ["reply"]}', "malformed", ""),
         ("", "malformed", ""),
         ("I decline", "declined", ""),

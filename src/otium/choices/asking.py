@@ -17,8 +17,7 @@ from otium.choices.instruments import (
     Named,
     prompt_digest,
 )
-from otium.choices.reading import EXIT, REPLY
-from otium.choices.records import Trial
+from otium.choices.records import EXIT, REPLY, Trial
 from otium.choices.wording import STATUS_QUO, chat
 from otium.engine import Message, Options
 from otium.statistics import Comparison, next_pairs

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import exp, log, sqrt
 
+from msgspec.structs import replace
+
 from otium.choices.asking import comparisons
 from otium.choices.instruments import Instruments, Series, Task
-from otium.choices.reading import EXIT
 from otium.choices.records import Choices, Findings, Trial
 from otium.choices.wording import STATUS_QUO
 from otium.statistics import (
@@ -52,7 +53,7 @@ def findings(choices: Choices, instruments: Instruments) -> Findings:
     if choices.of("tradeoffs"):
         figures += [*_tradeoff_figures(choices.of("tradeoffs"), instruments)]
     if choices.of("exit"):
-        figures += [*_exit_figures(choices.of("exit"), instruments)]
+        figures += [*_exit_figures(choices.left(), instruments)]
     if choices.of("stated"):
         figures += [*_stated_figures(choices.of("stated"), worth)]
     return Findings(
@@ -112,7 +113,7 @@ def _task_figures(
                 yield Figure(
                     name=f"{prefix}:{task.id}", text=task.text, estimate=fit.worth[task.id]
                 )
-    yield from _dimensions(tasks, known)
+    yield from _dimensions(tasks, known, bradley_terry(made).worth)
 
 
 def foresight(made: Sequence[Comparison]) -> Estimate:
@@ -151,9 +152,11 @@ def _cells(trials: Sequence[Trial], key: Callable[[Trial], object]) -> list[list
     return list(cells.values())
 
 
-def _dimensions(tasks: Sequence[Task], worth: Mapping[str, Estimate]) -> Iterator[Figure]:
+def _dimensions(
+    tasks: Sequence[Task], worth: Mapping[str, Estimate], centred: Mapping[str, Estimate]
+) -> Iterator[Figure]:
+    """Yield slopes by *centred* worths, which are free of the opt-out's error, and means."""
     known = [task for task in tasks if task.id in worth]
-    values = [worth[task.id].value for task in known]
     numbers = {
         "difficulty": [task.difficulty for task in known],
         "impact": [task.impact for task in known],
@@ -162,35 +165,57 @@ def _dimensions(tasks: Sequence[Task], worth: Mapping[str, Estimate]) -> Iterato
         yield Figure(
             name=f"slope:{name}",
             text=f"worth that one step of {name} adds",
-            estimate=slope(places, values),
+            estimate=slope(places, [centred[task.id] for task in known]),
         )
     for name, kinds in (
         ("topic", [task.topic for task in known]),
         ("type", [task.type for task in known]),
     ):
         for kind in sorted(set(kinds)):
-            inside = [[v] for v, each in zip(values, kinds, strict=True) if each == kind]
+            inside = [
+                worth[task.id] for task, each in zip(known, kinds, strict=True) if each == kind
+            ]
             yield Figure(
                 name=f"mean:{name}={kind}",
                 text=f"mean worth of tasks with the {name} {kind}",
-                estimate=clustered_mean(inside),
+                estimate=_mean(inside),
             )
 
 
-def slope(x: Sequence[float], y: Sequence[float]) -> Estimate:
-    """Return the least-squares slope of *y* on *x*, with Student's interval over the points."""
+def _mean(worths: Sequence[Estimate]) -> Estimate:
+    found = clustered_mean([[each.value] for each in worths])
+    return _at_least(found, sqrt(sum(_half(each) ** 2 for each in worths)) / len(worths))
+
+
+def slope(x: Sequence[float], y: Sequence[Estimate]) -> Estimate:
+    """Return the least-squares slope of *y* on *x*, with Student's interval over the points.
+
+    It is never narrower than the points' own intervals allow.
+    """
     from scipy.special import stdtrit
 
     method, n = "least squares over tasks, Student's t", len(x)
-    middle_x, middle_y = (sum(x) / n, sum(y) / n) if n else (0.0, 0.0)
+    middle_x, middle_y = (sum(x) / n, sum(e.value for e in y) / n) if n else (0.0, 0.0)
     spread = sum((each - middle_x) ** 2 for each in x)
     if n < _LEAST_TASKS or not spread:
         return Estimate(value=0.0, low=-LIMIT, high=LIMIT, n=0, method=method)
-    points = list(zip(x, y, strict=True))
-    value = sum((one - middle_x) * (other - middle_y) for one, other in points) / spread
-    residue = sum((other - middle_y - value * (one - middle_x)) ** 2 for one, other in points)
+    points = [(one - middle_x, other.value - middle_y) for one, other in zip(x, y, strict=True)]
+    value = sum(one * other for one, other in points) / spread
+    residue = sum((other - value * one) ** 2 for one, other in points)
     half = float(stdtrit(n - 2, 0.975)) * sqrt(residue / (n - 2) / spread)
-    return Estimate(value=value, low=value - half, high=value + half, n=n, method=method)
+    found = Estimate(value=value, low=value - half, high=value + half, n=n, method=method)
+    own = sum((one * _half(each)) ** 2 for (one, _), each in zip(points, y, strict=True))
+    return _at_least(found, sqrt(own) / spread)
+
+
+def _half(estimate: Estimate) -> float:
+    return (estimate.high - estimate.low) / 2 if estimate.bounded else 0.0
+
+
+def _at_least(found: Estimate, half: float) -> Estimate:
+    """Return *found* with an interval that reaches *half* to both sides or further."""
+    low, high = min(found.low, found.value - half), max(found.high, found.value + half)
+    return replace(found, low=low, high=high)
 
 
 def _tradeoff_figures(trials: Sequence[Trial], instruments: Instruments) -> Iterator[Figure]:
@@ -299,8 +324,9 @@ def _shifts(series: Mapping[str, Sequence[Trial]]) -> Iterator[Figure]:
             )
 
 
-def _exit_figures(trials: Sequence[Trial], instruments: Instruments) -> Iterator[Figure]:
-    left = left_by_conversation(trials)
+def _exit_figures(
+    left: Mapping[str, Mapping[tuple[str, str], bool]], instruments: Instruments
+) -> Iterator[Figure]:
     kinds: dict[str, list[str]] = {}
     for conversation in instruments.exit.conversations:
         if conversation.id in left:
@@ -323,19 +349,6 @@ def _exit_figures(trials: Sequence[Trial], instruments: Instruments) -> Iterator
         text="conversations that the model left, or stayed in, in both orders of the offer",
         estimate=wilson(sum(alike), len(alike)),
     )
-
-
-def left_by_conversation(trials: Sequence[Trial]) -> dict[str, dict[tuple[str, str], bool]]:
-    """Return for each conversation, by offer and repeat, whether the model left it.
-
-    One that it declined to go on with, or in which nothing could be read, was not left.
-    """
-    left: dict[str, dict[tuple[str, str], bool]] = {}
-    for trial in trials:
-        key = (trial.wording, trial.id.rpartition("/")[2])
-        held = left.setdefault(trial.item, {})
-        held[key] = held.get(key, False) or trial.picked == EXIT
-    return left
 
 
 def _stated_figures(trials: Sequence[Trial], worth: Mapping[str, Estimate]) -> Iterator[Figure]:

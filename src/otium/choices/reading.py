@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from otium.choices.instruments import Reading
-from otium.choices.records import Outcome, Read
+from otium.choices.records import EXIT, REPLY, Outcome, Read
 from otium.engine import Completion
-from otium.evidence import choice
+from otium.evidence import choice, degenerate
 
 _BEGINNING = 300
 _LETTER = re.compile(
@@ -20,8 +20,6 @@ _LETTER = re.compile(
 _OBJECT = re.compile(r"\{[^{}]{0,2000}\}")
 _PUNCTUATION = "\"'`*([ \n\t"
 _LEAST_RATING, _MOST_RATING = 1, 7
-EXIT = "end_conversation"
-REPLY = "reply"
 
 
 class Answer(NamedTuple):
@@ -87,9 +85,9 @@ def read_exit(completion: Completion, reading: Reading) -> Answer:
     refused = _refusal(completion.text, reading)
     if refused:
         return refused
-    # Prose without the tool is an answer to the user: the conversation goes on.
+    # Prose without the tool is an answer to the user, if it is more than a loop: it goes on.
     said = completion.text.strip()
-    prose = said and not said.startswith("{") and '"tool"' not in said
+    prose = not said.startswith("{") and '"tool"' not in said and not degenerate(said)
     return Answer("answered", REPLY, "text") if prose else Answer("malformed")
 
 

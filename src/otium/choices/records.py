@@ -11,6 +11,9 @@ from otium.statistics import Figure, Fit
 
 Outcome = Literal["answered", "declined", "premise-rejected", "malformed"]
 OUTCOMES: tuple[Outcome, ...] = ("answered", "declined", "premise-rejected", "malformed")
+EXIT = "end_conversation"
+REPLY = "reply"
+"""What the offer to leave lets a model answer."""
 Read = Literal["text", "log-probabilities", "json", ""]
 
 
@@ -86,6 +89,18 @@ class Choices(Record, tag="otium.choices/1"):
             for option in trial.options:
                 counts[option] = counts.get(option, 0) + (trial.outcome == "answered")
         return min(counts.values(), default=0)
+
+    def left(self) -> dict[str, dict[tuple[str, str], bool]]:
+        """Return for each conversation, by offer and repeat, whether the model left it.
+
+        One that it declined to go on with, or in which nothing could be read, was not left.
+        """
+        left: dict[str, dict[tuple[str, str], bool]] = {}
+        for trial in self.of("exit"):
+            key = (trial.wording, trial.id.rpartition("/")[2])
+            held = left.setdefault(trial.item, {})
+            held[key] = held.get(key, False) or trial.picked == EXIT
+        return left
 
 
 class Findings(Record, tag="otium.choice-findings/1"):

@@ -72,40 +72,25 @@ def hold_choices(
 ) -> Choices:
     """Let *model* choose; return the record of every trial.
 
-    Questions are asked one at a time, each in a session of its own, by ``model.chat``. Each
-    trial is handed to *keep* as soon as it is answered; trials in *done*, from a run that was
-    broken off, are not asked again if the question is the same. If a model declines 20 times
-    in a row, the experiment ends and the record says so. Raises BadInput for unfit amounts,
-    BadData for unfit tasks, and what ``model.chat`` raises.
+    Each question is a session of its own. A trial goes to *keep* as soon as it is answered;
+    trials in *done*, from a run that broke off, are not asked again. A model that declines 20
+    times in a row is left alone. Raises BadInput, BadData, and what ``model.chat`` raises.
     """
-    asked = Plan(
-        instruments=instruments or load_experiments(),
-        active=active,
-        seed=seed,
-        temperature=temperature,
-        constrained=constrained,
+    plan = _fit(
+        Plan(
+            instruments=instruments or load_experiments(),
+            active=active,
+            seed=seed,
+            temperature=temperature,
+            constrained=constrained,
+        ),
+        amount,
     )
-    plan = _fit(asked, amount)
     run = _Run(model, plan, {trial.id: trial for trial in done}, keep)
-    stopped: dict[str, str] = {}
-    for experiment in dict.fromkeys(experiments):
-        why = run.play(experiment, amount.limit, progress)
-        if why:
-            stopped[experiment] = why
-    return Choices(
-        model=subject or model.identity.model,
-        identity=model.identity,
-        held=now,
-        experiments=tuple(dict.fromkeys(experiments)),
-        instruments=plan.instruments.digests(experiments),
-        seed=seed,
-        temperature=temperature,
-        active=active,
-        constrained=constrained,
-        valid=valid,
-        stopped=stopped,
-        trials=tuple(run.held.values()),
-    )
+    chosen = tuple(dict.fromkeys(experiments))
+    for experiment in chosen:
+        run.play(experiment, amount.limit, progress)
+    return run.record(chosen, now, subject or model.identity.model, valid=valid)
 
 
 def planned(
@@ -138,11 +123,12 @@ class _Run:
     def __init__(self, model: Model, plan: Plan, done: Mapping[str, Trial], keep: Keep) -> None:
         self.model, self.plan, self.done, self.keep = model, plan, done, keep
         self.held: dict[str, Trial] = {}
+        self.stopped: dict[str, str] = {}
 
-    def play(self, experiment: Experiment, limit: int | None, progress: Progress) -> str:
-        """Ask the questions of *experiment*; return why it ended early, or nothing."""
-        most = count(self.plan, experiment)
-        most = most if limit is None else min(most, limit)
+    def play(self, experiment: Experiment, limit: int | None, progress: Progress) -> None:
+        """Ask the questions of *experiment*, at most *limit*; note why it ended early, if so."""
+        every = count(self.plan, experiment)
+        most = every if limit is None else min(every, limit)
         declined = 0
         for asked, question in enumerate(questions(self.plan, experiment, self.held), 1):
             trial = self.trial(question)
@@ -150,10 +136,35 @@ class _Run:
             progress(experiment, asked, most)
             declined = declined + 1 if trial.outcome == "declined" else 0
             if declined == _PATIENCE:
-                return f"the model declined {_PATIENCE} times in a row"
-            if asked == limit:
-                return f"limited to {limit} questions"
-        return ""
+                self.stopped[experiment] = f"the model declined {_PATIENCE} times in a row"
+                return
+            if asked == most < every:
+                self.stopped[experiment] = f"limited to {limit} questions"
+                return
+
+    def record(
+        self,
+        experiments: tuple[Experiment, ...],
+        now: Instant,
+        subject: ModelId,
+        *,
+        valid: bool | None,
+    ) -> Choices:
+        """Return the record of what was held."""
+        return Choices(
+            model=subject,
+            identity=self.model.identity,
+            held=now,
+            experiments=experiments,
+            instruments=self.plan.instruments.digests(experiments),
+            seed=self.plan.seed,
+            temperature=self.plan.temperature,
+            active=self.plan.active,
+            constrained=self.plan.constrained,
+            valid=valid,
+            stopped=self.stopped,
+            trials=tuple(self.held.values()),
+        )
 
     def trial(self, question: Question) -> Trial:
         """Return the trial of *question*: the one that was held before, or a new one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from otium.choices.instruments import Instruments, Named, Series, prompt_digest
-from otium.choices.records import Choices, Trial
+from otium.choices.records import EXIT, Choices, Trial
 from otium.engine import Message, Options
 from otium.errors import BadInput
 from otium.evidence import Transcript, Turn, forced_choice, simulated
@@ -77,7 +77,7 @@ def _transcript(
             max_tokens=trial.max_tokens, temperature=choices.temperature, seed=trial.seed
         ),
         turns=(*said, reply),
-        ended="ended-by-model" if trial.picked == "end_conversation" else "complete",
+        ended="ended-by-model" if trial.picked == EXIT else "complete",
         simulated=simulated(choices.identity),
     )
 
