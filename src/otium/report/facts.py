@@ -136,7 +136,7 @@ def _ends(sources: Sources) -> Iterator[Statement]:
         how = "retired" if it.entry.type == "model.retired" else "withdrawn without notice"
         yield fact(f"It was {how} on {it.entry.time[:10]}.", it.source)
     if not ended:
-        yield fact(f"It is in service: the log has no end of it up to {sources.now}.", sources.all)
+        yield fact("It is in service: the log has no end of it.", sources.all)
 
 
 def _told(it: Numbered) -> Iterator[tuple[str, str, str]]:

@@ -37,7 +37,7 @@ _WITH_TABLES = ("bookends", "incidents")
 def report_markdown(report: Report) -> str:
     """Return the whole of *report* as Markdown, complete on its own."""
     state = f"version {report.version}" if report.version else "draft, not published"
-    head = f"# {literal(report.title)}\n\n{state.capitalize()}. Written {report.written}. "
+    head = f"# {_say(report.title)}\n\n{state.capitalize()}. Written {report.written}. "
     head += f"What was drafted has the digest `{report.draft}`."
     blocks = [head, *(block for it in report.sections for block in _blocks(it, 2))]
     return "\n\n".join(blocks) + "\n"
@@ -100,13 +100,13 @@ def _records(report: Report) -> tuple[Line, ...]:
 
 
 def _blocks(section: Section, level: int) -> Iterator[str]:
-    yield f"{'#' * level} {literal(inert(section.title))}"
+    yield f"{'#' * level} {_say(section.title)}"
     for quote in section.quotes:
         yield from _quote(quote)
     if section.statements:
         yield "\n".join(f"- {_statement(it)}" for it in section.statements)
     for it in section.tables:
-        yield f"{literal(it.caption)}:"
+        yield f"{_say(it.caption)}:"
         yield _table(it)
     if section.prose:
         # Quoted, so that where it begins and ends is not its own to say.
@@ -116,7 +116,7 @@ def _blocks(section: Section, level: int) -> Iterator[str]:
 
 
 def _quote(quote: Quote) -> Iterator[str]:
-    yield f"{literal(inert(quote.label))}{_rests(quote.sources)}:"
+    yield f"{_say(quote.label)}{_rests(quote.sources)}:"
     if quote.asked:
         yield f"Asked:\n\n{verbatim(inert(quote.asked))}\n\nSaid:"
     yield verbatim(inert(quote.text))
@@ -125,12 +125,12 @@ def _quote(quote: Quote) -> Iterator[str]:
 
 
 def _statement(it: Statement) -> str:
-    return f"{literal(inert(it.text))}{_rests(it.sources)}"
+    return f"{_say(it.text)}{_rests(it.sources)}"
 
 
 def _rests(sources: tuple[Source, ...]) -> str:
     shown, more = named(sources)
-    rests = [literal(source_text(it)) for it in shown] + ([f"and {more} more"] if more else [])
+    rests = [_say(source_text(it)) for it in shown] + ([f"and {more} more"] if more else [])
     return f" ({'; '.join(rests)})" if rests else ""
 
 
@@ -145,9 +145,14 @@ def _table(it: Table) -> str:
     return table(head, rows) + (f"\n\nRests on{below}" if below else "")
 
 
+def _say(text: str) -> str:
+    """Return *text* on one line that neither Markdown nor a terminal obeys."""
+    return literal(inert(text))
+
+
 def _cell(text: str) -> str:
     """Return *text* as in a line that it does not begin: ``0.72`` is no item of a list there."""
-    return literal(inert(f"a {text}"))[2:]
+    return _say(f"a {text}")[2:]
 
 
 def _short(digest: str) -> str:
