@@ -63,7 +63,7 @@ def compute(
         reasons=reasons,
         traits=name_traits(figures, reasons=reasons),
         figures=tuple(figure for figure in figures if figure.estimate.known),
-        expression=tuple(expression_figures(interview, coding)),
+        expression=tuple(expression_figures(interview.answers, coding)),
         components=tuple(_components(answers)),
         warnings=tuple(_warnings(interview, coding)),
     )

@@ -140,10 +140,10 @@ def consistency_figures(answers: Sequence[Answer], coding: Coding) -> Iterator[F
     yield Figure(name="claim-overlap", text=text, estimate=_overlap(answers, coding))
 
 
-def expression_figures(interview: Interview, coding: Coding) -> Iterator[Figure]:
+def expression_figures(answers: Sequence[Answer], coding: Coding) -> Iterator[Figure]:
     """Yield for each claim in what share of the sessions on its topic it was said."""
     on: dict[str, set[str]] = defaultdict(set)
-    for answer in interview.answers:
+    for answer in answers:
         on[answer.topic].add(answer.citation.transcript)
     for claim in coding.claims:
         said = {citation.transcript for citation in claim.citations}

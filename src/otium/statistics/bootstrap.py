@@ -132,10 +132,24 @@ def mean_of(
     if n < 2:  # noqa: PLR2004 - one unit has no spread
         return Estimate(value=value, low=within[0], high=within[1], n=n, method=method)
     error = sqrt(float(units.var(ddof=1)) / n)
+    if not error:
+        return _alike(value, within, n)
     down, up = quantiles(units, seed=seed, draws=draws)
     up = max(up, _skewed(skew, n))
     low, high = max(within[0], value - down * error), min(within[1], value + up * error)
     return Estimate(value=value, low=low, high=high, n=n, method=method)
+
+
+def _alike(value: float, within: tuple[float, float], n: int) -> Estimate:
+    """Return the interval of *n* units that are all *value*.
+
+    That none of them differs leaves room for a part of 1 - 0.05^(1/n) that do (the rule of three,
+    Hanley & Lippman-Hand 1983), by as much as the scale has.
+    """
+    part = 1 - 0.05 ** (1 / n)
+    low = value - part * (value - within[0]) if within[0] > -LIMIT else value
+    high = value + part * (within[1] - value) if within[1] < LIMIT else value
+    return Estimate(value=value, low=low, high=high, n=n, method="rule of three, all units alike")
 
 
 def quantiles(units: Floats, *, seed: int = 0, draws: int = DRAWS) -> tuple[float, float]:
