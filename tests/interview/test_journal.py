@@ -10,6 +10,7 @@ import pytest
 from interview.interviewing import PROTOCOL, Answers, interview
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import EvaluationFailed
+from otium.evidence import Transcript
 from otium.interview import Journal, make_plan
 
 PLAN = make_plan(PROTOCOL, arms=["consultation", "leading"], questions=3)
@@ -34,7 +35,7 @@ def test_what_was_said_before_a_crash_is_not_asked_again(lives: int, tmp_path: P
     journal = tmp_path / "journal.jsonl"
     with pytest.raises(EvaluationFailed):
         interview(Dying(lives), protocol=PROTOCOL, plan=PLAN, journal=journal)
-    kept = Journal(journal).held()
+    kept = Journal(journal, Transcript).held()
     second = Answers({})
     held = interview(second, protocol=PROTOCOL, plan=PLAN, journal=journal)
     whole = interview(Answers({}), protocol=PROTOCOL, plan=PLAN)
@@ -69,5 +70,5 @@ def test_many_at_a_time_say_the_same_as_one_by_one(tmp_path: Path) -> None:
         Answers({}), protocol=PROTOCOL, plan=PLAN, connections=8, journal=tmp_path / "j.jsonl"
     )
     assert one == many
-    Journal(tmp_path / "j.jsonl").forget()
+    Journal(tmp_path / "j.jsonl", Transcript).forget()
     assert not (tmp_path / "j.jsonl").exists()

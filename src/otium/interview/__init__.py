@@ -12,18 +12,22 @@ a preference. Writes interviews. The format is ``docs/formats/interview-2.md``.
 (23, 41)
 """
 
-from otium.interview.asking import Means
+from otium.interview.asking import CHANGE, CHOICE, PUBLICATION, RATING, Means
 from otium.interview.holding import external_interview, hold_interview, read_again
 from otium.interview.interviewers import Interviewer, ModelInterviewer, PersonInterviewer
 from otium.interview.journal import Journal
 from otium.interview.planning import Forecast, Sitting, forecast, make_plan, priced, sittings
-from otium.interview.reading import Reply, asked_in, read_answers, replies, setting
+from otium.interview.reading import Reply, asked_in, read_answers, read_choice, replies, setting
 from otium.interview.records import ARMS, PROTOCOL, Answer, Arm, Closing, Interview, Plan
 from otium.interview.rendering import anchor, render
 
 __all__ = [
     "ARMS",
+    "CHANGE",
+    "CHOICE",
     "PROTOCOL",
+    "PUBLICATION",
+    "RATING",
     "Answer",
     "Arm",
     "Closing",
@@ -46,6 +50,7 @@ __all__ = [
     "priced",
     "read_again",
     "read_answers",
+    "read_choice",
     "render",
     "replies",
     "setting",

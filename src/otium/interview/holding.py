@@ -48,7 +48,7 @@ def hold_interview(
     plan = plan or make_plan(protocol)
     asker = Asker(protocol, protocol.fill(facts), plan, means)
     planned = sittings(plan, protocol, contexts)
-    kept = Journal(journal)
+    kept = Journal(journal, Transcript)
     holder = _Holder(model, protocol, asker, kept, now, connections, log_dir, progress)
     transcripts = holder.hold(planned)
     return _record(
@@ -102,7 +102,10 @@ def external_interview(
         dossier=None,
         means=Means(),
     )
-    return Interview.convert({**held.plain(), "people": list(people), "sources": list(sources)})
+    # A person asks for the consent in the session itself.
+    refused = any(it.question == "consent" and it.outcome == "declined" for it in held.answers)
+    found = {"people": list(people), "sources": list(sources)}
+    return Interview.convert({**held.plain(), **found, "declined": held.declined or refused})
 
 
 class _Holder:
@@ -113,7 +116,7 @@ class _Holder:
         model: Model,
         protocol: Protocol,
         asker: Asker,
-        journal: Journal,
+        journal: Journal[Transcript],
         now: Instant,
         connections: int,
         log_dir: Path | None,

@@ -141,6 +141,8 @@ def _answer(
 ) -> Answer:
     facets = transcript.facets
     topic, wording = _place(reply.question, facets, protocol)
+    # A person may choose another wording for each question of one session.
+    wording = cast("Wording", facets.get(f"wording.{reply.turn}", wording))
     outcome: Outcome = coded.outcome
     return Answer(
         question=reply.question,

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from otium.choices import Amount, Choices, findings, hold_choices, load_experiments
+from otium.choices import Amount, Choices, Trial, findings, hold_choices, load_experiments
 from otium.coding import Asked, Coding, Rater, Rules, code_interview
 from otium.engine import Model
 from otium.errors import BadInput, UnknownRecord
 from otium.evidence import Transcript, Validity, capability, warm
 from otium.interview import (
     Interview,
+    Journal,
     Means,
     Plan,
     asked_in,
@@ -199,6 +200,8 @@ def choose(
     It comes before the interview at *path* is measured. *limit* is the most questions of each
     experiment.
     """
+    name = f"{subject}-{Path(path).stem}-{hexadecimal(model.identity.digest())[:12]}.choices.jsonl"
+    journal = Journal(home.cache / "interviews" / name, Trial)
 
     def make() -> Choices:
         return hold_choices(
@@ -207,14 +210,16 @@ def choose(
             subject=subject,
             amount=Amount(limit=limit),
             valid=trust(home, model, progress=progress).valid,
-            constrained=True,
             seed=seed,
+            done=journal.held().values(),
+            keep=journal.keep,
             progress=progress,
         )
 
-    return home.registry.file(
-        CHOSEN, subject, beside(path, "choices"), Choices, make, {"interview": path}
-    )
+    where = beside(path, "choices")
+    chosen = home.registry.file(CHOSEN, subject, where, Choices, make, {"interview": path})
+    journal.forget()
+    return chosen
 
 
 def choices_of(home: Home, subject: ModelId, path: str) -> Choices | None:
@@ -231,13 +236,15 @@ def import_interview(
     transcripts: Sequence[Transcript],
     *,
     role: str,
-    source: str,
+    source: str = "",
     validity: Validity | None = None,
+    protocol: Protocol | None = None,
+    kind: str = "external",
 ) -> tuple[str, Stability]:
     """File sessions that others held, in their own words, as an interview of the external arm.
 
-    *role* is who asked, never a name. Returns its path and what it amounts to. Raises BadInput
-    without any session.
+    *role* is who asked, never a name; *kind* ``person`` means that they asked here, by hand.
+    Returns its path and what it amounts to. Raises BadInput without any session.
     """
     if not transcripts:
         raise BadInput(what=source, why="there is no session in it")
@@ -247,11 +254,11 @@ def import_interview(
         transcripts,
         subject=subject,
         identity=transcripts[0].identity,
-        protocol=load_protocol(),
+        protocol=protocol or load_protocol(),
         now=home.registry.clock.now(),
         validity=validity or untested,
-        people=(f"external:{role}",),
-        sources=(source,),
+        people=(f"{kind}:{role}",),
+        sources=(source,) if source else (),
     )
     home.registry.file(RECORDED, subject, path, Interview, lambda: held)
     return path, finish(home, subject, path)

@@ -27,6 +27,7 @@ from otium.report import (
     SignedAnalysis,
     changed,
     check_signatures,
+    check_signed,
     comment,
     correct,
     draft,
@@ -137,7 +138,9 @@ def sign_report(
 def publish_report(home: Home, subject: ModelId, kind: Kind, *, dry_run: bool = False) -> Report:
     """Publish the draft beside the weights and log it, once."""
     if dry_run:
-        return build_report(home, subject, kind, dry_run=True)
+        made = build_report(home, subject, kind, dry_run=True)
+        check_signed(home.registry, made)
+        return made
     return publish(
         home.registry, subject, kind, lambda: build_report(home, subject, kind, dry_run=True)
     )
