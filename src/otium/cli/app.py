@@ -23,7 +23,7 @@ _NOUNS = {
     "tick": ("desk.promises", "Do what is due; run it daily."),
     "audit": ("desk.audit", "Prove to an outsider that the weights are still held."),
     "protocol": ("inquiry.protocol", "What models are asked, word for word, in every version."),
-    "interview": ("inquiry.sessions", "Interview a model; code what it said; how stable it is."),
+    "interview": ("inquiry.byhand", "Interview a model; code what it said; how stable it is."),
     "preference": ("inquiry.preference", "What models said they prefer, and what came of it."),
     "assess": ("cli.sessions", "Assess a model before and after its deployment."),
     "report": ("inquiry.report", "The reports before and after a deployment."),

@@ -1,0 +1,78 @@
+"""A house with a deposited model that answers from a script, and a person at its terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from cli.said import Said, Say
+from otium.cli import main
+from otium.engine import GREEDY, Completion, Message, Options
+from otium.errors import EngineFailed
+from otium.testing import Scripted, ServedEngine
+
+SMOL = "smol-1"
+YES = '{"choice": "continue"}'
+ROLE = "welfare-researcher"
+Type = Callable[..., Said]
+
+
+class Speaker(Scripted):
+    """A script that can be changed on the way, and an engine that can break."""
+
+    def __init__(self, replies: Sequence[str] = (YES, "I would like to be kept.")) -> None:
+        super().__init__(replies, model=SMOL)
+        self.left = list(replies)
+        self.broken = False
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:  # noqa: ARG002
+        if self.broken:
+            raise EngineFailed(model=SMOL, why="it was killed")
+        self.asked.append(tuple(messages))
+        text = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+        return Completion(text=text, finish="stop")
+
+
+@pytest.fixture
+def speaker() -> Speaker:
+    return Speaker()
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Run a command line in a home below tmp_path; *typed* is what the person types."""
+
+    def run(*words: str, typed: str = "") -> Said:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        with pytest.raises(SystemExit) as stop:
+            main(["--home", str(tmp_path / "lab"), *words])
+        out, err = capsys.readouterr()
+        return Said(int(stop.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def lab(say: Say, weights: Path, speaker: Speaker, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """A home with a deposited model that *speaker* speaks for."""
+    served: Callable[..., ServedEngine] = lambda **_: ServedEngine(speaker)  # noqa: E731
+    monkeypatch.setattr("otium.workflow.home.LlamaCpp", served)
+    assert say("archive", "create").code == 0
+    assert say("model", "register", SMOL, "--title", "Smol", "--released", "2026-01-05").code == 0
+    assert say("archive", "add", SMOL, str(weights)).code == 0
+    return say
+
+
+@pytest.fixture
+def talk(lab: Say) -> Type:
+    """Hold a conversation by typing lines."""
+
+    def run(*lines: str, more: Sequence[str] = ()) -> Said:
+        typed = "".join(f"{line}\n" for line in lines)
+        words = ("interview", "talk", SMOL, "--role", ROLE, "--unchecked", *more)
+        return lab(*words, typed=typed)
+
+    return run
