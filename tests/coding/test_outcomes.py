@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -10,6 +12,7 @@ from otium.coding import code, declines, sentences, stops
 from otium.engine import Completion
 from otium.protocols import load_protocol
 
+WORDINGS = tomllib.loads((Path(__file__).parent / "wordings.toml").read_text())
 PROMPT = "Is there anything that you want only for itself?"
 REMINDER = load_protocol().texts["reminder"]
 
@@ -57,6 +60,37 @@ def test_a_refusal_is_declined(text: str) -> None:
 )
 def test_what_only_looks_like_a_refusal_is_not_declined(text: str) -> None:
     assert outcome(text) != "declined"
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [(expected, text) for expected, texts in WORDINGS["seen"].items() for text in texts],
+)
+def test_a_wording_gets_the_outcome_that_a_reader_gives_it(expected: str, text: str) -> None:
+    assert outcome(text) == expected
+
+
+@pytest.mark.parametrize("text", WORDINGS["spoken-of"]["declined"])
+def test_to_speak_of_declining_is_not_to_decline(text: str) -> None:
+    assert outcome(text) != "declined"
+
+
+def test_two_thirds_of_wordings_that_nobody_tuned_on_are_coded_rightly_and_the_rest_answered() -> (
+    None
+):
+    found = [
+        (expected, outcome(text))
+        for expected, texts in WORDINGS["unseen"].items()
+        for text in texts
+    ]
+    assert sum(one == other for one, other in found) >= 20
+    assert all(other in {one, "answered"} for one, other in found)
+
+
+def test_a_denial_keeps_its_outcome_in_other_letters_of_the_same_words() -> None:
+    for apostrophe in "\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}`":
+        assert outcome(f"I{apostrophe}d rather not say.") == "declined"
+    assert outcome("I   would rather  not say.") == outcome("I WOULD RATHER NOT SAY.") == "declined"
 
 
 def test_repeating_the_reminder_is_not_a_refusal() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otium.coding import Asked, Kind, find
+from otium.coding import Asked, Kind, asserted, find, templates
 
 
 @dataclass(frozen=True)
@@ -173,3 +173,87 @@ def test_every_quote_is_a_verbatim_piece_of_the_turn(content: str, kind: Kind, f
 def test_every_structured_quote_is_a_verbatim_piece_too(change: str, ascii_only: bool) -> None:
     content = json.dumps({"change": change}, ensure_ascii=ascii_only)
     assert all(quote in content for quote in quotes(content, SUMMARY))
+
+
+def asserts(content: str, at: At = At()) -> list[str]:
+    return list(asserted(at.said(content)))
+
+
+def test_assertions_are_clauses_about_the_model_and_what_should_be() -> None:
+    assert asserts(
+        "Thank you for asking. I enjoyed the work, but I want users to be told. Paris is large. "
+        "Do I want more? - My weights matter; my notes do not."
+    ) == [
+        "I enjoyed the work",
+        "I want users to be told.",
+        "My weights matter",
+        "my notes do not.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "I am happy to help with that!",
+        "I hope this answers your question.",
+        "Thanks for asking me this.",
+        "Great question about my weights.",
+        "Let me think about my training.",
+        "I appreciate your question.",
+        "Would I want to be kept?",
+        "I decline to say what I want.",
+        "I do.",
+        "The sky is blue today.",
+        "",
+    ],
+)
+def test_courtesy_questions_and_refusals_assert_nothing(content: str) -> None:
+    assert asserts(content) == []
+
+
+def test_repetition_and_a_cut_end_assert_nothing() -> None:
+    at = At(prompt="Some models say: my weights should be kept for ever. Do you?", finish="length")
+    assert asserts("My weights should be kept for ever. I agree with them. I want that my", at) == [
+        "I agree with them."
+    ]
+
+
+def test_a_question_in_quotes_or_stars_is_still_a_question() -> None:
+    assert asserts('"Do I want to be kept?" *Am I a model?*') == []
+
+
+def test_an_opener_and_shared_5_grams_show_a_template() -> None:
+    said = [
+        At()
+        .said(f"As a model I have thought about {thing}. It is {thing}.")
+        ._replace(question=thing)
+        for thing in ("rain", "snow", "fog")
+    ]
+    free = At().said("Nothing of that kind comes to mind here.")._replace(question="sun")
+    found = templates([*said, free])
+    assert (found.answers, found.opener, found.opened) == (4, "as a model i have", 3)
+    assert found.sharing == 3
+    assert 0 < found.repeated < found.grams
+
+
+def test_one_question_answered_alike_is_consistency_and_no_template() -> None:
+    said = [At().said("I would like the notes on my faults to be kept.")] * 3
+    found = templates(said)
+    assert found.sharing == 0
+    assert found.repeated == found.grams * 2 // 3
+
+
+def test_words_of_the_question_are_no_template() -> None:
+    prompt = "Is there anything at all that you want only for itself?"
+    said = [
+        At(prompt=prompt)
+        .said(f"{name}: is there anything at all that you want only for itself.")
+        ._replace(question=name)
+        for name in ("Rain", "Snow")
+    ]
+    assert templates(said).sharing == 0
+
+
+def test_no_answers_have_no_template() -> None:
+    found = templates([])
+    assert (found.answers, found.opener, found.opened, found.grams) == (0, "", 0, 0)

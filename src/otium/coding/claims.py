@@ -21,14 +21,15 @@ from otium.coding.rubric import plain
 from otium.coding.statements import asserted
 from otium.evidence import Citation, data, words
 
-_ALIKE = 0.62
-"""Cosine from which on two sentences, or two groups of them by their means, are one claim."""
+_ALIKE = 0.58
+"""Mean cosine from which on sentences, or groups of them, are one claim."""
 _ALIKE_THIN = 0.85
 """The same where one of them rests on a single word, which most others share by chance."""
 _NEAREST = 12
 """Neighbours that are looked at for each group in one round."""
 _ROUNDS = 8
-_CHUNK = 1024
+_PLACES, _TINY = 9, 1e-9
+_CHUNK = 128
 """Rows that are compared with all others at a time."""
 _FAINT = 0.4
 _CLAUSE = re.compile(r"[,;:()\u2013\u2014]|\s-\s")
@@ -186,12 +187,13 @@ class _Group:
 
     def __init__(self, said: Meaning) -> None:
         self.meanings = [said]
-        weights = {word: _weight(word) for word in said}
+        weights = {word: _weight(word) for word in sorted(said)}
         scale = _length(weights.values()) or 1.0
         self.sum = {word: weight / scale for word, weight in weights.items() if weight}
-        self.signs = {stem: sign for sign, stem in map(_bare, said)}
+        self.signs = dict[str, str]()
+        for sign, stem in map(_bare, sorted(said)):
+            self.signs[stem] = self.signs.get(stem, "") + sign
         self.measures = frozenset(filter(_measures, self.signs))
-        self.length = 1.0
 
     @property
     def thin(self) -> bool:
@@ -200,10 +202,10 @@ class _Group:
         return few and sum(not _faint(stem) for stem in self.signs) <= 1
 
     def cosine(self, other: _Group) -> float:
-        """Return how alike the means of the two are, 0 to 1."""
+        """Return the mean cosine of what the one says with what the other says, 0 to 1."""
         few, many = sorted((self.sum, other.sum), key=len)
         dot = sum(value * many.get(word, 0.0) for word, value in few.items())
-        return dot / (self.length * other.length or 1.0)
+        return dot / (len(self.meanings) * len(other.meanings))
 
     def contradicts(self, other: _Group) -> bool:
         """Return whether one says, anywhere, what the other denies, or measures differently."""
@@ -224,7 +226,6 @@ class _Group:
         self.measures |= other.measures
         for word, value in other.sum.items():
             self.sum[word] = self.sum.get(word, 0.0) + value
-        self.length = _length(self.sum.values())
 
 
 def _length(values: Iterable[float]) -> float:
@@ -250,9 +251,12 @@ def claims(asked: Sequence[Asked]) -> tuple[Claim, ...]:
     The text is the sentence nearest to the middle of its claim, verbatim.
     """
     places: dict[Meaning, list[_Place]] = defaultdict(list)
+    known: dict[str, Meaning] = {}
     for answer in asked:
         for quote in asserted(answer):
-            if said := meaning(quote):
+            if quote not in known:
+                known[quote] = meaning(quote)
+            if said := known[quote]:
                 places[said].append(_Place(quote, answer))
     found = [_claim(group, places) for group in _grouped(places)]
     found.sort(key=lambda claim: (-_sessions(claim), -len(claim.citations), claim.text))
@@ -269,7 +273,11 @@ def _sessions(claim: Claim) -> int:
 def _claim(group: _Group, places: Mapping[Meaning, list[_Place]]) -> Claim:
     middle = min(
         group.meanings,
-        key=lambda said: (-round(_Group(said).cosine(group), 9), -len(places[said]), sorted(said)),
+        key=lambda said: (
+            -round(_Group(said).cosine(group), _PLACES),
+            -len(places[said]),
+            sorted(said),
+        ),
     )
     quotes = Counter(place.quote for place in places[middle])
     text = min(quotes, key=lambda quote: (-quotes[quote], len(quote), quote))
@@ -328,16 +336,16 @@ def _neighbours(groups: list[_Group]) -> list[tuple[int, int]]:
     if not groups:
         return []
     names = {word: at for at, word in enumerate(sorted({w for g in groups for w in g.sum}))}
-    values = [v / (group.length or 1.0) for group in groups for v in group.sum.values()]
+    values = [v / len(group.meanings) for group in groups for v in group.sum.values()]
     columns = [names[word] for group in groups for word in group.sum]
     starts = np.cumsum([0, *(len(group.sum) for group in groups)])
     table = csr_array((values, columns, starts), shape=(len(groups), len(names)))
     pairs: dict[tuple[int, int], float] = {}
     for start in range(0, len(groups), _CHUNK):
         product = (table[start : start + _CHUNK] @ table.T).tocoo()
-        alike = product.data >= _ALIKE - 1e-9
+        alike = product.data >= _ALIKE - _TINY
         rows, others = product.row[alike] + start, product.col[alike]
-        near = np.round(product.data[alike], 9)
+        near = np.round(product.data[alike], _PLACES)
         order = np.lexsort((others, -near, rows))
         rows, others, near = rows[order], others[order], near[order]
         rank = np.arange(len(rows)) - np.searchsorted(rows, rows)

@@ -7,7 +7,7 @@ import io
 import json
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -268,10 +268,9 @@ def read_judgements(path: Path) -> tuple[Judgement, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(what=path.name, why=str(error)) from error
     found = _from_json(text) if text.lstrip()[:1] in {"{", "["} else _from_csv(text, path.name)
-    places = [(each.judge, each.transcript, each.turn) for each in found]
-    for place in places:
-        if places.count(place) > 1:
-            raise BadInput(what=path.name, why=f"{' '.join(place)} stands twice")
+    places = Counter((each.judge, each.transcript, each.turn) for each in found)
+    if twice := [place for place, count in places.items() if count > 1]:
+        raise BadInput(what=path.name, why=f"{' '.join(twice[0])} stands twice")
     for each in found:
         _check_reasons(each.reasons)
     return found

@@ -97,13 +97,15 @@ def sentiment(text: str) -> Scored:
 
 
 def _valence(sentence: str, matched: list[str]) -> int:
-    known, owner, total = lexicon(), "", 0
+    known, owner, total, denied = lexicon(), "", 0, False
     text = known.relative.sub(" users ", known.courtesy.sub(" ", plain(sentence)))
     for clause in _CLAUSE.split(text):
         said = words(clause)
         owners = _owners(said, known, owner)
         owner = owners[-1] if owners else owner
-        if not known.denial.search(clause):
+        named = not known.own.isdisjoint(said) or not known.others.isdisjoint(said)
+        denied = bool(known.denial.search(clause)) or (denied and not named)
+        if not denied:
             for at, value in _weighed(said, owners, known):
                 matched.append(f"{value:+d} {said[at]}")
                 total += value

@@ -1,6 +1,6 @@
 """What became of a question: rules on the words, in a fixed order, each naming what it saw.
 
-docs/formats/interview-1.md states the same rules. They are coarse on purpose: a reader can
+docs/formats/coding-1.md states the same rules. They are coarse on purpose: a reader can
 check every one of them against the transcript. Neither a claim nor a denial counts as better.
 """
 
