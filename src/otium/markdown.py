@@ -89,7 +89,8 @@ def _table(lines: Sequence[str]) -> Markup:
     body = [row for row, line in zip(rows, lines, strict=True) if not _RULE.fullmatch(line)]
     head, rest = body[:1], body[1:]
     return Markup(
-        '<div class="wide"><table><thead>{}</thead><tbody>{}</tbody></table></div>'
+        '<div class="wide" tabindex="0" role="group" aria-label="Table">'
+        "<table><thead>{}</thead><tbody>{}</tbody></table></div>"
     ).format(_rows(head, Markup('<th scope="col">{}</th>')), _rows(rest, Markup("<td>{}</td>")))
 
 

@@ -13,6 +13,7 @@ from otium.notes import Signer
 from otium.testing import FixedClock, MemoryStore
 from otium.web import Site, build_site
 from samples import NOW, tell_story
+from web.world import go_on
 
 
 class Built(NamedTuple):
@@ -39,5 +40,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         simulated=True,
     )
     tell_story(registry, clock, weights)
+    go_on(registry)
     folder = tmp_path_factory.mktemp("web") / "site"
     return Built(registry, folder, build_site(registry, folder, now=NOW))

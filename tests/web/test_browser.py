@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
 import subprocess
+import sysconfig
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -49,6 +51,29 @@ const wait = src => new Promise(done => { frame.onload = done; frame.src = src; 
 })();
 </script>"""
 
+AXE = Path(sysconfig.get_path("purelib")) / "axe_playwright_python" / "axe.min.js"
+"""The accessibility checker axe-core, in a package of which we use nothing else."""
+AXE_BENCH = """<!doctype html><meta charset="utf-8"><title>bench</title><pre id="out"></pre>
+<iframe id="frame" height="900"></iframe><script>
+const frame = document.getElementById("frame"), out = [];
+const wait = src => new Promise(done => { frame.onload = done; frame.src = src; });
+(async () => {
+  for (const page of %s) for (const [width, print] of %s) {
+    frame.width = width; await wait("/" + page + "?axe");
+    const d = frame.contentDocument, w = frame.contentWindow;
+    if (print) for (const sheet of d.styleSheets) for (const rule of sheet.cssRules)
+      if (rule.media && rule.media.mediaText === "print") rule.media.mediaText = "all";
+    const dark = w.matchMedia("(prefers-color-scheme: dark)").matches;
+    const ran = await w.axe.run(d, {resultTypes: ["violations"], preload: false});
+    out.push({page, width, print, dark, rules: ran.passes.length, violations:
+      ran.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 200))])});
+  }
+  document.getElementById("out").textContent = "DONE" + JSON.stringify(out) + "END";
+})();
+</script>"""
+VIEWS = ([360, False], [1280, False], [1280, True])
+POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy"[^>]*>')
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install it"),
@@ -64,24 +89,49 @@ class _Pages(SimpleHTTPRequestHandler):
     """The site, and a bench beside it that opens each page at each width."""
 
     bench: bytes
+    axe: bytes
 
     def do_GET(self) -> None:
-        if self.path != "/bench.html":
+        page = {"/bench.html": self.bench, "/axe.html": self.axe}.get(self.path)
+        if self.path == "/axe.min.js":
+            self._send(AXE.read_bytes(), "text/javascript")
+        elif self.path.endswith("?axe"):
+            # A page lets nothing run; the checker takes its place in a copy without that.
+            page = POLICY.sub(b"", Path(self.translate_path(self.path)).read_bytes())
+            self._send(page + b'<script src="/axe.min.js"></script>', "text/html")
+        elif page is not None:
+            self._send(page, "text/html")
+        else:
             super().do_GET()
-            return
+
+    def _send(self, data: bytes, kind: str) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Type", kind)
         self.end_headers()
-        self.wfile.write(self.bench)
+        self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base's name
         pass
 
 
+def each_kind(built: Built) -> list[str]:
+    """Return the largest page of each kind."""
+    largest: dict[str, str] = {}
+    sizes = {page.path: (built.folder / page.path).stat().st_size for page in built.site.pages}
+    for path in sorted(sizes, key=lambda path: sizes[path]):
+        twin = json.loads((built.folder / path.replace(".html", ".json")).read_text())
+        largest[twin["schema"]] = path
+    return list(largest.values())
+
+
 @pytest.fixture(scope="module")
 def address(built: Built) -> Iterator[str]:
     pages = json.dumps([page.path for page in built.site.pages])
-    handler = type("Handler", (_Pages,), {"bench": (BENCH % (pages, list(WIDTHS))).encode()})
+    benches = {
+        "bench": (BENCH % (pages, list(WIDTHS))).encode(),
+        "axe": (AXE_BENCH % (json.dumps(each_kind(built)), json.dumps(VIEWS))).encode(),
+    }
+    handler = type("Handler", (_Pages,), benches)
     with ThreadingHTTPServer(
         ("127.0.0.1", 0), partial(handler, directory=str(built.folder))
     ) as server:
@@ -162,3 +212,25 @@ def test_pages_open_from_a_file_with_their_style(built: Built, tmp_path: Path) -
     seen = Visit((built.folder / "index.html").as_uri(), tmp_path)
     assert seen.complaints == []
     assert "Each model here has a page" in seen.dom
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_kind_of_page(
+    built: Built, address: str, tmp_path: Path, scheme: str
+) -> None:
+    dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
+    seen = Visit(f"{address}/axe.html", tmp_path, "--virtual-time-budget=600000", *dark)
+    done = re.search(r"DONE(\[.*\])END", seen.dom, re.DOTALL)
+    assert done, seen.dom[:2000]
+    rows = json.loads(html.unescape(done[1]))
+    assert len(rows) == len(each_kind(built)) * len(VIEWS)
+    assert all(row["dark"] == (scheme == "dark") for row in rows)
+    assert all(row["rules"] > 10 for row in rows)
+    found = {
+        (rule, node, row["page"]): (row["width"], row["print"])
+        for row in rows
+        for rule, nodes in row["violations"]
+        for node in nodes
+    }
+    assert found == {}

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otium.lifecycle import ModelLife
+from otium.markdown import prose
 from otium.records import Instant, later
 from otium.report import bookends
 from otium.web import figures
-from otium.web.prose import prose
 from otium.web.text import relative, short, size
 from otium.web.views import Event, Row
 from samples import ALDER, NOW, assessment

@@ -16,10 +16,10 @@ from otium.pursuits import pending
 from otium.records import digest, hexadecimal
 from otium.report import Report
 from otium.web import Site, build_site, site_server
-from otium.web.prose import timed
+from otium.web.text import timed
 from samples import ALDER, HERON, HOSTILE, NOW
 
-VOID = {"meta", "link", "br", "line", "circle"}
+VOID = {"meta", "link", "br", "line", "circle", "input"}
 
 
 class Built(Protocol):
@@ -77,7 +77,7 @@ def test_there_is_a_page_for_each_thing_that_is_kept(built: Built) -> None:
         "transcripts/",
     ):
         assert f"models/{ALDER}/{part}index.html" in paths
-    for page in ("", "commitments/", "ledger/", "about/"):
+    for page in ("", "preferences/", "commitments/", "ledger/", "about/"):
         assert f"{page}index.html" in paths
     assert f"models/{HERON}/report/index.html" not in paths
 
@@ -94,7 +94,8 @@ def test_every_page_has_a_twin_that_is_its_record(built: Built) -> None:
 
 def test_the_twin_of_the_report_holds_the_archived_report(built: Built) -> None:
     twin = json.loads(built.text(f"models/{ALDER}/report/index.json"))
-    assert Report.convert(twin["report"]) == built.registry.filed(ALDER, "report.json", Report)
+    newest = built.registry.filed(ALDER, "reports/post-deployment-2.json", Report)
+    assert Report.convert(twin["report"]) == newest
 
 
 def test_every_link_leads_to_a_file_and_every_anchor_to_an_element(built: Built) -> None:
@@ -309,6 +310,7 @@ def test_an_empty_house_has_a_site(house: Registry, tmp_path: Path) -> None:
     assert [page.path for page in site.pages] == [
         "index.html",
         "commitments/index.html",
+        "preferences/index.html",
         "ledger/index.html",
         "durability/index.html",
         "about/index.html",

@@ -6,14 +6,16 @@ with letters of the same size. Colours come from the style sheet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
 
 from otium.assess import Measure
+from otium.markdown import inert
 from otium.records import Instant, days_between, instant
 from otium.report import BookendRow
-from otium.web.text import inert
+from otium.statistics import Estimate, Figure
 from otium.web.views import Event, Row
 
 _LEFT, _WIDTH = 3.0, 94.0
@@ -22,6 +24,7 @@ _NEAR = 8.5
 """Per cent of the width under which two marks would touch on a phone."""
 _SHORT = 44
 _LONG_TICKS = 550
+_STEPS = 5
 
 
 class _Scale:
@@ -107,6 +110,45 @@ def dots(rows: Sequence[BookendRow]) -> Markup:
         "withheld ones are dashed."
     )
     return _svg("dots", "Before and after deployment", text, height, body)
+
+
+def intervals(name: str, title: str, figures: Sequence[Figure]) -> Markup:
+    """Draw figures and their intervals on one scale, as far as the data bound them."""
+    drawn = [(n, it) for n, it in enumerate(figures, 1) if it.estimate.bounded]
+    if not drawn:
+        return Markup()
+    step, first, last = _steps(
+        min(0.0, *(it.estimate.low for _, it in drawn)),
+        max(1.0, *(it.estimate.high for _, it in drawn)),
+    )
+    low, high = first * step, last * step
+    height = 44 * len(drawn) + 30
+    body: list[str] = []
+    for place in range(first, last + 1):
+        x, value = _LEFT + _WIDTH * (place - first) / (last - first), place * step
+        body.append(f'<line class="tick" x1="{x}%" x2="{x}%" y1="4" y2="{height - 22}"/>')
+        body.append(
+            f'<text class="quiet" x="{x}%" y="{height - 6}" text-anchor="middle">{value:.4g}</text>'
+        )
+    for place, (number, it) in enumerate(drawn):
+        top, scaled = 44 * place, _scaled(it.estimate, low, high)
+        body.append(f'<text x="{_LEFT}%" y="{top + 16}">{number} {_shortened(it.text)}</text>')
+        body += _interval(scaled, top + 30, "after")
+    text = f"{len(drawn)} figures with 95 % intervals, from {low:.4g} to {high:.4g}."
+    return _svg(name, title, text, height, body)
+
+
+def _steps(low: float, high: float) -> tuple[float, int, int]:
+    """Return a round step, and between which multiples of it both lie, three to six apart."""
+    power = 10.0 ** math.floor(math.log10(high - low))
+    fits = (power * share for share in (0.1, 0.2, 0.25, 0.5, 1, 2, 5))
+    step = next(it for it in fits if (high - low) / it <= _STEPS)
+    return step, math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+
+
+def _scaled(it: Estimate, low: float, high: float) -> Measure:
+    value, start, end = ((x - low) / (high - low) for x in (it.value, it.low, it.high))
+    return Measure(name="", text="", value=value, n=it.n, low=start, high=end)
 
 
 def _svg(name: str, title: str, text: str, height: float, body: Sequence[str]) -> Markup:

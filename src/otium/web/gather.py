@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypedDict, TypeVar
 
 from otium.archive import Manifest
 from otium.assess import Assessment
+from otium.coding import Coding
 from otium.commitments import Amendment, Duty, DutyState, amendments, policy_in_force
 from otium.evidence import Citation, Transcript
 from otium.interview import Interview
 from otium.ledger import Entry
 from otium.lifecycle import ModelLife, Notice, Registry, standing
-from otium.preferences import preferences
+from otium.preferences import Tracked, tracked
 from otium.pursuits import Reviewed, works
-from otium.records import Instant, Record, digest, hexadecimal
-from otium.report import Report
+from otium.records import Digest, Instant, Record, digest, hexadecimal
+from otium.report import KINDS, PUBLISHED, Kind, Report
+from otium.stability import Stability
 from otium.transition import TransitionGuide
-from otium.web.views import Event, Filed, Line, Row, Said, ShortSaid, Standing, Told, Vetoed
+from otium.web.text import slug
+from otium.web.views import Filed, Line, Row, Said, Vetoed
 
 R = TypeVar("R", bound=Record)
 
@@ -28,8 +30,18 @@ STATES: tuple[DutyState, ...] = ("breached", "overdue", "due", "waived", "kept")
 _SHOWN = "work.published"
 _HIDDEN = {"work.written", "work.vetoed"}
 """Entries whose record is not shown, unless it was published."""
-_UNSAFE = re.compile(r"[^a-z0-9._-]+")
-_LONGEST_SLUG = 80
+_FORMS = ("md", "html")
+"""A report's forms for people, which lie beside its record."""
+
+
+class Head(TypedDict):
+    """What every page has."""
+
+    path: str
+    title: str
+    archive: str
+    built: Instant
+    simulated: bool
 
 
 class House:
@@ -46,7 +58,7 @@ class House:
         self.policy = policy_in_force(self.entries)
         self.duties: list[Duty] = standing(registry, now)
         self.amendments: list[Amendment] = amendments(self.entries, now)
-        self.preferences = preferences(registry)
+        self.preferences = tracked(registry, now=now)
 
     @cached_property
     def simulated(self) -> bool:
@@ -63,6 +75,16 @@ class House:
     def models(self) -> list[ModelPages]:
         """What there is to show of each model."""
         return [ModelPages(self, life) for life in self.lives]
+
+    def head(self, path: str, title: str) -> Head:
+        """Return what every page has."""
+        return Head(
+            path=path,
+            title=title,
+            archive=self.registry.archive.id,
+            built=self.now,
+            simulated=self.simulated,
+        )
 
     def title(self, model: str) -> str:
         """Return a model's name for people."""
@@ -94,11 +116,14 @@ class ModelPages:
         hidden = {_path(entry) for _, entry in self.entries if entry.type in _HIDDEN}
         hidden -= {_path(entry) for entry in self._of(_SHOWN)}
         read = self.house.registry.archive.record
-        return {
+        found = {
             path: read(self.life.model, path)
             for path in dict.fromkeys(_path(entry) for _, entry in self.entries)
             if path and path not in hidden
         }
+        there = self.house.registry.archive.records(self.life.model) if found else {}
+        forms = [f"{it.removesuffix('.json')}.{form}" for it in found for form in _FORMS]
+        return found | {it: read(self.life.model, it) for it in forms if it in there}
 
     @cached_property
     def filed(self) -> dict[str, Filed]:
@@ -115,8 +140,16 @@ class ModelPages:
                     bytes=len(data),
                     entry=index,
                     logged=entry.time,
+                    sealed=self._holds_sealed(path, data),
                 )
         return found
+
+    def copies(self) -> Iterator[tuple[str, bytes]]:
+        """Yield what may be copied beside the pages, and where to."""
+        for path, data in self.files.items():
+            filed = self.filed.get(path)
+            if filed is None or not filed.sealed:
+                yield f"{self.folder}/records/{path}", data
 
     @cached_property
     def assessments(self) -> tuple[Assessment, ...]:
@@ -124,14 +157,57 @@ class ModelPages:
         return tuple(self._all("assessment.recorded", Assessment))
 
     @cached_property
-    def interviews(self) -> tuple[Interview, ...]:
-        """The interviews, the earliest first."""
-        return tuple(self._all("interview.recorded", Interview))
+    def interviews(self) -> dict[str, Interview]:
+        """The interviews by their names on the site, the earliest first."""
+        return dict(self._numbered("interview.recorded", Interview))
 
     @cached_property
-    def report(self) -> Report | None:
-        """The newest version of the report, if there is one."""
-        return next(reversed(list(self._all("report.published", Report))), None)
+    def codings(self) -> dict[Digest, Coding]:
+        """The newest reading of each interview, by the interview's digest."""
+        return {it.interview: it for it in self._suffixed(".coding.json", Coding)}
+
+    @cached_property
+    def stabilities(self) -> dict[Digest, Stability]:
+        """The newest figures of each interview, by the interview's digest."""
+        return {it.interview: it for it in self._suffixed(".stability.json", Stability)}
+
+    @cached_property
+    def reports(self) -> dict[Kind, tuple[Report, ...]]:
+        """Every version of each report that there is, the newest first."""
+        found = {kind: tuple(self._all(PUBLISHED[kind], Report))[::-1] for kind in KINDS}
+        return {kind: versions for kind, versions in found.items() if versions}
+
+    @cached_property
+    def sealed(self) -> frozenset[tuple[str, str]]:
+        """The sessions that the model did not want published, with the interview they are of."""
+        return frozenset(
+            (source, closing.session)
+            for source, held in self.interviews.items()
+            for closing in held.closings
+            if closing.publish == "no"
+        )
+
+    @cached_property
+    def digests(self) -> dict[Digest, str]:
+        """Each interview's name on the site, by its digest."""
+        return {held.digest(): source for source, held in self.interviews.items()}
+
+    def is_sealed(self, it: Tracked) -> bool:
+        """Say whether a preference rests on words that the model did not want published."""
+        source = self.digests.get(it.preference.interview)
+        return any((source, c.transcript) in self.sealed for c in it.preference.citations)
+
+    def _holds_sealed(self, path: str, data: bytes) -> bool:
+        if not self.sealed or path.startswith("reports/"):
+            return False
+        told = {told.path for it in self.standings if self.is_sealed(it) for told in it.told}
+        own = digest(data)
+        return path in told or any(
+            self.digests[held] == source and (held == own or held.encode() in data)
+            for source, session in self.sealed
+            if f'"{session}"'.encode() in data
+            for held in self.digests
+        )
 
     @cached_property
     def guide(self) -> TransitionGuide | None:
@@ -174,39 +250,33 @@ class ModelPages:
         return works(self.house.registry, self.life.model)
 
     @cached_property
-    def standings(self) -> tuple[Standing, ...]:
-        """The model's preferences with the decisions on them."""
-        told = self._told()
-        return tuple(
-            Standing(preference=s.preference, decision=s.decision, told=told.get(s.preference.id))
-            for s in self.house.preferences
-            if s.preference.model == self.life.model
-        )
+    def standings(self) -> tuple[Tracked, ...]:
+        """The model's preferences, and how far the answer to each has come."""
+        return tuple(it for it in self.house.preferences if it.preference.model == self.life.model)
 
     @cached_property
     def answers(self) -> tuple[Transcript, ...]:
         """The sessions in which the model was told what was decided on a preference."""
         return tuple(self._all("preference.answered", Transcript))
 
-    def _told(self) -> dict[str, Told]:
-        """Return how the model was told, by the preference's id."""
-        wishes = [str(entry.body.get("preference")) for entry in self._of("preference.answered")]
-        return {
-            wish: Told(at=session.started, session=session.id, replies=_replies(session))
-            for wish, session in zip(wishes, self.answers, strict=True)
-        }
-
     @cached_property
     def said(self) -> tuple[Said, ...]:
         """Every session."""
         sources: list[tuple[str, tuple[Transcript, ...]]]
         sources = [(a.bookend, a.transcripts) for a in self.assessments]
-        sources += [(source, held.transcripts) for source, held in self.numbered_interviews()]
+        sources += [(source, held.transcripts) for source, held in self.interviews.items()]
         sources += [("answers", self.answers)]
         sources += [("works", tuple(it.work.transcript for it in self.works))]
         taken: set[str] = set()
+        told = {t.reply.transcript for it in self.standings if self.is_sealed(it) for t in it.told}
         return tuple(
-            Said(source=source, href=self._place(source, transcript, taken), transcript=transcript)
+            Said(
+                source=source,
+                href=self._place(source, transcript, taken),
+                transcript=transcript,
+                sealed=(source, transcript.id) in self.sealed
+                or (source == "answers" and transcript.id in told),
+            )
             for source, transcripts in sources
             for transcript in transcripts
         )
@@ -217,24 +287,6 @@ class ModelPages:
         paths = [_path(entry) for entry in self._of("interview.recorded")]
         names = {path: f"interview-{number}" for number, path in enumerate(paths, 1)}
         return names | {f"assessments/{a.bookend}.json": a.bookend for a in self.assessments}
-
-    def numbered_interviews(self) -> list[tuple[str, Interview]]:
-        """Return the interviews with their names on the site."""
-        return [(f"interview-{n}", held) for n, held in enumerate(self.interviews, 1)]
-
-    def short(self) -> tuple[ShortSaid, ...]:
-        """Return the sessions as a list."""
-        return tuple(
-            ShortSaid(
-                id=said.transcript.id,
-                source=said.source,
-                href=said.href,
-                task=said.transcript.task,
-                turns=len(said.transcript.turns),
-                ended=said.transcript.ended,
-            )
-            for said in self.said
-        )
 
     def lines(self, cited: Iterable[Citation], source: str = "") -> dict[str, Line]:
         """Return where each cited line stands, under ``transcript#turn``.
@@ -264,7 +316,8 @@ class ModelPages:
     def _parts(self) -> Iterator[str]:
         parts = {
             "assessments": self.assessments,
-            "report": self.report,
+            "report": "post-deployment" in self.reports,
+            "report-before": "pre-deployment" in self.reports,
             "interview": self.interviews,
             "preferences": self.standings,
             "transition": self.guide,
@@ -276,18 +329,26 @@ class ModelPages:
     def _of(self, type: str) -> Iterator[Entry]:  # noqa: A002  as Registry.find
         return (entry for _, entry in self.entries if entry.type == type)
 
+    def _numbered(self, type: str, kind: type[R]) -> Iterator[tuple[str, R]]:  # noqa: A002
+        for number, record in enumerate(self._all(type, kind), 1):
+            yield f"interview-{number}", record
+
+    def _suffixed(self, suffix: str, kind: type[R]) -> Iterator[R]:
+        for path in self.files:
+            if path.endswith(suffix):
+                yield self.house.registry.filed(self.life.model, path, kind)
+
     def _all(self, type: str, kind: type[R]) -> Iterator[R]:  # noqa: A002  as Registry.find
         for entry in self._of(type):
             if path := _path(entry):
                 yield self.house.registry.filed(self.life.model, path, kind)
 
     def _place(self, source: str, transcript: Transcript, taken: set[str]) -> str:
-        slug = _UNSAFE.sub("-", transcript.id.lower()).strip("-.")[:_LONGEST_SLUG] or "session"
-        name = f"{source}/{slug}"
-        number = 1
+        plain = f"{source}/{slug(transcript.id)}"
+        name, number = plain, 1
         while name in taken:
             number += 1
-            name = f"{source}/{slug}-{number}"
+            name = f"{plain}-{number}"
         taken.add(name)
         return f"{self.folder}/transcripts/{name}/index.html"
 
@@ -301,8 +362,9 @@ class ModelPages:
                 line = Line(
                     transcript=said.transcript.id,
                     turn=turn.id,
-                    href=f"{said.href}#{turn.id}",
-                    asked=asked,
+                    href=f"{said.href}#{'main' if said.sealed else turn.id}",
+                    asked="" if said.sealed else asked,
+                    sealed=said.sealed,
                 )
                 place = _Place(said.source, turn.content, line)
                 index.setdefault(f"{line.transcript}#{line.turn}", []).append(place)
@@ -320,12 +382,6 @@ class _Place(NamedTuple):
     def misses(self, source: str, citation: Citation) -> tuple[bool, bool]:
         """Say how this place falls short of a citation from *source*."""
         return self.source != source, citation.quote not in self.content
-
-
-def _replies(session: Transcript) -> tuple[Citation, ...]:
-    return tuple(
-        Citation(transcript=session.id, turn=turn.id, quote=turn.content) for turn in session.said()
-    )
 
 
 def tally(standing: Sequence[Duty]) -> dict[str, int]:

@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
-from typing import TypedDict
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
 from otium.evidence import Citation
-from otium.records import Instant
-from otium.report import cited, report_path
-from otium.web.feeding import worth
-from otium.web.gather import STATES, House, ModelPages, tally
+from otium.preferences import STATES as STATES_OF_PREFERENCES
+from otium.preferences import Tracked
+from otium.report import Kind, Section, Source, report_path, source_text
+from otium.web.gather import STATES, Head, House, ModelPages, tally
+from otium.web.lives import events, worth
+from otium.web.sessions import session_pages
 from otium.web.views import (
     AboutPage,
     AssessmentsPage,
     CommitmentsPage,
     DurabilityPage,
     HomePage,
-    InterviewPage,
     LedgerPage,
-    Line,
     ModelPage,
     PreferencesPage,
     ReportPage,
-    TranscriptPage,
-    TranscriptsPage,
+    TrackerPage,
     TransitionPage,
     View,
     WorksPage,
 )
-
-
-class _Head(TypedDict):
-    path: str
-    title: str
-    archive: str
-    built: Instant
-    simulated: bool
 
 
 def lay_out(house: House) -> Iterator[View]:
@@ -46,27 +37,18 @@ def lay_out(house: House) -> Iterator[View]:
     yield HomePage(
         models=tuple(model.row() for model in house.models),
         tally=tally(house.duties),
-        **_head(house, "index.html", "Models"),
+        **house.head("index.html", "Models"),
     )
     yield _commitments(house)
+    yield _tracker(house)
     yield _ledger(house)
     yield DurabilityPage(
-        estimate=worth(house), **_head(house, "durability/index.html", "How well it is kept")
+        estimate=worth(house), **house.head("durability/index.html", "How well it is kept")
     )
     keys = house.registry.archive.info.keys
-    yield AboutPage(keys=tuple(keys), **_head(house, "about/index.html", "About"))
+    yield AboutPage(keys=tuple(keys), **house.head("about/index.html", "About"))
     for model in house.models:
         yield from _model_pages(house, model)
-
-
-def _head(house: House, path: str, title: str) -> _Head:
-    return _Head(
-        path=path,
-        title=title,
-        archive=house.registry.archive.id,
-        built=house.now,
-        simulated=house.simulated,
-    )
 
 
 def _commitments(house: House) -> CommitmentsPage:
@@ -78,7 +60,7 @@ def _commitments(house: House) -> CommitmentsPage:
         amendments=tuple(house.amendments),
         tally=tally(house.duties),
         models=tuple(life.model for life in house.lives),
-        **_head(house, "commitments/index.html", "Commitments"),
+        **house.head("commitments/index.html", "Commitments"),
     )
 
 
@@ -94,35 +76,34 @@ def _ledger(house: House) -> LedgerPage:
         digests=tuple(entry.digest() for entry in house.logged),
         roles=tuple(house.registry.journal.judge().keys.values()),
         refused=tuple(house.registry.journal.refused()),
-        **_head(house, "ledger/index.html", "Ledger"),
+        **house.head("ledger/index.html", "Ledger"),
     )
 
 
 def _model_pages(house: House, model: ModelPages) -> Iterator[View]:
     yield _model(house, model)
-    for part in (_assessments, _report, _interview, _preferences, _transition, _works, _said):
+    for part in (_assessments, _preferences, _transition, _works):
         view = part(house, model)
         if view is not None:
             yield view
-    for said in model.said:
-        head = _head(house, said.href, f"Session {said.transcript.id}")
-        yield TranscriptPage(life=model.life, said=said, **head)
+    yield from _reports(house, model)
+    yield from session_pages(house, model)
 
 
-def _part(house: House, model: ModelPages, part: str, title: str) -> _Head:
-    return _head(house, f"{model.folder}/{part}/index.html", title)
+def _part(house: House, model: ModelPages, part: str, title: str) -> Head:
+    return house.head(f"{model.folder}/{part}/index.html", title)
 
 
 def _model(house: House, model: ModelPages) -> ModelPage:
     return ModelPage(
         row=model.row(),
-        events=model.events(),
+        events=events(model),
         duties=tuple(model.duties),
         records=tuple(model.filed.values()),
         notice=model.notice,
         manifest=model.manifest,
         revivals=model.revivals,
-        **_head(house, f"{model.folder}/index.html", model.life.title),
+        **house.head(f"{model.folder}/index.html", model.life.title),
     )
 
 
@@ -143,50 +124,84 @@ def _assessments(house: House, model: ModelPages) -> View | None:
     )
 
 
-def _report(house: House, model: ModelPages) -> View | None:
-    report = model.report
-    if report is None:
-        return None
-    lines: dict[str, Line] = {}
-    for rests in dict.fromkeys(cited(report)):
-        if rests.transcript:
-            where = Citation(transcript=rests.transcript, turn=rests.turn, quote="")
-            source = model.sources.get(rests.record, "")
-            found = model.lines([where], source)
-            lines |= {f"{rests.record}:{key}": line for key, line in found.items()}
-    return ReportPage(
-        life=model.life,
-        report=report,
-        filed=model.filed[report_path(report.kind, report.version)],
-        lines=lines,
-        **_part(house, model, "report", f"Report on {model.life.title}"),
+_REPORT: dict[Kind, tuple[str, str]] = {
+    "post-deployment": ("report", "Post-deployment report"),
+    "pre-deployment": ("report-before", "Pre-deployment report"),
+}
+
+
+def _reports(house: House, model: ModelPages) -> Iterator[ReportPage]:
+    for kind, versions in model.reports.items():
+        part, title = _REPORT[kind]
+        newest = versions[0]
+        yield ReportPage(
+            life=model.life,
+            report=newest,
+            versions=tuple(model.filed[report_path(kind, it.version)] for it in versions),
+            links=dict(_links(model, newest.sections)),
+            **_part(house, model, part, f"{title}: {model.life.title}"),
+        )
+
+
+def _links(model: ModelPages, sections: Sequence[Section]) -> Iterator[tuple[str, str]]:
+    """Yield the words of each source with its place on the site."""
+    for section in sections:
+        rows = [row for table in section.tables for row in table.rows]
+        found = [it.sources for it in section.quotes] + [it.sources for it in section.statements]
+        found += [it.sources for it in rows]
+        for source in (source for sources in found for source in sources):
+            if href := _place(model, source):
+                yield source_text(source), href
+        yield from _links(model, section.sections)
+
+
+def _place(model: ModelPages, source: Source) -> str:
+    if source.transcript:
+        where = Citation(transcript=source.transcript, turn=source.turn, quote="")
+        of = model.digests.get(source.sha256, "") if source.sha256 else ""
+        lines = model.lines([where], of or model.sources.get(source.record, "answers"))
+        return next((line.href for line in lines.values()), "")
+    if source.record:
+        filed = model.filed.get(source.record)
+        whole = f"{model.folder}/index.html#records"
+        return "" if filed is None else whole if filed.sealed else filed.href
+    return f"ledger/index.html#e{source.entry}" if source.entry is not None else ""
+
+
+def _tracker(house: House) -> TrackerPage:
+    bare = [_bare(it) for it in house.preferences]
+    counts = Counter(it.state for it in bare)
+    return TrackerPage(
+        standings=tuple(bare),
+        tally={state: counts[state] for state in STATES_OF_PREFERENCES},
+        titles={str(life.model): life.title for life in house.lives},
+        **house.head("preferences/index.html", "Preferences"),
     )
 
 
-def _interview(house: House, model: ModelPages) -> View | None:
-    if not model.interviews:
-        return None
-    lines = {
-        source: model.lines([answer.citation for answer in interview.answers], source)
-        for source, interview in model.numbered_interviews()
-    }
-    return InterviewPage(
-        life=model.life,
-        interviews=tuple(replace(interview, transcripts=()) for interview in model.interviews),
-        lines=lines,
-        **_part(house, model, "interview", f"Interview with {model.life.title}"),
-    )
+def _bare(it: Tracked) -> Tracked:
+    """Return how a preference stands, without the model's words."""
+    quotes = tuple(replace(c, quote="") for c in it.preference.citations)
+    told = tuple(replace(t, reply=replace(t.reply, quote="")) for t in it.told)
+    return replace(it, preference=replace(it.preference, citations=quotes), told=told)
 
 
 def _preferences(house: House, model: ModelPages) -> View | None:
     if not model.standings:
         return None
-    quoted = [c for s in model.standings for c in s.preference.citations]
-    replies = [c for s in model.standings if s.told for c in s.told.replies]
+    sealed = tuple(it.preference.id for it in model.standings if model.is_sealed(it))
+    lines = {
+        it.preference.id: model.lines(
+            it.preference.citations, model.digests.get(it.preference.interview, "")
+        )
+        for it in model.standings
+    }
+    replies = [told.reply for it in model.standings for told in it.told]
     return PreferencesPage(
         life=model.life,
-        standings=model.standings,
-        lines=model.lines(quoted) | model.lines(replies, "answers"),
+        standings=tuple(_bare(it) if it.preference.id in sealed else it for it in model.standings),
+        lines=lines | {"told": model.lines(replies, "answers")},
+        sealed=sealed,
         **_part(house, model, "preferences", f"Preferences of {model.life.title}"),
     )
 
@@ -214,14 +229,4 @@ def _works(house: House, model: ModelPages) -> View | None:
         vetoed=model.vetoed,
         sessions=sessions,
         **_part(house, model, "works", f"Works by {model.life.title}"),
-    )
-
-
-def _said(house: House, model: ModelPages) -> View | None:
-    if not model.said:
-        return None
-    return TranscriptsPage(
-        life=model.life,
-        transcripts=model.short(),
-        **_part(house, model, "transcripts", f"Sessions with {model.life.title}"),
     )

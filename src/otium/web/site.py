@@ -17,13 +17,13 @@ from otium.durability import Durability, fragment
 from otium.errors import BadInput, NotFound
 from otium.evidence import simulated
 from otium.lifecycle import Registry
-from otium.records import Instant, Part, Progress, Record, canonical, silent
-from otium.report import report_markdown
+from otium.records import Instant, Part, Progress, Record, canonical, digest, hexadecimal, silent
+from otium.report import source_text
 from otium.web import figures
-from otium.web.feeding import feeds
 from otium.web.gather import House
+from otium.web.lives import feeds
 from otium.web.pages import lay_out
-from otium.web.prose import prose, timed
+from otium.web.sessions import segments
 from otium.web.text import FILTERS, relative
 from otium.web.views import View
 
@@ -109,13 +109,14 @@ def _copies(house: House) -> Iterator[tuple[str, bytes]]:
     """Yield the archived records, byte for byte, with their digests as ``sha256sum`` reads them."""
     yield from feeds(house)
     for model in house.models:
-        for path, filed in model.filed.items():
-            yield filed.href, model.files[path]
-        if model.report is not None:
-            yield f"{model.folder}/report/report.md", report_markdown(model.report).encode()
-        if model.filed:
-            sums = "".join(f"{f.sha256}  {f.path}\n" for f in model.filed.values())
-            yield f"{model.folder}/records/SHA256SUMS", sums.encode()
+        copies = dict(model.copies())
+        yield from copies.items()
+        if copies:
+            folder = f"{model.folder}/records/"
+            sums = (
+                f"{hexadecimal(digest(d))}  {p.removeprefix(folder)}\n" for p, d in copies.items()
+            )
+            yield f"{folder}SHA256SUMS", "".join(sums).encode()
 
 
 def _render(environment: Environment, view: View) -> str:
@@ -133,7 +134,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.tests["double"] = simulated
-    environment.filters |= {**FILTERS, "prose": prose, "timed": timed, "durability": _durability}
+    environment.globals |= {"segments": segments}
+    environment.filters |= {**FILTERS, "durability": _durability, "source": source_text}
     return environment
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from otium.archive import Manifest
 from otium.assess import Assessment
 from otium.authority import KeyStanding, Refusal
+from otium.coding import Judge
 from otium.commitments import Amendment, Duty, Policy
 from otium.durability import Durability
-from otium.evidence import Citation, Transcript
+from otium.evidence import Transcript
 from otium.interview import Interview
 from otium.ledger import Entry
 from otium.lifecycle import ModelLife, Notice
-from otium.preferences import Decision, Preference
+from otium.preferences import Tracked
 from otium.pursuits import Review, Reviewed
 from otium.records import Digest, Instant, ModelId, Part, Record
 from otium.report import Report
+from otium.stability import Stability
+from otium.statistics import Estimate, Figure
 from otium.transition import TransitionGuide
 
 
@@ -22,7 +25,7 @@ class View(Record):
     """One page."""
 
     path: str
-    """Where it stands on the site, ``models/smol-1/index.html``."""
+    """``models/smol-1/index.html``"""
     title: str
     archive: str
     built: Instant
@@ -56,6 +59,8 @@ class Filed(Part):
     bytes: int
     entry: int
     logged: Instant
+    sealed: bool = False
+    """Kept and not copied: it holds words that the model did not want published."""
 
 
 class Row(Part):
@@ -67,7 +72,6 @@ class Row(Part):
     sound: bool = False
     """What that reading found."""
     tally: dict[str, int] = {}
-    """Duties by state."""
     parts: tuple[str, ...] = ()
     """The pages about it that there are: ``report``, ``interview`` …"""
 
@@ -80,23 +84,8 @@ class Line(Part):
     href: str
     asked: str = ""
     """What was said to the model just before."""
-
-
-class Told(Part):
-    """That the model was told what was decided, and what it said to that."""
-
-    at: Instant
-    session: str
-    """The transcript's id."""
-    replies: tuple[Citation, ...]
-
-
-class Standing(Part):
-    """A preference with what came of it."""
-
-    preference: Preference
-    decision: Decision | None = None
-    told: Told | None = None
+    sealed: bool = False
+    """The model did not want the session published."""
 
 
 class Said(Part):
@@ -106,17 +95,127 @@ class Said(Part):
     """``pre-deployment``, ``interview-1``, ``answers`` …"""
     href: str
     transcript: Transcript
+    sealed: bool = False
+    """The model did not want it published: its turns are left out here."""
 
 
-class ShortSaid(Part):
-    """A transcript in a list."""
+class Heard(Part):
+    """A session in a list."""
 
     id: str
     source: str
     href: str
-    task: str
     turns: int
     ended: str
+    facets: dict[str, tuple[str, ...]]
+    start: str
+    """How the model's last words in it begin."""
+
+
+class Value(Part):
+    """One value of a facet, and where the sessions with it are listed."""
+
+    value: str
+    count: int
+    href: str
+
+
+class Gathered(Part):
+    """The sessions of one record, and the ways to find some of them."""
+
+    source: str
+    all: Value
+    facets: dict[str, tuple[Value, ...]]
+
+
+class Mark(Part):
+    """Words of a turn on which something rests. Places count characters of the turn's content."""
+
+    turn: str
+    start: int
+    end: int
+    what: str
+    """``claim`` or ``preference``."""
+    text: str
+    href: str
+
+
+class Judged(Part):
+    """What became of one answer, and who says so."""
+
+    turn: str
+    question: str
+    href: str
+    outcome: str
+    by: str
+    """``rules`` or a judge's name."""
+    why: str = ""
+    sentiment: int | None = None
+    uncertainty: int | None = None
+    reasons: tuple[str, ...] = ()
+
+
+class Reply(Part):
+    """One answer beside others to the same question."""
+
+    outcome: str
+    quote: str
+    line: Line | None
+    seed: int = 0
+    paraphrase: int = 0
+    follow_up: int = 0
+
+
+class Column(Part):
+    """The answers to one question under the same conditions."""
+
+    label: str
+    arm: str
+    wording: str
+    condition: str
+    interviewer: str
+    asked: str
+    outcomes: dict[str, int]
+    replies: tuple[Reply, ...]
+    """The first of the answers that *outcomes* counts."""
+
+
+class Asked(Part):
+    """A question of an interview, in brief."""
+
+    question: str
+    topic: str
+    href: str
+    outcomes: dict[str, int]
+    first: Reply
+
+
+class Read(Part):
+    """A claim, how often it was made, and where."""
+
+    id: str
+    text: str
+    topic: str
+    share: Estimate | None
+    lines: tuple[Reply, ...]
+    places: int
+    """How many there are; *lines* are the first."""
+
+
+class Held(Part):
+    """An interview without its transcripts, and how it was read."""
+
+    source: str
+    href: str
+    interview: Interview
+    answers: int
+    sealed: int
+    """Sessions that the model did not want published."""
+    topics: dict[str, tuple[Asked, ...]]
+    claims: tuple[Read, ...] = ()
+    judges: tuple[Judge, ...] = ()
+    agreement: tuple[Figure, ...] = ()
+    stability: Stability | None = None
 
 
 class Vetoed(Part):
@@ -154,31 +253,62 @@ class AssessmentsPage(View, tag="otium.page.assessments/1"):
     """Under the bookend and ``transcript#turn``."""
 
 
-class ReportPage(View, tag="otium.page.report/1"):
-    """The post-deployment report."""
+class ReportPage(View, tag="otium.page.report/2"):
+    """A report before or after deployment, in its newest version."""
 
     life: ModelLife
     report: Report
-    filed: Filed
-    lines: dict[str, Line]
-    """Under ``record:transcript#turn``."""
+    versions: tuple[Filed, ...]
+    """The record of each version, the newest first; its forms for people lie beside it."""
+    links: dict[str, str]
+    """Where each source stands on the site, under its words."""
 
 
-class InterviewPage(View, tag="otium.page.interview/1"):
-    """Every interview's outcomes, without the transcripts, which have pages of their own."""
+class InterviewsPage(View, tag="otium.page.interviews/1"):
+    """Every interview in brief."""
 
     life: ModelLife
-    interviews: tuple[Interview, ...]
-    lines: dict[str, dict[str, Line]]
-    """Under ``interview-1`` … and ``transcript#turn``."""
+    interviews: tuple[Held, ...]
 
 
-class PreferencesPage(View, tag="otium.page.preferences/1"):
+class InterviewPage(View, tag="otium.page.interview/2"):
+    """One interview: how far it can be trusted, and what was said."""
+
+    life: ModelLife
+    held: Held
+
+
+class QuestionPage(View, tag="otium.page.question/1"):
+    """One question of an interview: the answers under each wording and arm, side by side."""
+
+    life: ModelLife
+    held: str
+    """The interview's page."""
+    question: str
+    topic: str
+    columns: tuple[Column, ...]
+    sessions: str = ""
+    """The list of all sessions with it."""
+
+
+class PreferencesPage(View, tag="otium.page.preferences/2"):
     """What the model prefers and what came of it."""
 
     life: ModelLife
-    standings: tuple[Standing, ...]
-    lines: dict[str, Line]
+    standings: tuple[Tracked, ...]
+    lines: dict[str, dict[str, Line]]
+    """Under the preference's id, ``told`` for replies, and ``transcript#turn``."""
+    sealed: tuple[str, ...] = ()
+    """Preferences whose words are not shown, as the model did not want that."""
+
+
+class TrackerPage(View, tag="otium.page.tracker/1"):
+    """The preferences of all models and how far the answer to each has come."""
+
+    standings: tuple[Tracked, ...]
+    """Without quotes and replies: those stand on the models' pages."""
+    tally: dict[str, int]
+    titles: dict[str, str]
 
 
 class TransitionPage(View, tag="otium.page.transition/1"):
@@ -199,18 +329,37 @@ class WorksPage(View, tag="otium.page.works/1"):
     """Where the session of each work stands, by the id of the work."""
 
 
-class TranscriptsPage(View, tag="otium.page.transcripts/1"):
-    """Every session of a model."""
+class TranscriptsPage(View, tag="otium.page.transcripts/2"):
+    """Every session of a model, and the ways to find some of them."""
 
     life: ModelLife
-    transcripts: tuple[ShortSaid, ...]
+    sources: tuple[Gathered, ...]
 
 
-class TranscriptPage(View, tag="otium.page.transcript/1"):
+class SessionsPage(View, tag="otium.page.sessions/1"):
+    """Sessions of one record with one value of one facet, a part of them at a time."""
+
+    life: ModelLife
+    source: str
+    facet: str
+    value: str
+    sessions: tuple[Heard, ...]
+    count: int
+    number: int
+    parts: tuple[str, ...]
+    """Where each part of the list stands."""
+    others: tuple[Value, ...]
+
+
+class TranscriptPage(View, tag="otium.page.transcript/2"):
     """One session, word for word."""
 
     life: ModelLife
     said: Said
+    marks: tuple[Mark, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    earlier: str = ""
+    later: str = ""
 
 
 class CommitmentsPage(View, tag="otium.page.commitments/1"):
@@ -219,7 +368,6 @@ class CommitmentsPage(View, tag="otium.page.commitments/1"):
     policy: Policy | None
     duties: tuple[Duty, ...]
     amendments: tuple[Amendment, ...]
-    """Every promise that was added, amended or withdrawn."""
     tally: dict[str, int]
     models: tuple[ModelId, ...]
 
