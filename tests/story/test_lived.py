@@ -14,8 +14,9 @@ from otium.archive import Manifest
 from otium.assess import Assessment
 from otium.engine import packaged_weights
 from otium.errors import OtiumError
-from otium.interview import Interview, preferences
-from otium.report import Report
+from otium.interview import Interview
+from otium.preferences import preferences
+from otium.report import cited, show
 from otium.story import RETIRING, SUCCESSOR
 from otium.workflow import monitor, reading, verify
 
@@ -83,11 +84,12 @@ def test_every_quoted_word_stands_in_its_transcript(lived: Path) -> None:
 
 def test_the_report_rests_on_records_that_are_kept(lived: Path) -> None:
     home = reading(lived)
-    report = home.registry.filed(RETIRING, "report.json", Report)
-    kept = set(home.archive.records(RETIRING).values())
-    assert report.evidence
-    assert set(report.evidence) <= kept
-    assert report.comment is not None
+    report = show(home.registry, RETIRING)
+    kept = home.archive.records(RETIRING)
+    rests = {it.record: it.sha256 for it in cited(report) if it.record}
+    assert {"interviews/1.json", "assessments/post-deployment.json"} <= set(rests)
+    assert all(kept[path] == sha256 for path, sha256 in rests.items())
+    assert [it.by for it in report.comments] == ["model"]
 
 
 def test_what_makes_it_runnable_is_kept(lived: Path) -> None:

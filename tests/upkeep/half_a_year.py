@@ -24,7 +24,7 @@ import otium
 import samples
 from otium.assess import Assessment
 from otium.commitments import Commitment, Policy, load_policy
-from otium.interview import Interview, register_preferences
+from otium.interview import Interview
 from otium.lifecycle import (
     deprecate,
     end_surface,
@@ -35,7 +35,7 @@ from otium.lifecycle import (
     withdraw,
 )
 from otium.records import Instant, ModelId, Record, later
-from otium.report import publish_report
+from otium.report import draft, publish
 from otium.testing import FixedClock
 from otium.upkeep import tick
 from otium.workflow import Home, founded, opened, replicate, stores
@@ -124,7 +124,7 @@ def _interview(home: Home, _files: Path) -> None:
     held = home.registry.file(
         "interview.recorded", OLD, "interviews/1.json", Interview, samples.interview
     )
-    register_preferences(home.registry, held)
+    samples.register_wishes(home.registry, held)
 
 
 def _copy(home: Home, _files: Path) -> None:
@@ -161,7 +161,12 @@ def _withdraw(home: Home, _files: Path) -> None:
 
 
 def _report(home: Home, _files: Path) -> None:
-    publish_report(home.registry, OLD, None)
+    publish(
+        home.registry,
+        OLD,
+        "post-deployment",
+        lambda: draft(home.registry, OLD, now=home.registry.now()),
+    )
 
 
 def _at(day: int) -> Instant:

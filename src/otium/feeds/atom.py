@@ -29,6 +29,7 @@ _WORDS = {
     "model.availability": "availability changed",
     "model.revived": "revived",
     "alias.pointed": "an alias points to it",
+    "report.prepared": "report before its deployment published",
     "report.published": "report published",
     "transition.published": "transition guide published",
 }

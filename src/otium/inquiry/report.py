@@ -202,7 +202,7 @@ def correct(home: Path, name: str, kind: Kind, reason: str, dry_run: bool, as_js
 
     with opened(home) as house:
         made, changes = correct_report(house, model_id(name), kind, reason, dry_run=dry_run)
-    rows = [(it.section, it.was or "-", it.now or "-") for it in changes]
+    rows = [(it.section, _line(it.was) or "-", _line(it.now) or "-") for it in changes]
     head = ("section", "was", "is now")
     state = "would be" if dry_run else f"version {made.version} is"
     emit(changes, as_json, lambda: f"{state} published; it changes:\n{table(head, rows)}")

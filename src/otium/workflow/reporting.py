@@ -12,10 +12,11 @@ import msgspec
 
 from otium.authority import Role
 from otium.engine import Model
-from otium.errors import BadInput, NotFound
+from otium.errors import BadInput, DamagedObject, NotFound
 from otium.evidence import Validity
 from otium.interview import Interview
-from otium.records import ModelId, Part
+from otium.lifecycle import Registry
+from otium.records import ModelId, Part, digest
 from otium.report import (
     ROOM,
     TOKENS,
@@ -185,16 +186,12 @@ def comment_and_publish(
 def verify_report(home: Home, report: Report) -> ReportVerdict:
     """Check a published report against the archive and the log."""
     registry, table = home.registry, report.section("verify").tables
-    kept = registry.archive.records(report.model)
     records = {}
     for row in table[0].rows if table else ():
         path, expected, place = row.cells
-        logged = registry.journal.logged()[int(place)]
-        found = kept.get(path)
-        if found != expected:
-            records[path] = f"{found or 'nothing'} lies there, not {expected}"
-        else:
-            records[path] = "ok" if expected in logged.refs else f"entry {place} does not name it"
+        records[path] = _check_record(registry, report.model, path, expected)
+        if expected not in registry.journal.logged()[int(place)].refs:
+            records[path] = f"entry {place} of the log does not name it"
     path = f"reports/{report.kind}-{report.version}.json"
     return ReportVerdict(
         report=path, records=records, signatures=check_signatures(registry, report)
@@ -244,6 +241,15 @@ def _assemble(home: Home, folder: _Folder, own: bytes | None) -> Report:
     new = tuple(it for it in _comments(folder) if it not in earlier)
     corrections = versions[-1].corrections if versions else ()
     return finish(made, comments=(*earlier, *new), corrections=corrections)
+
+
+def _check_record(registry: Registry, model: ModelId, path: str, expected: str) -> str:
+    """Return ``ok`` if the bytes of a record have the digest *expected*, else what is wrong."""
+    try:
+        found = digest(registry.archive.record(model, path))
+    except (NotFound, DamagedObject) as error:
+        return str(error)
+    return "ok" if found == expected else f"{found} lies there, not {expected}"
 
 
 def _comments(folder: _Folder) -> tuple[Comment, ...]:
