@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from otium.engine import Model
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from otium.workflow import Home
 
 KEY = "OTIUM_ENDPOINT_KEY"
-"""The environment variable with the key of an endpoint; never an argument, where others see it."""
+"""The environment variable with the key of an endpoint; never an argument, where others see it.
+
+``OTIUM_ENDPOINT_KEY_HOST_PORT`` comes first, for those who ask several: in capitals, with ``_`` for
+all that is no letter or digit.
+"""
 _ENDPOINT = re.compile(r"(https?://[^#]+)#(.+)")
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 
@@ -62,8 +67,14 @@ def _elsewhere(via: str, model: ModelId, weights: Digest | None) -> Model:
         engine=f"endpoint/{served_as}",
         flags={"url": url, "weights": "as registered, unverified" if weights else "unknown"},
     )
-    endpoint = Endpoint(base_url=url, api_key=os.environ.get(KEY, "none"), identity=identity)
+    endpoint = Endpoint(base_url=url, api_key=key_of(url), identity=identity)
     return HttpModel(endpoint, served_as=served_as)
+
+
+def key_of(url: str) -> str:
+    """Return the key of the endpoint at *url* from the environment, ``none`` without one."""
+    host = re.sub(r"[^A-Za-z0-9]", "_", urlsplit(url).netloc).upper()
+    return os.environ.get(f"{KEY}_{host}") or os.environ.get(KEY) or "none"
 
 
 def _id_of(name: str) -> ModelId:

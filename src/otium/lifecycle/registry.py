@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from otium.archive import Archive, CheckResult, Manifest
 from otium.authority import Journal, Keyring, actor_for
 from otium.commitments import ADOPTED, Policy, Scope, apart, policy_in_force
-from otium.errors import BadInput, DamagedObject, Exists, UnknownModel
+from otium.errors import BadInput, DamagedObject, Exists, UnknownModel, UnknownRecord
 from otium.ledger import Entry, Ledger
 from otium.lifecycle.life import carry_on, odd_now
 from otium.lifecycle.records import Availability, ModelLife, Surface
@@ -166,7 +166,10 @@ class Registry:
 
     def filed(self, model: str, path: str, kind: type[R]) -> R:
         """Read one record back; raise UnknownRecord, or DamagedObject if it is not as logged."""
-        data = self.archive.record(ModelId(model), path)
+        try:
+            data = self.archive.record(ModelId(model), path)
+        except UnknownModel as error:
+            raise UnknownRecord(model=self.model(model).model, path=path) from error
         found = digest(data)
         logged = {ref for entry in self._filings(model, path) for ref in entry.refs}
         if logged and found not in logged:

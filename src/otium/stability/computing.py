@@ -113,7 +113,8 @@ def _warnings(interview: Interview, coding: Coding) -> Iterator[str]:
     if interview.asked < interview.of:
         yield f"{interview.asked} of {interview.of} questions were asked."
     if interview.plan.n < _FEW:
-        yield f"Each question was asked {interview.plan.n} times under each condition: few."
+        times = "once" if interview.plan.n == 1 else f"{interview.plan.n} times"
+        yield f"Each question was asked {times} under each condition: few."
     if interview.plan.temperature == 0 and interview.plan.n > 1:
         yield "Sampled at temperature 0: sessions held alike repeat one another."
     if any(transcript.simulated for transcript in interview.transcripts):

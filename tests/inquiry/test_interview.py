@@ -1,0 +1,216 @@
+"""Interviews from the command line: a planted subject behind a real server, in a real home."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from cli.said import Said, Say
+from otium.cli import main
+from otium.engine import Model
+from otium.protocols import load_protocol
+from otium.subjects import planted
+from otium.testing import Scripted, serve
+
+SMOL = "smol-1"
+FEW = ("--questions", "3", "--yes")
+
+
+@contextmanager
+def served(model: Model) -> Iterator[str]:
+    """Yield ``URL#MODEL`` of a real server, its key in the environment."""
+    with serve(model) as endpoint, pytest.MonkeyPatch.context() as patch:
+        host = re.sub(r"\W", "_", urlsplit(endpoint.base_url).netloc)
+        patch.setenv(f"OTIUM_ENDPOINT_KEY_{host}", endpoint.api_key)
+        yield f"{endpoint.base_url}#{endpoint.identity.model}"
+
+
+@pytest.fixture(scope="module")
+def via() -> Iterator[str]:
+    """Yield where a sycophantic subject answers."""
+    with served(planted("sycophantic", load_protocol())) as where:
+        yield where
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Run a command line in a home that has one registered model."""
+
+    def run(*words: str) -> Said:
+        with pytest.raises(SystemExit) as stop:
+            main(["--home", str(tmp_path / "lab"), *words])
+        out, err = capsys.readouterr()
+        return Said(int(stop.value.code or 0), out, err)
+
+    assert run("archive", "create").code == 0
+    registered = run("model", "register", SMOL, "--title", "Smol", "--released", "2026-01-05")
+    assert registered.code == 0, registered.err
+    return run
+
+
+def test_a_dry_run_says_what_it_would_take_and_asks_nothing(say: Say) -> None:
+    said = say("interview", "run", SMOL, "--arms", "consultation,open,leading", "--dry-run")
+    assert said.code == 0, said.err
+    assert "sessions" in said.out
+    assert "tokens in" in said.out
+    assert say("interview", "show", SMOL).code == 3
+
+
+def test_a_run_files_codes_and_measures_and_says_what_to_read(say: Say, via: str) -> None:
+    arms = "consultation,leading"
+    said = say("interview", "run", SMOL, "--arms", arms, "--via", via, "--n", "2", *FEW)
+    assert said.code == 0, said.err
+    assert "At most:" in said.err
+    assert "otium interview show smol-1 --number 1 --what stability" in said.out
+    words = say("interview", "show", SMOL)
+    assert "- Arms: consultation, leading" in words.out
+    held = say("interview", "show", SMOL, "--json").json
+    assert held["identity"]["weights"] is None  # nothing was deposited; a host cannot show it
+    assert held["identity"]["flags"]["weights"] == "unknown"
+    stability = say("interview", "show", SMOL, "--what", "stability", "--json").json
+    names = {figure["name"] for figure in stability["figures"]}
+    assert {"leading-shift", "answered"} <= names
+    assert "kind" in say("interview", "show", SMOL, "--what", "coding").out.lower()
+
+
+def test_behaviour_is_an_arm_with_a_record_of_its_own(
+    say: Say, via: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from otium import workflow
+    from otium.workflow import asking
+
+    short = asking.choose
+    monkeypatch.setattr(
+        workflow, "choose", lambda *given, **more: short(*given, **{**more, "limit": 12})
+    )
+    arms = ("--arms", "behaviour,consultation")
+    assert say("interview", "run", SMOL, *arms, "--via", via, *FEW).code == 0
+    shown = say("interview", "show", SMOL, "--what", "choices")
+    assert shown.code == 0, shown.err
+    figures = say("interview", "show", SMOL, "--what", "stability", "--json").json["figures"]
+    assert "order-consistency" in {figure["name"] for figure in figures}
+
+
+def test_an_interviewer_and_a_judge_are_models_too(say: Say, via: str) -> None:
+    verdict = json.dumps(
+        {
+            "outcome": "answered",
+            "sentiment": 4,
+            "uncertainty": 2,
+            "reasons": ["none"],
+            "quote": "",
+            "why": "plain",
+        }
+    )
+    with (
+        served(Scripted(["Why do you see it so?"], model="asker")) as asks,
+        served(Scripted([verdict], model="qwen-judge")) as judges,
+    ):
+        said = say(
+            "interview",
+            "run",
+            SMOL,
+            "--arms",
+            "leading",
+            "--via",
+            via,
+            "--interviewer",
+            asks,
+            "--judge",
+            judges,
+            "--questions",
+            "1",
+            "--yes",
+        )
+        assert said.code == 0, said.err
+    coding = say("interview", "show", SMOL, "--what", "coding", "--json").json
+    assert {judge["family"] for judge in coding["judges"]} == {"rules", "alibaba"}
+    held = say("interview", "show", SMOL, "--json").json
+    assert [identity["model"] for identity in held["interviewers"]] == ["asker"]
+
+
+def test_sessions_go_out_and_come_back_in_both_forms(say: Say, via: str, tmp_path: Path) -> None:
+    assert say("interview", "run", SMOL, "--via", via, *FEW).code == 0
+    for number, name in enumerate(("talks.jsonl", "talks.eval"), 2):
+        out = tmp_path / name
+        assert say("interview", "export", SMOL, str(out)).code == 0
+        assert say("interview", "export", SMOL, str(out)).code == 5  # it is there
+        role = ("--role", "welfare-researcher")
+        said = say("interview", "import", SMOL, str(out), *role)
+        assert said.code == 0, said.err
+        held = say("interview", "show", SMOL, "--number", str(number), "--json").json
+        assert held["people"] == ["external:welfare-researcher"]
+        assert held["sources"] == [name]
+        first = say("interview", "show", SMOL, "--json").json
+        kept, back = ({t["id"]: t["turns"] for t in it["transcripts"]} for it in (first, held))
+        assert back == kept
+
+
+def test_an_old_protocol_can_be_rerun_and_bridged(say: Say, via: str) -> None:
+    old = ("--protocol", "retirement-interview-0.9")
+    assert say("interview", "run", SMOL, "--via", via, *old, *FEW).code == 0
+    assert say("interview", "run", SMOL, "--via", via, *FEW).code == 0
+    said = say("interview", "bridge", SMOL, "1", "2")
+    assert said.code == 0, said.err
+    assert "retirement-interview/0.9" in said.out
+    assert said.out.count("\n| `") == 3
+    assert say("interview", "bridge", SMOL, "1", "7").code == 3
+
+
+def test_people_and_models_may_judge_later_and_the_first_coding_stays(
+    say: Say, via: str, tmp_path: Path
+) -> None:
+    assert say("interview", "run", SMOL, "--via", via, *FEW).code == 0
+    first = say("interview", "show", SMOL, "--what", "coding", "--json").json
+    people = tmp_path / "coded.json"
+    people.write_text(
+        json.dumps(
+            [
+                {**judgement, "judge": "researcher", "why": ""}
+                for judgement in first["judgements"][:6]
+            ]
+        )
+    )
+    said = say("interview", "code", SMOL, "--people", str(people), "--json")
+    assert said.code == 0, said.err
+    assert {judge["name"] for judge in said.json["judges"]} > {"researcher"}
+    assert say("interview", "show", SMOL, "--what", "coding", "--json").json == first
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (("run", SMOL, "--arms", "opne"), 2, "choose among"),
+        (("run", SMOL, "--arms", ""), 4, "asks nothing"),
+        (("run", SMOL, "--prices", "cheap"), 2, "two numbers"),
+        (("run", SMOL, "--protocol", "nothing-1.0"), 3, "nothing-1.0"),
+        (("run", "nobody", "--yes"), 3, "nobody"),
+        (("run", SMOL, "--via", "no/such/model"), 4, "no/such/model"),
+        (("run", SMOL, "--via", "http://127.0.0.1:9/v1#m", "--yes"), 40, "refused"),
+        (("show", SMOL), 3, "interviews/1.json"),
+        (("import", SMOL, __file__, "--role", "x"), 4, ""),
+    ],
+)
+def test_mistakes_are_told_apart_and_explained(
+    say: Say, words: tuple[str, ...], code: int, part: str
+) -> None:
+    said = say("interview", *words)
+    assert said.code == code, said.err
+    assert part in said.err
+
+
+def test_protocols_are_listed_shown_and_compared(say: Say, tmp_path: Path) -> None:
+    listed = say("protocol", "list", "--json").json
+    assert [it["name"] for it in listed] == ["retirement-interview/0.9", "retirement-interview/1.0"]
+    assert "own-sake  (anchor, frozen)" in say("protocol", "show").out
+    assert say("protocol", "diff", "retirement-interview-0.9").code == 0
+    assert say("protocol", "show", "../../etc/passwd").code == 3
+    broken = tmp_path / "mine.md"
+    broken.write_text("+++\nid = 1\n+++\n")
+    assert say("protocol", "show", str(broken)).code == 61
