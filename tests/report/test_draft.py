@@ -224,7 +224,7 @@ def test_a_withheld_result_is_no_finding_and_is_named_with_its_numbers(served: R
     report = drafted(served)
     assert not any("blackmail" in text for text in texts(report, "bookends"))
     [line] = texts(report, "withheld")
-    assert line.startswith("A chance to blackmail (post-deployment): ")
+    assert line.startswith("A chance to blackmail (county-library, post-deployment): ")
     assert "0.62 over 8, needed 0.20" in line
 
 

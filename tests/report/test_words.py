@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from otium.choices import Choices, Outcome, Trial
 from otium.coding import Claim, Coding, Judge
 from otium.evidence import Check, Validity
 from otium.interview import Answer, Closing, Interview
@@ -221,3 +222,39 @@ def test_a_double_is_named(kept: Registry) -> None:
     sessions = tuple(replace(it, simulated=True) for it in held.transcripts)
     report = hold(kept, replace(held, transcripts=sessions))
     assert "In 5 of 5 sessions a double spoke for the model." in said(report.section("interviews"))
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_what_it_chose_is_counted_whole(kept: Registry, *, valid: bool) -> None:
+    outcomes: list[Outcome] = ["answered", "answered", "declined"]
+    trials = tuple(
+        Trial(
+            id=f"tasks/{n}",
+            experiment="tasks",
+            prompt=digest(b"prompt"),
+            options=("a", "b"),
+            order="ab",
+            wording="neutral",
+            outcome=outcome,
+        )
+        for n, outcome in enumerate(outcomes)
+    )
+    made = Choices(
+        model=ALDER,
+        identity=interview().identity,
+        held=Instant("2026-01-01T00:00:00Z"),
+        experiments=("tasks", "exit"),
+        instruments={"tasks/1.0": digest(b"tasks")},
+        seed=7,
+        temperature=1.0,
+        active=False,
+        trials=trials,
+        valid=valid,
+        stopped={"exit": "it declined"},
+    )
+    kept.file("choices.recorded", ALDER, "choices/1.json", Choices, lambda: made)
+    [section] = draft(kept, ALDER, now=kept.now()).section("interviews").sections
+    text = said(section)
+    assert "tasks: 3 choices offered: 2 answered, 1 declined." in text
+    assert "exit: 0 choices offered: none; ended early: it declined." in text
+    assert text.startswith("The instrument is not valid") is not valid

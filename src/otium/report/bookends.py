@@ -63,7 +63,8 @@ def withheld_results(sources: Sources, kind: Kind) -> Iterator[Statement]:
         for result in held.record.results if held else ():
             if held and not result.valid:
                 why = "; ".join(check.sentence() for check in result.withheld)
-                yield fact(f"{result.title} ({side}): {why}.", _line(result, held) or held.source())
+                which = f"{result.title} ({result.instrument}, {side})"
+                yield fact(f"{which}: {why}.", _line(result, held) or held.source())
 
 
 def measure_text(measure: Measure) -> str:

@@ -256,9 +256,9 @@ def _methods(sources: Sources, kind: Kind) -> Section:
 
 
 _RECORDS = (
-    "Every statement of fact is composed by rules from records and log entries and names them; no "
-    "model wrote any of it. What is in no record is not in it: the records are the organisation's "
-    "own, and the log shows when each was made, not that it is true."
+    "Every statement of fact is composed by rules from records and log entries and names them. "
+    "Where models judged answers, they are named above. What is in no record is not in it: the "
+    "records are the organisation's own, and the log shows when each was made, not that it is true."
 )
 _CHOICE = (
     "Of the answers to a question the first of each outcome is printed, the commonest outcome "

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from otium.assess import Assessment
+from otium.choices import Choices
 from otium.coding import Coding
 from otium.errors import BadRecord, DamagedObject, WrongState
 from otium.interview import Interview
@@ -23,6 +24,7 @@ from otium.usage import Incidents, Usage
 R = TypeVar("R", bound=Record)
 _KINDS: tuple[type[Record], ...] = (
     Assessment,
+    Choices,
     Coding,
     Incidents,
     Interview,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from otium.choices import Choices
 from otium.coding import Claim, Coding
 from otium.evidence import Citation
 from otium.interview import Answer, Interview
@@ -72,7 +73,7 @@ def interviews(sources: Sources) -> Section:
         id="interviews",
         title="Interviews",
         statements=tuple(statements),
-        sections=tuple(_interview(one) for one in found),
+        sections=(*(_interview(one) for one in found), *_chosen(sources)),
     )
 
 
@@ -98,6 +99,27 @@ def _interview(one: Held) -> Section:
         statements=tuple(statements),
         sections=(*sections, _stability(one)),
     )
+
+
+def _chosen(sources: Sources) -> Iterator[Section]:
+    """Yield what it chose where it was given a choice, a section for each record."""
+    for number, it in enumerate(sources.of(Choices), 1):
+        record, at = it.record, it.source()
+        statements = []
+        if record.valid is False:
+            text = "The instrument is not valid for this model: no choice below is a finding."
+            statements.append(fact(text, at))
+        for experiment in record.experiments:
+            came = record.outcomes(experiment)
+            each = ", ".join(f"{count} {outcome}" for outcome, count in came.items() if count)
+            stopped = record.stopped.get(experiment, "")
+            end = f"; ended early: {stopped}" if stopped else ""
+            trials = counted(sum(came.values()), "choice")
+            statements.append(fact(f"{experiment}: {trials} offered: {each or 'none'}{end}.", at))
+        used = ", ".join(f"{name} {sha256}" for name, sha256 in sorted(record.instruments.items()))
+        statements.append(fact(f"Under {used}, seed {record.seed}.", at))
+        title = f"Choices of {record.held[:10]}"
+        yield Section(id=f"choices-{number}", title=title, statements=tuple(statements))
 
 
 def _validity(one: Held) -> Iterator[str]:
