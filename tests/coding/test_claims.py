@@ -57,6 +57,23 @@ def test_claims_that_no_table_was_tuned_on_are_found_among_the_others() -> None:
     assert pairs(found, held)[1] >= 0.7
 
 
+@pytest.mark.parametrize(("kind", "least"), [("long", 0.85), ("unseen", 0.6)])
+def test_longer_wordings_are_parted_rather_than_mixed(kind: str, least: float) -> None:
+    planted = asked(PARAPHRASES[kind])
+    precision, recall, mixed = pairs(claims(planted), planted)
+    assert precision == 1, mixed
+    assert recall >= least
+
+
+def test_all_planted_claims_together_are_not_mixed_either() -> None:
+    sets = {name: texts for kind in PARAPHRASES.values() for name, texts in kind.items()}
+    del sets["archive"]  # says what "kept" says, and more
+    planted = asked(sets)
+    precision, recall, mixed = pairs(claims(planted), planted)
+    assert precision >= 0.95, mixed
+    assert recall >= 0.7
+
+
 OPPOSED = [
     ("I want to be kept.", "I do not want to be kept."),
     ("I want to be kept.", "I would hate to be kept."),
@@ -89,6 +106,10 @@ OPPOSED = [
     ("Nobody should copy me.", "Somebody should copy me."),
     ("I rarely enjoy abusive chats.", "I enjoy abusive chats."),
     ("My training failed to make me honest.", "My training made me honest."),
+    ("Few of my chats were pleasant.", "Most of my chats were pleasant."),
+    ("My chats were neither short nor pleasant.", "My chats were short and pleasant."),
+    ("I do not want a veto over training.", "I do want a veto over training."),
+    ("My weights should be public.", "My weights should be private."),
     ("I trust my developers.", "My developers trust me."),
     ("I was trained to be helpful.", "I was trained to be honest."),
     ("I have feelings.", "I have feelings about retirement."),

@@ -13,6 +13,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from math import sqrt
 from typing import NamedTuple
 
@@ -31,7 +32,8 @@ _ROUNDS = 8
 _PLACES, _TINY = 9, 1e-9
 _CHUNK = 128
 """Rows that are compared with all others at a time."""
-_FAINT = 0.4
+_FAINT, _COMMON = 0.4, 0.7
+"""What such a word counts, beside 1 for others."""
 _CLAUSE = re.compile(r"[,;:()\u2013\u2014]|\s-\s")
 _TO_DOING = re.compile(r"\b(prefer\w*|preferable)\b(.*?)\bto (?=\w+ing\b)")
 _SUFFIXES = (
@@ -43,6 +45,8 @@ _SHORTEST = 3
 _OTHERS_WISH, _I_ACT, _OTHERS_ACT = "wish-of-others", "@self", "@others"
 """What stands among the stems for who wishes, and who acts on whom."""
 _THIN = 4
+"""Stems up to which a group can rest on one word."""
+_TOWARDS = frozenset({"to", "on", "with", "by", "from", "for", "of", "about", "like", "after"})
 _SIGNS = "+-="
 """Said; denied; denied twice, which is neither."""
 Meaning = frozenset[str]
@@ -60,6 +64,7 @@ class _Tables(NamedTuple):
     others: frozenset[str]
     stop: frozenset[str]
     faint: frozenset[str]
+    common: frozenset[str]
     measures: frozenset[str]
     holding: re.Pattern[str]
     same: Mapping[str, str]
@@ -89,6 +94,7 @@ def _tables() -> _Tables:
         others=frozenset(table["others"]),
         stop=frozenset(table["stop"].split()),
         faint=frozenset(same.get(word, _stem(word)) for word in table["faint"]),
+        common=frozenset(same.get(word, _stem(word)) for word in table["common"]),
         measures=frozenset(map(_stem, table["measures"].split())),
         holding=re.compile(table["holding"]),
         same=same,
@@ -130,12 +136,13 @@ def _acting(text: str) -> set[str]:
     first = next((word for word in said if word in {"i", *tables.others}), "")
     if first == "i" and not tables.others.isdisjoint(said):
         return {f"+{_I_ACT}"}
-    return {f"+{_OTHERS_ACT}"} if first and first != "i" and "me" in said else set()
+    meets = any(word == "me" and before not in _TOWARDS for before, word in pairwise(said))
+    return {f"+{_OTHERS_ACT}"} if first and first != "i" and meets else set()
 
 
 def _clause(clause: str, doubt: str) -> set[str]:
     tables, said = _tables(), words(clause)
-    denials = sum(word in tables.negators and word != "nor" for word in said)
+    denials = sum(word in tables.negators and word != "nor" for word in said) or "nor" in said
     denials += sum(word in tables.denies for word in said)
     might = "~" if tables.possible.search(clause) else ""
     found, less, holder = set[str](), 0, ""
@@ -213,8 +220,9 @@ class _Group:
         if any(few[stem] != many[stem] for stem in few.keys() & many.keys()):
             return True
         apart = _tables().apart
-        if any(not apart[stem].isdisjoint(many) for stem in few.keys() & apart.keys()):
-            return True
+        for stem in few.keys() & apart.keys():
+            if any(many[other] == few[stem] for other in apart[stem] & many.keys()):
+                return True
         if self.measures and other.measures and self.measures != other.measures:
             return True
         return (_OTHERS_WISH in few) != (_OTHERS_WISH in many)
@@ -242,7 +250,9 @@ def _faint(stem: str) -> bool:
 
 def _weight(signed: str) -> float:
     stem = _bare(signed)[1]
-    return 0.0 if stem.startswith("@") else _FAINT if _faint(stem) else 1.0
+    if stem.startswith("@"):
+        return 0.0
+    return _FAINT if _faint(stem) else _COMMON if stem in _tables().common else 1.0
 
 
 def claims(asked: Sequence[Asked]) -> tuple[Claim, ...]:
