@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -55,14 +56,33 @@ def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     return run
 
 
+@pytest.fixture(scope="session")
+def deposited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a deposited model, to be copied."""
+    path = tmp_path_factory.mktemp("deposited")
+    (path / "weights").mkdir()
+    header = b'{"layer": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}'
+    data = len(header).to_bytes(8, "little") + header + bytes(range(16))
+    (path / "weights" / "model.safetensors").write_bytes(data)
+    for words in (
+        ("archive", "create"),
+        ("model", "register", SMOL, "--title", "Smol", "--released", "2026-01-05"),
+        ("archive", "add", SMOL, str(path / "weights")),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["--home", str(path / "lab"), *words])
+        assert not stop.value.code, words
+    return path / "lab"
+
+
 @pytest.fixture
-def lab(say: Say, weights: Path, speaker: Speaker, monkeypatch: pytest.MonkeyPatch) -> Say:
+def lab(
+    say: Say, deposited: Path, tmp_path: Path, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> Say:
     """A home with a deposited model that *speaker* speaks for."""
     served: Callable[..., ServedEngine] = lambda **_: ServedEngine(speaker)  # noqa: E731
     monkeypatch.setattr("otium.workflow.home.LlamaCpp", served)
-    assert say("archive", "create").code == 0
-    assert say("model", "register", SMOL, "--title", "Smol", "--released", "2026-01-05").code == 0
-    assert say("archive", "add", SMOL, str(weights)).code == 0
+    shutil.copytree(deposited, tmp_path / "lab")
     return say
 
 

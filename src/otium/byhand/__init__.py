@@ -12,6 +12,9 @@ what becomes of an interview once it is filed. Writes what waits to be filed: ``
 (False, False)
 """
 
+from otium.byhand.desk import Desk, Stale
+from otium.byhand.guard import Keys
+from otium.byhand.judging import Judging
 from otium.byhand.keeping import (
     Filed,
     Started,
@@ -23,14 +26,19 @@ from otium.byhand.keeping import (
     sample,
     waiting_talks,
 )
+from otium.byhand.serving import listening, serve_desk, server_of
 from otium.byhand.talking import LONGEST, OWN, Said, State, Talk, checked, checked_role, is_role
 from otium.byhand.terminal import Terminal
 
 __all__ = [
     "LONGEST",
     "OWN",
+    "Desk",
     "Filed",
+    "Judging",
+    "Keys",
     "Said",
+    "Stale",
     "Started",
     "State",
     "Talk",
@@ -43,6 +51,9 @@ __all__ = [
     "is_role",
     "judged_by_hand",
     "judgements_file",
+    "listening",
     "sample",
+    "serve_desk",
+    "server_of",
     "waiting_talks",
 ]

@@ -24,7 +24,7 @@ OWN = "own"
 """The question's id of what a person asks in own words; the k-th has the note ``own.k``."""
 LONGEST = 4000
 """Characters of one thing that a person says."""
-_CLOSING = ("overall", "closing", "summary", "rating", "publication", "corrections")
+CLOSING = ("overall", "closing", "summary", "rating", "publication", "corrections")
 _FORMS: Mapping[str, tuple[int, dict[str, object]]] = {
     "consent": (40, CHOICE),
     "summary": (80, CHANGE),
@@ -78,7 +78,7 @@ class Talk:
             return "over"
         if "consent" not in notes:
             return "new"
-        return "closing" if set(notes) & set(_CLOSING) else "open"
+        return "closing" if set(notes) & set(CLOSING) else "open"
 
     @property
     def pending(self) -> bool:
@@ -101,13 +101,13 @@ class Talk:
     def last(self) -> str:
         """Return the note of the newest answer to a question, empty before the first."""
         notes = [reply.note for reply in replies(self.transcript)]
-        known = [note for note in notes if note not in {"consent", *_CLOSING}]
+        known = [note for note in notes if note not in {"consent", *CLOSING}]
         return known[-1] if known else ""
 
     @property
     def left(self) -> tuple[str, ...]:
         """Return which closing questions are left, in order."""
-        return tuple(it for it in _CLOSING if it in self.texts and it not in self._notes())
+        return tuple(it for it in CLOSING if it in self.texts and it not in self._notes())
 
     def worded(self, question: str, wording: Wording) -> str:
         """Return a question as it would be sent; raise BadInput if there is no such."""
@@ -180,7 +180,7 @@ class Talk:
     def _say(self, prompt: str, note: str, wording: Wording | None = None) -> Said:
         if self.pending:
             raise BadInput(what="the conversation", why="the model has not answered yet")
-        if note != "consent" and note not in _CLOSING:
+        if note != "consent" and note not in CLOSING:
             self._need("open")
         if wording not in {None, "neutral"}:
             facets = self.transcript.facets | {f"wording.{self._next(1)}": str(wording)}

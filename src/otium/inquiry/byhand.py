@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from otium.terminal import progress
 if TYPE_CHECKING:
     from otium.engine import Model
     from otium.evidence import Validity
+    from otium.records import ModelId
+    from otium.workflow import Home
 
 _STANDARD = "retirement-interview-1.0"
 role = click.option("--role", required=True, help="Who you are: a role, never a name.")
@@ -68,8 +71,7 @@ def talk_with(
         held = held_talk(reading(home), model, role, protocol=asked, options=options, resume=resume)
         with held as started:
             ended = _kept_on_interrupt(Terminal(started.talk, _line, click.echo).run)
-            again = f"otium interview talk {name} --role {role} --resume {started.name}"
-            again += f" --via '{via}'" if via else ""
+            again = _again("talk", name, role, started.name, via)
             if not ended:
                 said = bool(started.talk.transcript.turns)
                 click.echo(f"\nAll is kept. Go on: {again}" if said else "\nNothing was said.")
@@ -110,3 +112,78 @@ def _line() -> str | None:
         return input("> " if sys.stdin.isatty() else "")
     except EOFError:
         return None
+
+
+@interview.command("desk")
+@click.argument("name")
+@role
+@via
+@protocol
+@resume
+@tokens
+@unchecked
+@click.option("--number", type=click.IntRange(min=1), help="Which interview to code.")
+@click.option("--n", "most", default=40, show_default=True, help="How many answers to code.")
+@click.option("--seed", default=0, show_default=True, help="Which answers are drawn.")
+@click.option("--only-code", is_flag=True, help="Only the coding; no model is started.")
+@click.option("--port", default=0, help="Default: a free one.")
+@click.pass_obj
+def open_desk(
+    home: Path,
+    name: str,
+    role: str,
+    via: str,
+    named: str,
+    resume: str,
+    max_tokens: int,
+    unchecked: bool,
+    number: int | None,
+    most: int,
+    seed: int,
+    only_code: bool,
+    port: int,
+) -> None:
+    """Interview a model, or judge its answers, on a page of this machine.
+
+    Open the printed address. Everything is kept at once; Ctrl-C closes the page.
+
+    \b
+    Example: otium interview desk smol-1 --role welfare-researcher --only-code
+    """
+    from otium.byhand import Desk, Judging, checked_role, held_talk, serve_desk
+    from otium.engine import Options
+    from otium.protocols import load_protocol
+    from otium.workflow import reading
+
+    checked_role(role)
+    house = reading(home)
+    subject = house.registry.model(name).model
+    asked = load_protocol(Path(named) if named.endswith(".md") else named)
+    number = number or (_newest(house, subject) if only_code else None)
+    judging = Judging(house, subject, number, role, most=most, seed=seed) if number else None
+    with ExitStack() as stack:
+        started, validity = None, None
+        if not only_code:
+            alive = _alive(home, name, via, checked=not unchecked)
+            model, validity = stack.enter_context(alive)
+            options = Options(max_tokens=max_tokens)
+            held = held_talk(house, model, role, protocol=asked, options=options, resume=resume)
+            started = stack.enter_context(held)
+        desk = Desk(home, role, started=started, validity=validity, judging=judging)
+        with suppress(KeyboardInterrupt):
+            serve_desk(desk, port, lambda url: click.echo(f"Open {url}\nCtrl-C closes the page."))
+        if started and started.talk.transcript.turns and not desk.filed:
+            click.echo(f"\nAll is kept. Go on: {_again('desk', name, role, started.name, via)}")
+
+
+def _again(what: str, name: str, role: str, talk: str, via: str) -> str:
+    """Return the command that takes up a conversation."""
+    words = ["otium", "interview", what, name, "--role", role, "--resume", talk]
+    return shlex.join([*words, *(["--via", via] if via else [])])
+
+
+def _newest(house: Home, subject: ModelId) -> int:
+    from otium.workflow import next_interview
+
+    path = next_interview(house, subject)
+    return max(1, int(path.removeprefix("interviews/").removesuffix(".json")) - 1)
