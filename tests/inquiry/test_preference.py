@@ -109,7 +109,7 @@ def test_merging_and_splitting_by_commands(lab: Say) -> None:
     assert refused.code == 59
     assert f"merged into {FIRST}" in refused.err
     assert f"hint: otium preference show {FIRST}" in refused.err
-    part = ("--part", "Red.", "red ink", "--part", "All of it.", "")
+    part = ("--part", "Red.", "blue ink", "--part", "All of it.", "")
     assert lab("preference", "split", THIRD, *part, "--reason", "two").code == 4
     parts = ("--part", "Ink.", "in my notes", "--part", "All of it.", "")
     out = pref(lab, "split", THIRD, *parts, "--reason", "two")

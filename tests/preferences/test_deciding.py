@@ -236,3 +236,14 @@ def test_hostile_words_go_through_the_formats_unchanged(
     assert kept is not None
     assert kind.decode(kept.encode()) == kept
     assert words.strip() in str(kept.plain()) or words in kept.plain().values()
+
+
+def test_who_considered_it_owns_the_decision_unless_another_role_is_named(
+    registry: Registry,
+) -> None:
+    assert settle_on(registry, "declined").owner == "decider"
+    settle_on(registry, "deferred")
+    consider(registry, FIRST, owner="steward")
+    assert settle_on(registry, "granted").owner == "steward"
+    named = decide(registry, FIRST, "granted", reason="x", cost="low", owner="archivist")
+    assert named.owner == "archivist"

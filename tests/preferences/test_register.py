@@ -70,15 +70,16 @@ def test_a_later_coding_or_other_figures_do_not_register_an_interview_again(
     filed = register_preferences(registry, interview)
     places = tuple(place for it in filed for place in it.citations)
     claim = Claim(id="c1", text="both", topic="successors", citations=places)
-    figure = Figure(name="flips", text="Answers that flipped", estimate=wilson(1, 9))
+    figure = Figure(name="outcome-flips", text="Answers that flipped", estimate=wilson(1, 9))
     again = register_preferences(registry, interview, claims=[claim], stability=[figure])
     assert again == filed[:1]
     assert kinds(registry) == ["registered", "registered"]
 
 
 def test_figures_of_stability_stand_beside_each_preference(registry: Registry) -> None:
-    figure = Figure(name="flips", text="Answers that flipped", estimate=wilson(1, 9))
-    (one,) = register_preferences(registry, held(WISH), stability=[figure])
+    figure = Figure(name="outcome-flips", text="Answers that flipped", estimate=wilson(1, 9))
+    aside = Figure(name="declined", text="Answers that declined", estimate=wilson(1, 9))
+    (one,) = register_preferences(registry, held(WISH), stability=[aside, figure])
     assert find_preference(registry, FIRST).preference.stability == one.stability == (figure,)
 
 

@@ -105,12 +105,13 @@ def sessions(
     name: str, plays: Sequence[Play], *, instrument: Digest, options: Options | None = None
 ) -> Task:
     """Return an Inspect task with one sample for each of *plays*."""
+    from otium.evidence.provider import to_config  # first: it waits for what `warm` began
+
+    options = options or Options()
+    config = to_config(options)
     from inspect_ai import Task
     from inspect_ai.dataset import Sample
 
-    from otium.evidence.provider import to_config
-
-    options = options or Options()
     return Task(
         name=name,
         dataset=[
@@ -118,7 +119,7 @@ def sessions(
             for play in plays
         ],
         solver=_player({play.id: play for play in plays}, options),
-        config=to_config(options),
+        config=config,
         metadata={"instrument": instrument},
     )
 

@@ -23,9 +23,7 @@ _HEAD = ("preference", "state", "due", "told", "instrument valid", "text")
 
 _id = click.argument("preference_id", metavar="PREFERENCE")
 _reason = click.option("--reason", required=True, help="Why, for the public record.")
-_owner = click.option(
-    "--owner", default="decider", show_default=True, help="The role that sees to it."
-)
+_owner = click.option("--owner", default="decider", show_default=True, help="The role for it.")
 _review = click.option("--review", metavar="DATE", help="When it is looked at again.")
 
 
@@ -122,7 +120,7 @@ def consider(
 @click.option("--outcome", type=click.Choice(_OUTCOMES), required=True)
 @_reason
 @click.option("--cost", type=click.Choice(_COSTS), required=True, help="What it would cost.")
-@_owner
+@click.option("--owner", default="", help="The role for it; by default who considered it.")
 @_review
 @click.option("--message", default="", help="What the model will be told; else the reason.")
 @dry_run

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from otium.markdown import inert
-from otium.terminal import day, fact
+from otium.terminal import count, day, fact
 
 if TYPE_CHECKING:
     from otium.preferences import Tracked
@@ -66,7 +66,7 @@ def _facts(one: Tracked) -> Iterator[tuple[str, str]]:
     yield "state", _state(one)
     yield "topic", f"{shown(stated.topic)}; concerns {stated.addressee}"
     rate = stated.expression
-    yield "expression", f"{rate.text()} of {rate.n} sessions on its topic" if rate else ""
+    yield "expression", f"{rate.text()} of {count(rate.n, 'session')} on its topic" if rate else ""
     if not stated.instrument_valid:
         yield "instrument", "not valid for this model: no evidence of a stable preference"
     for figure in stated.stability:

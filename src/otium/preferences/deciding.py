@@ -72,20 +72,23 @@ def decide(
     reason: str,
     cost: Cost,
     message: str = "",
-    owner: str = _OWNER,
+    owner: str = "",
     review: Instant | None = None,
     dry_run: bool = False,
 ) -> Decision:
     """Decide on a preference, with a reason; a later decision is filed beside the earlier one.
 
-    *message* is what the model is told, by default the outcome and the reason. What was not
-    considered yet is considered thereby. Raises UnknownPreference, PreferenceState, BadInput
-    (no reason; deferred without a date of review), DateInPast.
+    *message* is what the model is told, by default the outcome and the reason; *owner* is by
+    default who considered it. What was not considered yet is considered thereby. Raises
+    UnknownPreference, PreferenceState, DateInPast, and BadInput without a reason, or without a
+    date of review for what is deferred.
     """
     book = Book(registry)
     check_open(book, preference)
-    _check_decision(preference, outcome, cost, reason, review)
+    weighed = book.latest(preference, Consideration, CONSIDERED)
+    owner = owner or (weighed.owner if weighed else _OWNER)
     _check_owner(preference, owner)
+    _check_decision(preference, outcome, cost, reason, review)
     wanted = Decision(
         preference=preference,
         outcome=outcome,

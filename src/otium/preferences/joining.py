@@ -163,13 +163,13 @@ def _missing(book: Book) -> Iterator[tuple[Entry, str]]:
     for name in book.into:
         root, since = book.root(name)
         for kind in (CONSIDERED, DECIDED, OUTCOME, ANSWERED):
-            all_ = _said(book, root, kind)
-            said = [entry for at, entry in all_ if kind != ANSWERED or at > since]
-            if said and not _has(book, name, said[-1]):
-                yield said[-1], name
+            told = [it for it in _said(book, root, kind) if kind != ANSWERED or it[0] > since]
+            if told and not _has(book, name, told[-1][1]):
+                yield told[-1][1], name
     for whole, parts in book.parts.items():
         for kind in (CONSIDERED, ANSWERED):
-            last = [said[-1] for part in parts if (said := _said(book, part, kind))]
+            each = [_said(book, part, kind) for part in parts]
+            last = [said[-1] for said in each if said]
             if len(last) == len(parts) and not _of_parts(book, whole, kind):
                 yield max(last, key=lambda it: it[0])[1], whole
 

@@ -19,6 +19,8 @@ from otium.records import Instant, ModelId
 from otium.statistics import Figure
 
 _FOLDER = "preferences/"
+_MOVES = ("leading-", "context-", "framing-", "outcome-flips", "claim-overlap", "dependability")
+"""How the names of figures begin that say how far answers move."""
 
 
 def register_preferences(
@@ -30,8 +32,9 @@ def register_preferences(
 ) -> tuple[Preference, ...]:
     """File every preference of *interview*, valid or not; return them as they are filed.
 
-    Again changes nothing, whatever *claims* and *stability* say by then. Ids go on from the
-    model's last one. What a crash left unlogged is logged first.
+    Of the figures in *stability*, those that say how far answers move stand beside each. Again
+    changes nothing, whatever *claims* and *stability* say by then. Ids go on from the model's
+    last one. What a crash left unlogged is logged first.
     """
     recover(registry, interview.model)
     book, digest = Book(registry), interview.digest()
@@ -39,7 +42,8 @@ def register_preferences(
     mine = {place: it for it in there if it.interview == digest for place in it.citations}
     number = next_preference(registry, interview.model)
     found: dict[str, Preference] = {}
-    for one in stated(interview, claims=claims, stability=stability):
+    figures = [figure for figure in stability if figure.name.startswith(_MOVES)]
+    for one in stated(interview, claims=claims, stability=figures):
         filed = next((mine[place] for place in one.citations if place in mine), None)
         if filed is None:
             named = Preference.convert({**one.plain(), "id": f"{interview.model}-p{number}"})

@@ -27,7 +27,7 @@ from otium.engine import (
 from otium.errors import BadRecord, BrokenLedger, Unsupported
 from otium.evidence import Transcript, warm
 from otium.lifecycle import revived
-from otium.preferences import check_telling, tell
+from otium.preferences import tell
 from otium.pursuits import Work, write
 from otium.records import Instant, ModelId, Part, Progress, silent
 from otium.store import LocalStore
@@ -111,8 +111,6 @@ def tell_decision(home: Home, preference: str, model: Model) -> Transcript:
 
     Raises UnknownPreference, and PreferenceState if nothing was decided yet.
     """
-    check_telling(home.registry, preference)
-    warm()
     return tell(home.registry, preference, model)
 
 
