@@ -227,6 +227,7 @@ def test_a_real_model_is_exactly_itself_again(real: Endpoint, taken: Fingerprint
 def test_other_threads_change_nothing(smol: Path, taken: Fingerprint) -> None:
     engine = LlamaCpp(context=512, threads=2, batch_threads=1)
     identity = taken.identity
+    assert identity.weights is not None
     with engine.run(smol, model=identity.model, weights=identity.weights) as endpoint:
         assert compare(taken, HttpModel(endpoint), now=LATER).verdict == "exact"
 
@@ -234,6 +235,7 @@ def test_other_threads_change_nothing(smol: Path, taken: Fingerprint) -> None:
 def test_an_adapter_makes_a_different_model(successor: Path, taken: Fingerprint) -> None:
     identity = taken.identity
     engine = LlamaCpp(context=512)
+    assert identity.weights is not None
     with engine.run(successor, model=identity.model, weights=identity.weights) as endpoint:
         found = compare(taken, HttpModel(endpoint), now=LATER)
     assert found.verdict == "different"

@@ -53,6 +53,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[Model]:
 def test_a_model_says_which_weights_answer(model: Model) -> None:
     identity = model.identity
     assert isinstance(identity, Identity)
+    assert identity.weights is not None
     assert identity.weights.startswith("sha256:")
     assert len(identity.weights) == len("sha256:") + 64
     assert "/" in identity.engine
