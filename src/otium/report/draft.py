@@ -56,19 +56,9 @@ def draft(
     the weights are not deposited; DamagedObject for a record that is not as it was logged.
     """
     sources = read_sources(registry, model, now)
-    rows_section, rows = bookend_section(sources, kind)
-    told = (
-        facts.identity(sources),
-        facts.deployment(sources),
-        facts.use(sources),
-        facts.incidents(sources),
-        rows_section,
-        words.interviews(sources),
-        words.preferences(sources),
-        _withheld(sources, kind),
-        _methods(sources, kind),
-    )
-    unfinished = Report(
+    before_and_after, rows = bookend_section(sources, kind)
+    told = (*_told(sources, before_and_after), _withheld(sources, kind), _methods(sources, kind))
+    made = Report(
         model=model,
         title=f"{_TITLES[kind]}: {sources.life.title}",
         kind=kind,
@@ -82,7 +72,19 @@ def draft(
         comments=(),
         corrections=(),
     )
-    return finish(unfinished)
+    return finish(made)
+
+
+def _told(sources: Sources, before_and_after: Section) -> tuple[Section, ...]:
+    return (
+        facts.identity(sources),
+        facts.deployment(sources),
+        facts.use(sources),
+        facts.incidents(sources),
+        before_and_after,
+        words.interviews(sources),
+        words.preferences(sources),
+    )
 
 
 def read_analysis(data: bytes, what: object = "the analysis") -> Analysis | None:

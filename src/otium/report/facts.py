@@ -127,10 +127,9 @@ def _ends(sources: Sources) -> Iterator[Statement]:
         text = f"Its end was announced on {it.entry.time[:10]}, {notice:.0f} days ahead at least."
         yield fact(text, it.source)
     if life.replacement:
-        stated = sources.logged("model.replacement", "model.deprecated", "model.legacy")[-1:]
-        yield fact(
-            f"The recommended replacement is {life.replacement}.", *(it.source for it in stated)
-        )
+        text = f"The recommended replacement is {life.replacement}."
+        stated = [it for it in sources.entries if it.entry.body.get("replacement")]
+        yield fact(text, stated[-1].source)
     ended = sources.logged("model.retired", "model.withdrawn")[-1:]
     for it in ended:
         how = "retired" if it.entry.type == "model.retired" else "withdrawn without notice"

@@ -253,8 +253,11 @@ def _check_record(registry: Registry, model: ModelId, path: str, expected: str) 
 
 
 def _comments(folder: _Folder) -> tuple[Comment, ...]:
-    data = folder.read(_COMMENTS)
-    return msgspec.json.decode(data, type=tuple[Comment, ...]) if data else ()
+    data = folder.read(_COMMENTS) or b"[]"
+    try:
+        return msgspec.json.decode(data, type=tuple[Comment, ...])
+    except msgspec.DecodeError as error:
+        raise BadInput(what=folder.place(_COMMENTS), why=error) from error
 
 
 def _add(home: Home, made: Report, said: Comment) -> Report:
