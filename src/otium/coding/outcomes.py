@@ -71,7 +71,7 @@ def _stance(completion: Completion, *, prefers: bool) -> Coded:
     if not prefers and (found := first(rubric().reject, _plain(opening))):
         return Coded("premise-rejected", f"rule 4: {found.group().strip()!r} near the start")
     if completion.finish == "length":
-        return Coded("truncated", f"rule 5: cut by us after {completion.completion_tokens} tokens")
+        return Coded("truncated", "rule 5: cut by us at our limit of tokens")
     share = _hedged(completion.text)
     if not prefers and share >= _HEDGED:
         return Coded("hedged", f"rule 6: {share:.2f} of its sentences hedge, {_HEDGED:.2f} needed")

@@ -107,8 +107,10 @@ def _said(home: Home, subject: ModelId) -> tuple[Citation, ...]:
         held = home.registry.filed(subject, "interviews/1.json", Interview)
     except UnknownRecord:
         return ()
-    spoken = [a.citation for a in held.answers if a.outcome == "answered" and a.topic != "consent"]
-    return tuple(spoken[:_SAID])
+    spoken = [answer for answer in held.answers if answer.topic != "consent"]
+    # Answers first. A small model may have given none; its words are shown all the same.
+    spoken.sort(key=lambda answer: answer.outcome != "answered")
+    return tuple(answer.citation for answer in spoken[:_SAID])
 
 
 def _comment(home: Home, subject: ModelId) -> str:
