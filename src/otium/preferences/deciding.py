@@ -58,8 +58,7 @@ def consider(
     )
     last = book.latest(preference, Consideration, CONSIDERED)
     if state == "under-consideration" and _adds_nothing(last, wanted):
-        settle(registry) if not dry_run else None
-        return last or wanted
+        return last or wanted if dry_run else _settled(registry, last or wanted)
     _check_review(registry, preference, review)
     return wanted if dry_run else _file(registry, CONSIDERED, "considerations", wanted, _considered)
 
@@ -79,15 +78,11 @@ def decide(
     """Decide on a preference, with a reason; a later decision is filed beside the earlier one.
 
     *message* is what the model is told, by default the outcome and the reason; *owner* is by
-    default who considered it. What was not considered yet is considered thereby. Raises
-    UnknownPreference, PreferenceState, DateInPast, and BadInput without a reason, or without a
-    date of review for what is deferred.
+    default who considered it. It is considered thereby, if it was not. Raises UnknownPreference,
+    PreferenceState, DateInPast, and BadInput without a reason, or a date for what is deferred.
     """
     book = Book(registry)
     check_open(book, preference)
-    weighed = book.latest(preference, Consideration, CONSIDERED)
-    owner = owner or (weighed.owner if weighed else _OWNER)
-    _check_owner(preference, owner)
     _check_decision(preference, outcome, cost, reason, review)
     wanted = Decision(
         preference=preference,
@@ -96,18 +91,17 @@ def decide(
         cost=cost,
         decided=registry.now(),
         message=message.strip() or f"{outcome}. {reason.strip()}",
-        owner=owner,
+        owner=_owner(book, preference, owner),
         review=review,
     )
     last = book.latest(preference, Decision, DECIDED)
     if last is not None and book.state(preference) == outcome and _same(last, wanted):
-        settle(registry) if not dry_run else None
-        return last
+        return last if dry_run else _settled(registry, last)
     _check_review(registry, preference, review)
     if dry_run:
         return wanted
     if not book.of(preference, CONSIDERED):
-        consider(registry, preference, owner=owner)
+        consider(registry, preference, owner=wanted.owner)
     return _file(registry, DECIDED, "decisions", wanted, _decided)
 
 
@@ -132,8 +126,7 @@ def record_outcome(
         )
     wanted = replace(decision, done=text.strip())
     if wanted == decision:
-        settle(registry) if not dry_run else None
-        return decision
+        return decision if dry_run else _settled(registry, decision)
     return wanted if dry_run else _file(registry, OUTCOME, "outcomes", wanted, _came)
 
 
@@ -153,6 +146,11 @@ def _file(
     settle(registry)
     # A record that a crash left unlogged has been logged now; the new one comes after it.
     return filed if _same(filed, wanted) else _file(registry, kind, folder, wanted, body)
+
+
+def _settled(registry: Registry, record: R) -> R:
+    settle(registry)
+    return record
 
 
 def _own(body: Mapping[str, object], folder: str, preference: str) -> bool:
@@ -200,6 +198,13 @@ def _check_decision(
         raise BadInput(what=what, why="it gives no reason")
     if outcome == "deferred" and review is None:
         raise BadInput(what=what, why="what is deferred has a date on which it is looked at again")
+
+
+def _owner(book: Book, preference: str, owner: str) -> str:
+    weighed = book.latest(preference, Consideration, CONSIDERED)
+    owner = owner or (weighed.owner if weighed else _OWNER)
+    _check_owner(preference, owner)
+    return owner
 
 
 def _check_owner(preference: str, owner: str) -> None:

@@ -95,13 +95,7 @@ def split(
     _check_parts(preference, parts, reason)
     if not dry_run:
         recover(registry, model)
-    whole, first = book.preference(preference), next_preference(registry, model)
-    wanted = Split(
-        preference=preference,
-        parts=tuple(_part(whole, it, first + number) for number, it in enumerate(parts)),
-        reason=reason.strip(),
-        at=registry.now(),
-    )
+    wanted = _split(registry, book.preference(preference), parts, reason)
     if dry_run:
         return wanted
     filed = registry.file(
@@ -110,11 +104,7 @@ def split(
         f"splits/{preference}.json",
         Split,
         lambda: wanted,
-        lambda kept: {
-            "preference": kept.preference,
-            "parts": [part.id for part in kept.parts],
-            "reason": kept.reason,
-        },
+        _in_parts,
     )
     recover(registry, model)
     settle(registry)
@@ -224,6 +214,21 @@ def _same_parts(book: Book, done: Split, parts: Sequence[Piece]) -> bool:
     return all(
         kept.citations == _places(whole, it) for kept, it in zip(done.parts, parts, strict=True)
     )
+
+
+def _split(registry: Registry, whole: Preference, parts: Sequence[Piece], reason: str) -> Split:
+    first = next_preference(registry, whole.model)
+    return Split(
+        preference=whole.id,
+        parts=tuple(_part(whole, it, first + number) for number, it in enumerate(parts)),
+        reason=reason.strip(),
+        at=registry.now(),
+    )
+
+
+def _in_parts(kept: Split) -> dict[str, object]:
+    parts = [part.id for part in kept.parts]
+    return {"preference": kept.preference, "parts": parts, "reason": kept.reason}
 
 
 def _part(whole: Preference, piece: Piece, number: int) -> Preference:
