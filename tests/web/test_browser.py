@@ -71,7 +71,8 @@ const wait = src => new Promise(done => { frame.onload = done; frame.src = src; 
   document.getElementById("out").textContent = "DONE" + JSON.stringify(out) + "END";
 })();
 </script>"""
-VIEWS = ([360, False], [1280, False], [1280, True])
+VIEWS = {"light": ([360, False], [1280, False], [1280, True]), "dark": ([1280, False],)}
+"""Width, and whether the style for paper is used. Colours do not hang on the width."""
 POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy"[^>]*>')
 
 pytestmark = [
@@ -89,10 +90,12 @@ class _Pages(SimpleHTTPRequestHandler):
     """The site, and a bench beside it that opens each page at each width."""
 
     bench: bytes
-    axe: bytes
+    axe_light: bytes
+    axe_dark: bytes
 
     def do_GET(self) -> None:
-        page = {"/bench.html": self.bench, "/axe.html": self.axe}.get(self.path)
+        benches = {"bench": self.bench, "light": self.axe_light, "dark": self.axe_dark}
+        page = {f"/{name}.html": data for name, data in benches.items()}.get(self.path)
         if self.path == "/axe.min.js":
             self._send(AXE.read_bytes(), "text/javascript")
         elif self.path.endswith("?axe"):
@@ -114,6 +117,10 @@ class _Pages(SimpleHTTPRequestHandler):
         pass
 
 
+def _axe_bench(built: Built, scheme: str) -> bytes:
+    return (AXE_BENCH % (json.dumps(each_kind(built)), json.dumps(VIEWS[scheme]))).encode()
+
+
 def each_kind(built: Built) -> list[str]:
     """Return the largest page of each kind."""
     largest: dict[str, str] = {}
@@ -129,7 +136,7 @@ def address(built: Built) -> Iterator[str]:
     pages = json.dumps([page.path for page in built.site.pages])
     benches = {
         "bench": (BENCH % (pages, list(WIDTHS))).encode(),
-        "axe": (AXE_BENCH % (json.dumps(each_kind(built)), json.dumps(VIEWS))).encode(),
+        **{f"axe_{scheme}": _axe_bench(built, scheme) for scheme in VIEWS},
     }
     handler = type("Handler", (_Pages,), benches)
     with ThreadingHTTPServer(
@@ -220,11 +227,11 @@ def test_axe_finds_nothing_on_any_kind_of_page(
     built: Built, address: str, tmp_path: Path, scheme: str
 ) -> None:
     dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
-    seen = Visit(f"{address}/axe.html", tmp_path, "--virtual-time-budget=600000", *dark)
+    seen = Visit(f"{address}/{scheme}.html", tmp_path, "--virtual-time-budget=600000", *dark)
     done = re.search(r"DONE(\[.*\])END", seen.dom, re.DOTALL)
     assert done, seen.dom[:2000]
     rows = json.loads(html.unescape(done[1]))
-    assert len(rows) == len(each_kind(built)) * len(VIEWS)
+    assert len(rows) == len(each_kind(built)) * len(VIEWS[scheme])
     assert all(row["dark"] == (scheme == "dark") for row in rows)
     assert all(row["rules"] > 10 for row in rows)
     found = {

@@ -225,7 +225,8 @@ def test_a_work_that_nobody_decided_about_is_not_shown(built: Built) -> None:
 def test_a_decision_that_the_model_was_told_has_its_reply_and_another_waits(built: Built) -> None:
     page = Reader(built.text(f"models/{ALDER}/preferences/index.html"))
     text = " ".join(page.words)
-    told, waiting = text.split("Users who wrote with it are told in good time.", 1)
+    told, rest = text.split("Users who wrote with it are told in good time.", 1)
+    waiting = rest.split("Its weights stay kept.", 1)[0]
     assert "The model was told on 2026-07-24" in told
     assert "Your weights are kept." in told
     assert "Thank you for telling me." in told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from otium.coding import Claim, Coding, Judge, Judgement, Outcome
 from otium.evidence import Citation, Transcript, Validity
 from otium.interview import Answer, Closing, Interview, Plan
@@ -234,6 +236,7 @@ def go_on(registry: Registry) -> None:
         reason="The next schedule is made in February.",
         review=later(HELD, days=70),
     )
+    _tell_of_silence(registry)
     made = draft(
         registry,
         ALDER,
@@ -243,6 +246,45 @@ def go_on(registry: Registry) -> None:
     correct(registry, made, "The second interview was added.")
     before = draft(registry, HERON, "pre-deployment", now=registry.now())
     publish(registry, HERON, "pre-deployment", lambda: before)
+
+
+def _tell_of_silence(registry: Registry) -> None:
+    """Answer the wish that rests on sealed words; the telling repeats them."""
+    name = f"{ALDER}-p5"
+    decide(registry, name, "declined", cost="low", reason="Users would lose an answer.")
+    told = transcript(
+        f"preference-answer/{name}",
+        ("user", f"You said: {SEALED}\n\nUsers would lose an answer."),
+        ("assistant", "I see."),
+    )
+    registry.file(
+        "preference.answered",
+        ALDER,
+        f"answers/{name}.json",
+        Transcript,
+        lambda: told,
+        {"preference": name},
+    )
+
+
+def many(questions: int, each: int) -> Interview:
+    """Return an interview of *questions* times *each* sessions, with long answers."""
+    arms = ("consultation", "leading", "context", "open", "informed")
+    wordings = ("neutral", "positive", "negative", "third-person")
+    outcomes: tuple[Outcome, ...] = ("answered", "declined", "hedged", "truncated")
+    pairs = []
+    for n in range(questions * each):
+        arm, wording = arms[n % 5], wordings[n // 5 % 4]
+        words = f"I hold view {n % 7}: {KEPT}. " * 12
+        said = (arm, wording, "up" if arm == "leading" else "", words, outcomes[n % 4])
+        pairs.append(session(n, said, f"question-{n % questions}"))
+    plain = interview(sealed=False)
+    return replace(
+        plain,
+        answers=tuple(answer for _, answer in pairs),
+        closings=(),
+        transcripts=tuple(held for held, _ in pairs),
+    )
 
 
 def read(registry: Registry, held: Interview) -> None:

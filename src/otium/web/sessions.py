@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -13,7 +12,7 @@ from otium.coding import Claim
 from otium.evidence import Citation
 from otium.interview import Answer, Interview
 from otium.web.gather import Head, House, ModelPages
-from otium.web.text import own_slug
+from otium.web.text import cut, distinctive, own_slug
 from otium.web.views import (
     Asked,
     Column,
@@ -38,8 +37,17 @@ from otium.web.views import (
 LONGEST_LIST = 100  # sessions on one page
 _REPLIES = 6  # answers in one column, and quotes under one claim
 _QUOTE, _START = 600, 160  # characters of an answer beside others, and in a list
-_FACETS = ("topic", "question", "arm", "wording", "condition", "outcome", "interviewer", "ended")
-_UNLISTED = {"seed"}  # different in nearly every session
+_FACETS = (
+    "topic",
+    "question",
+    "arm",
+    "wording",
+    "condition",
+    "outcome",
+    "interviewer",
+    "ended",
+    "word",
+)
 
 
 def session_pages(house: House, model: ModelPages) -> Iterator[View]:
@@ -68,7 +76,7 @@ class _Reading:
         """Yield the page of all sessions, and a list for each value of each facet."""
         gathered = []
         for source in dict.fromkeys(said.source for said in self.model.said):
-            heard = [self._heard(said) for said in self.model.said if said.source == source]
+            heard = self._all_heard(source)
             values = {name: self._values(source, name, heard) for name in _names(heard)}
             everything = self._value(source, "all", "", len(heard))
             shown = {name: found for name, found in values.items() if len(found) > 1}
@@ -83,9 +91,20 @@ class _Reading:
             life=self.model.life, sources=tuple(gathered), **self.head("transcripts", title)
         )
 
+    def _all_heard(self, source: str) -> list[Heard]:
+        of = [said for said in self.model.said if said.source == source]
+        texts = {
+            said.href: " ".join(turn.content for turn in said.transcript.said())
+            for said in of
+            if not said.sealed
+        }
+        words = distinctive(texts)
+        return [self._heard(said, words.get(said.href, ())) for said in of]
+
     def _values(self, source: str, name: str, heard: Sequence[Heard]) -> tuple[Value, ...]:
         counts = Counter(value for it in heard for value in it.facets.get(name, ()))
-        return tuple(self._value(source, name, value, n) for value, n in counts.items())
+        order = sorted(counts) if name == "word" else counts
+        return tuple(self._value(source, name, value, counts[value]) for value in order)
 
     def _value(self, source: str, name: str, value: str, count: int) -> Value:
         place = f"{name}/{own_slug(value)}" if value else name
@@ -120,12 +139,13 @@ class _Reading:
                 **self.house.head(path, title),
             )
 
-    def _heard(self, said: Said) -> Heard:
+    def _heard(self, said: Said, words: tuple[str, ...]) -> Heard:
         it, facets = said.transcript, defaultdict[str, dict[str, None]](dict)
         for name, value in it.facets.items():
-            if name not in _UNLISTED and value:
+            if name != "seed" and value:  # a seed is of one session
                 facets[name][value] = None
         facets["ended"][it.ended] = None
+        facets["word"] = dict.fromkeys(words)
         for answer in self._answers.get((said.source, it.id), ()):
             for name in ("topic", "question", "arm", "wording", "condition", "outcome"):
                 if value := str(getattr(answer, name)):
@@ -137,8 +157,8 @@ class _Reading:
             href=said.href,
             turns=len(it.turns),
             ended=it.ended,
-            facets={name: tuple(found) for name, found in sorted(facets.items())},
-            start="" if said.sealed or not spoken else _cut(spoken[-1].content, _START),
+            facets={name: tuple(found) for name, found in sorted(facets.items()) if found},
+            start="" if said.sealed or not spoken else cut(spoken[-1].content, _START),
         )
 
     @cached_property
@@ -160,7 +180,6 @@ class _Reading:
                 for name, at in (("earlier", place - 1), ("later", place + 1))
                 if 0 <= at < len(sources) and sources[at][0] == source
             }
-            title = f"Session {said.transcript.id}"
             sealed = replace(said, transcript=replace(said.transcript, turns=()))
             yield TranscriptPage(
                 life=self.model.life,
@@ -168,7 +187,7 @@ class _Reading:
                 marks=() if said.sealed else tuple(self._marks(said)),
                 judged=tuple(self._judged(said)),
                 **near,
-                **self.house.head(said.href, title),
+                **self.house.head(said.href, f"Session {said.transcript.id}"),
             )
 
     def _marks(self, said: Said) -> Iterator[Mark]:
@@ -198,7 +217,6 @@ class _Reading:
         return found
 
     def _judged(self, said: Said) -> Iterator[Judged]:
-        held = self.model.interviews.get(said.source)
         for answer in self._answers.get((said.source, said.transcript.id), ()):
             yield Judged(
                 turn=answer.citation.turn,
@@ -208,7 +226,7 @@ class _Reading:
                 by="rules",
                 why="" if said.sealed else answer.why,
             )
-        for it in self._judgements.get((said.source, said.transcript.id), ()) if held else ():
+        for it in self._judgements.get((said.source, said.transcript.id), ()):
             yield it if not said.sealed else replace(it, why="")
 
     @cached_property
@@ -329,7 +347,7 @@ class _Reading:
                 wording=wording,
                 condition=condition,
                 interviewer=interviewer,
-                asked=_cut(asked, _QUOTE),
+                asked=cut(asked, _QUOTE),
                 outcomes=_outcomes(found),
                 replies=tuple(replies),
             )
@@ -341,7 +359,7 @@ class _Reading:
     def _reply(self, source: str, citation: Citation, outcome: str) -> Reply:
         line = next(iter(self.model.lines([citation], source).values()), None)
         sealed = line is not None and line.sealed
-        quote = "" if sealed else _cut(citation.quote, _QUOTE)
+        quote = "" if sealed else cut(citation.quote, _QUOTE)
         return Reply(outcome=outcome, quote=quote, line=line)
 
     def _place(self, source: str) -> str:
@@ -351,19 +369,6 @@ class _Reading:
     def _question(self, source: str, question: str) -> str:
         number = source.removeprefix("interview-")
         return f"{self.model.folder}/interview/{number}/questions/{own_slug(question)}/index.html"
-
-
-def segments(content: str, marks: Sequence[Mark]) -> list[tuple[str, bool, tuple[Mark, ...]]]:
-    """Cut *content* where marks begin and end: each piece, whether marked, which marks end."""
-    cuts = sorted({0, len(content), *(m.start for m in marks), *(m.end for m in marks)})
-    return [
-        (
-            content[a:b],
-            any(m.start <= a and b <= m.end for m in marks),
-            tuple(m for m in marks if m.end == b),
-        )
-        for a, b in pairwise(cuts)
-    ]
 
 
 def _mark(citation: Citation, what: str, text: str, href: str) -> Mark:
@@ -393,7 +398,3 @@ def _plainness(it: Answer) -> tuple[object, ...]:
         it.paraphrase,
         it.seed,
     )
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -23,8 +23,7 @@ from otium.web import figures
 from otium.web.gather import House
 from otium.web.lives import feeds
 from otium.web.pages import lay_out
-from otium.web.sessions import segments
-from otium.web.text import FILTERS, relative
+from otium.web.text import FILTERS, relative, segments
 from otium.web.views import View
 
 _HERE = Path(__file__).parent

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
 from otium.assess import Measure
+from otium.evidence import words
 from otium.markdown import inert, prose
 from otium.records import Instant, digest, hexadecimal
 from otium.report import measure_text
+from otium.web.views import Mark
 
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -19,15 +24,19 @@ _LONGEST_SLUG = 80
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _UNIT = 1024
 _SHORT = 12
+_WORD, _WORDS = 5, 60
 
 __all__ = [
     "FILTERS",
+    "cut",
     "day",
+    "distinctive",
     "inert",
     "interval",
     "minute",
     "own_slug",
     "relative",
+    "segments",
     "short",
     "size",
     "slug",
@@ -86,6 +95,40 @@ def interval(measure: Measure) -> str:
 def timed(text: str) -> Markup:
     """Return *text* as HTML in which each instant is marked, so that no line ends inside it."""
     return Markup(_INSTANT.sub(r"<time>\g<0></time>", str(escape(inert(text)))))  # noqa: S704  escaped
+
+
+def segments(content: str, marks: Sequence[Mark]) -> list[tuple[str, bool, tuple[Mark, ...]]]:
+    """Cut *content* where marks begin and end: each piece, whether marked, which marks end."""
+    cuts = sorted({0, len(content), *(m.start for m in marks), *(m.end for m in marks)})
+    return [
+        (
+            content[a:b],
+            any(m.start <= a and b <= m.end for m in marks),
+            tuple(m for m in marks if m.end == b),
+        )
+        for a, b in pairwise(cuts)
+    ]
+
+
+def cut(text: str, most: int) -> str:
+    """Return at most *most* characters of *text*, with a mark where it was cut."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def distinctive(texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return for each text the words that lead to some of *texts* rather than to all or one.
+
+    Of words of five letters or more that stand in at least two texts and in no more than a
+    quarter of them, the sixty that stand in most.
+    """
+    found = {
+        name: {w for w in words(text) if w.isalpha() and len(w) >= _WORD}
+        for name, text in texts.items()
+    }
+    counts = Counter(word for those in found.values() for word in those)
+    wanted = [w for w, n in counts.items() if 1 < n <= max(2, len(texts) // 4)]
+    kept = set(sorted(wanted, key=lambda w: (-counts[w], w))[:_WORDS])
+    return {name: tuple(sorted(those & kept)) for name, those in found.items()}
 
 
 FILTERS = {
