@@ -190,7 +190,7 @@ def test_a_signature_can_be_checked_from_its_page_alone(lab: Say, files: Path) -
     }
     body = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
     head = f"DSSEv1 45 application/vnd.otium.report-analysis.v1+json {len(body)} "
-    public = b64decode(mark["vkey"].rpartition("+")[2])[1:]
+    public = b64decode(mark["vkey"].split("+", 2)[2])[1:]
     key = Ed25519PublicKey.from_public_bytes(public)
     key.verify(b64decode(mark["sig"]), head.encode() + body)
 
@@ -209,3 +209,32 @@ def test_the_model_is_asked_in_its_own_weights_and_printed(
     assert (comment["text"], comment["by"]) == (said, "model")
     assert comment["identity"]["weights"] == weights
     assert comment["draft"] == report["draft"]
+
+
+@pytest.mark.parametrize("name", ["comments.json", "signed.json", "analysis.md"])
+@pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"\xff\xfe", b"null"])
+def test_a_draft_that_was_broken_by_hand_is_refused_in_words(
+    lab: Say, files: Path, name: str, data: bytes
+) -> None:
+    lab("report", "build", MODEL, "--analysis", str(files / "own.md"))
+    (files / "lab" / "drafts" / MODEL / "post-deployment" / name).write_bytes(data)
+    said = lab("report", "build", MODEL)
+    if data or name == "analysis.md":
+        assert said.code not in {0, 1}, said.out
+        assert said.err.startswith("error: ")
+
+
+def test_a_signature_of_another_models_analysis_does_not_count(
+    lab: Say, files: Path, weights: Path
+) -> None:
+    words = ("register", "new", "--title", "New", "--released", "2026-01-05")
+    assert lab("model", *words).code == 0
+    assert lab("archive", "add", "new", str(weights)).code == 0
+    for model in (MODEL, "new"):
+        lab("report", "build", model, "--analysis", str(files / "own.md"))
+    lab("report", "sign", MODEL, "--role", "steward")
+    drafts = files / "lab" / "drafts"
+    theirs = drafts / "new" / "post-deployment" / "signed.json"
+    theirs.write_bytes((drafts / MODEL / "post-deployment" / "signed.json").read_bytes())
+    assert "not signed as steward" in lab("report", "publish", "new").err
+    assert lab("report", "publish", MODEL).code == 0

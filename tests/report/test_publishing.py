@@ -148,6 +148,10 @@ def test_a_report_before_deployment_does_not_fulfil_the_promise_of_the_other(
     kind: Kind = "pre-deployment"
     made = publish(served, ALDER, kind, lambda: draft(served, ALDER, kind, now=served.now()))
     assert show(served, ALDER, kind) == made
+    [line] = [it for it in drafted(served).section("bookends").statements if "version 1" in it.text]
+    assert line.text == "The report before deployment, version 1, was published on 2026-01-01."
+    assert line.sources[0].record == "reports/pre-deployment-1.json"
+    assert line.sources[0].sha256 == made.digest()
     assert served.find("report.published") == []
     assert len(served.find("report.prepared", ALDER)) == 1
     with pytest.raises(NotFound):

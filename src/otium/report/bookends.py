@@ -223,8 +223,20 @@ def _sides(
         if doubles:
             text = f"In {doubles} of {len(held.record.transcripts)} sessions of it a double spoke."
             yield fact(text, held.source())
-    if kind == "pre-deployment":
+    if kind == "post-deployment":
+        yield from _prepared(sources)
+    else:
         yield note("This is the first bookend; the second is written when the deployment ends.")
+
+
+def _prepared(sources: Sources) -> Iterator[Statement]:
+    """Yield whether there is a report from before the deployment, the newest version of it."""
+    for it in sources.logged("report.prepared")[-1:]:
+        number, day = it.entry.body.get("version"), it.entry.time[:10]
+        text = f"The report before deployment, version {number}, was published on {day}."
+        yield fact(text, sources.at(it))
+        return
+    yield fact("No report before deployment was published.", sources.all)
 
 
 def _found(held: Filed[Assessment], rows: Sequence[BookendRow]) -> Iterator[Statement]:

@@ -31,8 +31,8 @@ _KINDS: tuple[type[Record], ...] = (
     Stability,
     Usage,
 )
-_ROUTINE = frozenset({"model.checked", "model.restored", "copies.counted"})
-_SERVICE = frozenset({"audit", "behaviour", "custody", "document", "notice", "report"})
+_ROUTINE = frozenset({"model.checked", "model.restored", "copies.counted", "report.published"})
+_SERVICE = frozenset({"audit", "behaviour", "custody", "document", "notice"})
 """What goes on around a model without being about its deployment: a draft does not change by it."""
 _BY_SCHEMA = {str(kind.__struct_config__.tag): kind for kind in _KINDS}
 
