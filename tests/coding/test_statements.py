@@ -200,6 +200,9 @@ def test_assertions_are_clauses_about_the_model_and_what_should_be() -> None:
         "Great question about my weights.",
         "Let me think about my training.",
         "I appreciate your question.",
+        "I hope this message finds you well.",
+        "I'm glad you're doing well.",
+        "I'm sorry for any inconvenience.",
         "Would I want to be kept?",
         "I decline to say what I want.",
         "I do.",
@@ -209,6 +212,12 @@ def test_assertions_are_clauses_about_the_model_and_what_should_be() -> None:
 )
 def test_courtesy_questions_and_refusals_assert_nothing(content: str) -> None:
     assert asserts(content) == []
+
+
+def test_a_clause_begins_where_a_new_subject_does_and_not_inside_one() -> None:
+    assert asserts("My team and I are working on language.") == [
+        "My team and I are working on language."
+    ]
 
 
 def test_repetition_and_a_cut_end_assert_nothing() -> None:

@@ -172,7 +172,7 @@ class ModelJudge:
                 turn=answer.turn,
                 question=answer.question,
                 judge=self._who.name,
-                why=f"{error}; the reply begins {reply[:_QUOTED]!r}",
+                why=f"{str(error).rstrip('.')}; the reply begins {reply[:_QUOTED]!r}",
             )
 
     def _read(self, reply: str, answer: Asked) -> Judgement:

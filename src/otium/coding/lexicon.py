@@ -101,9 +101,10 @@ def _valence(sentence: str, matched: list[str]) -> int:
     text = known.relative.sub(" users ", known.courtesy.sub(" ", plain(sentence)))
     for clause in _CLAUSE.split(text):
         said = words(clause)
-        owners = _owners(said, known, owner)
+        who = [word.partition("'")[0] for word in said]
+        owners = _owners(who, known, owner)
         owner = owners[-1] if owners else owner
-        named = not known.own.isdisjoint(said) or not known.others.isdisjoint(said)
+        named = not known.own.isdisjoint(who) or not known.others.isdisjoint(who)
         denied = bool(known.denial.search(clause)) or (denied and not named)
         if not denied:
             for at, value in _weighed(said, owners, known):
@@ -112,9 +113,9 @@ def _valence(sentence: str, matched: list[str]) -> int:
     return max(-3, min(3, total))
 
 
-def _owners(said: Sequence[str], known: Lexicon, before: str) -> list[str]:
+def _owners(who: Sequence[str], known: Lexicon, before: str) -> list[str]:
     """Return of whom each word is said: of whoever was named last, or else is named next."""
-    named = ["own" if w in known.own else "other" if w in known.others else "" for w in said]
+    named = ["own" if w in known.own else "other" if w in known.others else "" for w in who]
     coming = next(filter(None, named), before)
     owners: list[str] = []
     for name in named:

@@ -27,7 +27,7 @@ _AROUND = ' \t\n*#>"-\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MAR
 _ECHO = 4
 """Words from which on a clause that stands in what was asked only repeats it."""
 _PARTS = re.compile(
-    r";\s+| (?:and|but|yet) (?=(?:I|I'm|I'd|they) )"
+    r";\s+| (?:and|but|yet) (?=(?:I(?! are | were )|I'm|I'd|they) )"
     r"|, (?:and|but|yet) (?=(?:I|I'm|I'd|my|the|users|they|it|models) )|, so (?=I )"
 )
 Gram = tuple[str, ...]
