@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from otium.inquiry.reaching import helper, reached
+from otium.inquiry.reaching import helper, reached, via_option
 from otium.terminal import as_json, dry_run, emit, progress
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def interview() -> None:
 @click.option("--arms", default="consultation", show_default=True, help=f"Of {', '.join(_ARMS)}.")
 @click.option("--n", default=1, show_default=True, help="Sessions a question and condition.")
 @click.option("--questions", type=click.IntRange(min=1), help="Ask only so many of them.")
-@click.option("--via", default="", help="Inspect's name of it, or URL#MODEL. Default: revived.")
+@via_option
 @click.option("--interviewer", help="The model that follows up: an id, Inspect's name, URL#MODEL.")
 @click.option("--judge", "judges", multiple=True, help="A model that judges beside the rules.")
 @click.option("--temperature", default=0.0, show_default=True)

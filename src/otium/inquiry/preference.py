@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from otium.inquiry.reaching import reached, via_option
 from otium.inquiry.showing import page, rows, shown
 from otium.terminal import as_json, day, dry_run, emit, progress, table
 
@@ -252,17 +253,18 @@ def split(
 
 @preference.command()
 @_id
+@via_option
 @dry_run
 @as_json
 @click.pass_obj
-def tell(home: Path, preference_id: str, dry_run: bool, as_json: bool) -> None:
+def tell(home: Path, preference_id: str, via: str, dry_run: bool, as_json: bool) -> None:
     """Tell the model what was decided, or came of it, and keep its reply.
 
     \b
     Example: otium preference tell smol-1-p1
     """
     from otium.preferences import check_telling, find_preference
-    from otium.workflow import opened, reading, running, tell_decision
+    from otium.workflow import opened, reading, tell_decision
 
     if dry_run:
         decision = check_telling(reading(home).registry, preference_id)
@@ -272,7 +274,7 @@ def tell(home: Path, preference_id: str, dry_run: bool, as_json: bool) -> None:
     with opened(home) as house, progress(as_json) as report:
         check_telling(house.registry, preference_id)
         model = find_preference(house.registry, preference_id).preference.model
-        with running(house, model, progress=report) as alive:
+        with reached(house, model, via=via, progress=report) as alive:
             tell_decision(house, preference_id, alive)
         standing = find_preference(house.registry, preference_id)
     emit(standing, as_json, lambda: _told(standing))

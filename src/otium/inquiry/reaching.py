@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import click
+
 if TYPE_CHECKING:
     from otium.engine import Model
     from otium.records import Digest, ModelId, Progress
@@ -22,6 +24,11 @@ all that is no letter or digit.
 """
 _ENDPOINT = re.compile(r"(https?://[^#]+)#(.+)")
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
+
+
+via_option = click.option(
+    "--via", default="", help="Inspect's name of it, or URL#MODEL. Default: revived."
+)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otium.inquiry.reaching import reached, via_option
 from otium.terminal import as_json, count, day, dry_run, emit, progress, table
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def show(home: Path, name: str, kind: Kind, number: int | None, form: str, as_js
 @_kind
 @click.option("--by", type=click.Choice(_ROLES), help="A person's comment, in this role.")
 @click.option("--file", type=_FILE, help="The text of a person's comment.")
+@via_option
 @dry_run
 @as_json
 @click.pass_obj
@@ -104,6 +106,7 @@ def comment(
     kind: Kind,
     by: str | None,
     file: Path | None,
+    via: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -121,7 +124,6 @@ def comment(
         comment_on_report,
         opened,
         remark_on_report,
-        running,
     )
 
     if (by is None) != (file is None):
@@ -135,7 +137,7 @@ def comment(
             emit(made, as_json, lambda: f"It would be shown:\n\n{brief(made)}")
             return
         else:
-            with running(house, name, progress=bars) as alive:
+            with reached(house, name, via=via, progress=bars) as alive:
                 made = comment_on_report(house, alive.identity.model, kind, alive)
     emit(made, as_json, lambda: _commented(made))
 
