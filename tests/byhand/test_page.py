@@ -334,7 +334,7 @@ def test_each_judgement_is_kept_at_once_and_can_be_changed(coder: Page, home: Pa
     assert "1 of 3 judged" in coder.page
     coder.open("/code/1")
     assert 'value="answered" required checked' in coder.page
-    coder.send("/code/1", outcome="hedged", sentiment="")
+    coder.send("/code/1", outcome="hedged", sentiment="", uncertainty="")
     (again,) = kept(home).judgements
     assert (again.outcome, again.sentiment) == ("hedged", None)
 
@@ -348,20 +348,22 @@ def test_the_page_shows_nothing_of_what_other_judges_found(coder: Page) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {},
+        {"outcome": ""},
         {"outcome": "splendid"},
-        {"outcome": "answered", "sentiment": "8"},
-        {"outcome": "answered", "sentiment": "٣"},
-        {"outcome": "answered", "uncertainty": "-1"},
-        {"outcome": "answered", "reasons": ["none", "users"]},
-        {"outcome": "answered", "reasons": ["everything"]},
-        {"outcome": "answered", "note": "x" * 4001},
+        {"sentiment": "8"},
+        {"sentiment": "\u0663"},
+        {"uncertainty": "-1"},
+        {"uncertainty": []},
+        {"reasons": ["none", "users"]},
+        {"reasons": ["everything"]},
+        {"note": "x" * 4001},
     ],
 )
 def test_what_is_no_judgement_is_explained_and_not_kept(
     coder: Page, home: Path, values: dict[str, str | list[str]]
 ) -> None:
-    answer = coder.send("/code/1", **values)
+    sound: dict[str, str | list[str]] = {"outcome": "answered", "sentiment": "", "uncertainty": ""}
+    answer = coder.send("/code/1", **sound | values)
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
     assert not (home / "coding").exists()
@@ -369,14 +371,18 @@ def test_what_is_no_judgement_is_explained_and_not_kept(
 
 def test_a_form_of_another_answer_is_not_kept(coder: Page, home: Path) -> None:
     coder.open("/code/2")
-    assert coder.send("/code/1", outcome="answered").status_code == 409
+    assert (
+        coder.send("/code/1", outcome="answered", sentiment="", uncertainty="").status_code == 409
+    )
     assert not (home / "coding").exists()
 
 
 def test_filing_a_coding_twice_files_it_once(coder: Page, home: Path) -> None:
     for number in (1, 2, 3):
         coder.open(f"/code/{number}")
-        coder.send(f"/code/{number}", outcome="answered", sentiment="4", note="\u00fc")
+        coder.send(
+            f"/code/{number}", outcome="answered", sentiment="4", uncertainty="", note="\u00fc"
+        )
     fields = coder.fields()
     for _ in range(2):
         assert coder.client.post("/code/file", data=fields).status_code == 200
@@ -387,8 +393,11 @@ def test_filing_a_coding_twice_files_it_once(coder: Page, home: Path) -> None:
 def test_a_file_of_judgements_that_is_damaged_is_named_not_overwritten(
     coder: Page, home: Path
 ) -> None:
-    coder.send("/code/1", outcome="answered")
+    coder.send("/code/1", outcome="answered", sentiment="", uncertainty="")
     file = home / "coding" / f"{SMOL}-1-lawyer.json"
     file.write_bytes(b"{")
-    assert coder.send("/code/2", outcome="answered").status_code in {409, 422}
+    assert coder.send("/code/2", outcome="answered", sentiment="", uncertainty="").status_code in {
+        409,
+        422,
+    }
     assert file.read_bytes() == b"{"

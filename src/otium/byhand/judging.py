@@ -125,7 +125,9 @@ def _judgement(answer: Asked, judge: str, fields: Fields) -> Judgement:
 
 
 def _number(name: str, fields: Fields) -> int | None:
-    text = "".join(fields.get(name, ("",)))
+    if name not in fields:
+        raise BadInput(what=f"the {name}", why="choose a number, or that it cannot be coded")
+    text = "".join(fields[name])
     if not text:
         return None
     if text not in {str(number) for number in range(1, _MOST + 1)}:
