@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 
 import anyio.to_thread
@@ -106,6 +107,8 @@ class Hosted:
         call = self._inspect.generate(
             [_from_message(it) for it in messages], config=_plain(options)
         )
+        # Inspect names a parameter of tenacity by its old name; no caller can do anything about it.
+        warnings.filterwarnings("ignore", "The 'initial' parameter", DeprecationWarning)
         try:
             output = asyncio.run_coroutine_threadsafe(call, self._loop).result()
         except Exception as error:
