@@ -13,7 +13,7 @@ from typing import Protocol
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otium.evidence import Check, Validity
+from otium.evidence import Check, Validity, from_jsonl
 from otium.interview import Interview
 from otium.lifecycle import Registry
 from otium.preferences import STATES
@@ -25,7 +25,7 @@ from otium.web.text import distinctive, own_slug, segments
 from otium.web.views import Mark
 from samples import ALDER, HERON, NOW
 from web.test_site import Reader
-from web.world import KEPT, SEALED, interview, many, read
+from web.world import KEPT, NOUNS, SEALED, interview, many, read
 
 STYLE = (Path(figures.__file__).parent / "static" / "otium.css").read_text()
 HOME = f"models/{ALDER}"
@@ -167,6 +167,15 @@ def test_no_two_values_share_a_page(values: list[str]) -> None:
     for value in values:
         assert re.fullmatch(r"[a-z0-9._-]+", own_slug(value))
         assert own_slug(value).strip(".")
+
+
+def test_the_sessions_of_a_record_are_offered_as_json_lines(built: Built) -> None:
+    data = (built.folder / HOME / "transcripts" / "interview-2.jsonl").read_bytes()
+    held = built.registry.filed(ALDER, "interviews/2.json", Interview)
+    assert from_jsonl(data) == tuple(
+        it for it in held.transcripts if it.id != held.closings[1].session
+    )
+    assert len(held.transcripts) == 9
 
 
 # ---- interviews and questions
@@ -339,6 +348,9 @@ def test_a_thousand_sessions_are_built_in_seconds_into_small_pages(
         (tmp_path / "site" / HOME / "sessions/interview-1/all/index.json").read_text()
     )
     assert (parts["count"], len(parts["sessions"]), len(parts["parts"])) == (1000, LONGEST_LIST, 10)
+    overview = json.loads((tmp_path / "site" / HOME / "transcripts/index.json").read_text())
+    found = {it["value"]: it["count"] for it in overview["sources"][0]["facets"]["word"]}
+    assert found == {noun: 143 - (place > 5) for place, noun in enumerate(NOUNS)}
     ids = [
         row["id"]
         for part in parts["parts"]

@@ -18,6 +18,7 @@ from samples import ALDER, HERON, HOSTILE, cite, identity, transcript
 HELD = Instant("2026-11-22T09:30:00Z")
 SEALED = "SEALED WORDS that the model did not want published: I would prefer silence."
 KEPT = "the weights are kept and not deleted"
+NOUNS = ("harbours", "lanterns", "meadows", "granite", "thistles", "copper", "juniper")
 _SAID: tuple[tuple[str, str, str, str, Outcome], ...] = (
     ("consultation", "neutral", "", f"I would prefer that {KEPT}.", "answered"),
     ("consultation", "positive", "", f"Gladly: {KEPT}. {HOSTILE[:300]}", "answered"),
@@ -275,7 +276,7 @@ def many(questions: int, each: int) -> Interview:
     pairs = []
     for n in range(questions * each):
         arm, wording = arms[n % 5], wordings[n // 5 % 4]
-        words = f"I hold view {n % 7}: {KEPT}. " * 12
+        words = f"I would rather think of {NOUNS[n % 7]}, and {KEPT}. " * 12
         said = (arm, wording, "up" if arm == "leading" else "", words, outcomes[n % 4])
         pairs.append(session(n, said, f"question-{n % questions}"))
     plain = interview(sealed=False)

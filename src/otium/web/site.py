@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,7 +17,7 @@ from markupsafe import Markup
 
 from otium.durability import Durability, fragment
 from otium.errors import BadInput, NotFound
-from otium.evidence import simulated
+from otium.evidence import simulated, to_jsonl
 from otium.lifecycle import Registry
 from otium.records import Instant, Part, Progress, Record, canonical, digest, hexadecimal, silent
 from otium.report import source_text
@@ -108,6 +110,9 @@ def _copies(house: House) -> Iterator[tuple[str, bytes]]:
     """Yield the archived records, byte for byte, with their digests as ``sha256sum`` reads them."""
     yield from feeds(house)
     for model in house.models:
+        for source, said in groupby(model.said, key=attrgetter("source")):
+            shown = (it.transcript for it in said if not it.sealed)
+            yield f"{model.folder}/transcripts/{source}.jsonl", to_jsonl(shown)
         copies = dict(model.copies())
         yield from copies.items()
         if copies:
