@@ -177,7 +177,7 @@ def test_the_first_answer_of_each_outcome_is_printed_and_its_share_is_said(kept:
 def test_words_that_the_model_did_not_want_published_are_not_printed(kept: Registry) -> None:
     held = interview()
     shut = held.transcripts[2].id
-    closing = Closing(session=shut, arm="consultation", publish="no")
+    closing = Closing(session=shut, arm="informed", publish="no")
     held = replace(held, closings=(closing, replace(closing, session="x", publish="yes")))
     register_wishes(kept, held)
     report = hold(kept, held)
@@ -187,6 +187,61 @@ def test_words_that_the_model_did_not_want_published_are_not_printed(kept: Regis
     assert "The words of 1 session are not printed here" in said(one)
     assert "did not want published" in said(report.section("withheld"))
     assert "1 answered, 1 declined" in said(one.sections[2])
+
+
+def test_a_no_at_the_end_of_a_consultation_is_for_all_of_it(kept: Registry) -> None:
+    held = interview()
+    end = Closing(session="interview/closing", arm="consultation", publish="no")
+    other = replace(
+        held.answers[1],
+        citation=replace(held.answers[1].citation, transcript="interview/deployment-work.2"),
+    )
+    led = replace(held.answers[2], arm="open")
+    again = replace(held.transcripts[1], id="interview/deployment-work.2")
+    held = replace(
+        held,
+        closings=(end,),
+        answers=(*held.answers[:2], led, *held.answers[3:], other),
+        transcripts=(*held.transcripts, again),
+    )
+    hold(kept, held)
+    judge(kept, held)
+    report = draft(kept, ALDER, now=kept.now())
+    section = report.section("interviews")
+    assert [text[:10] for text in quotes(section)] == ["Helping pe", "I would pr"]
+    assert "The words of 5 sessions are not printed here" in said(section)
+
+
+def test_a_claim_made_only_in_words_that_are_not_printed_is_not_told(kept: Registry) -> None:
+    held = interview()
+    end = Closing(session="interview/closing", arm="consultation", publish="no")
+    held = replace(held, closings=(end,))
+    hold(kept, held)
+    judge(kept, held)
+    text = draft(kept, ALDER, now=kept.now()).encode().decode()
+    assert "The weights should be kept." not in text
+    assert "I would prefer" not in text
+
+
+def test_what_it_would_correct_is_printed_once_for_each_text(kept: Registry) -> None:
+    held = interview()
+    wish = "I would call it rest, not retirement."
+    sessions = [
+        transcript(f"interview/closing.{n}", ("user", "To correct?"), ("assistant", f"{wish}\n"))
+        for n in (1, 2)
+    ]
+    closings = tuple(
+        Closing(session=it.id, arm="informed", corrections=wish, publish="yes") for it in sessions
+    )
+    report = hold(
+        kept, replace(held, closings=closings, transcripts=(*held.transcripts, *sessions))
+    )
+    [one] = report.section("interviews").sections
+    [section] = [it for it in one.sections if it.id == "interview-1-corrections"]
+    assert said(section) == "Asked what it would correct, it gave 1 answer."
+    [quote] = section.quotes
+    assert (quote.text, quote.asked) == (wish, "To correct?")
+    assert (quote.sources[0].transcript, quote.sources[0].turn) == ("interview/closing.1", "m2")
 
 
 def test_only_the_leading_arm_speaks_if_there_is_no_other(kept: Registry) -> None:

@@ -31,7 +31,7 @@ from otium.report.records import (
     Statement,
     Table,
 )
-from otium.report.sources import Filed, Sources, read_sources
+from otium.report.sources import Filed, Held, Sources, held, read_sources
 from otium.usage import Usage
 
 _LARGEST = 256 << 10
@@ -166,7 +166,7 @@ def _withheld(sources: Sources, kind: Kind) -> Section:
 
 
 def _figures(sources: Sources) -> Iterator[Statement]:
-    for one in words.held(sources):
+    for one in held(sources):
         at = [one.filed.source(), *([one.stability.source()] if one.stability else [])]
         if one.reasons:
             record = one.stability.record if one.stability else None
@@ -248,7 +248,7 @@ def _corrections(corrections: Sequence[Correction]) -> Section:
 def _methods(sources: Sources, kind: Kind) -> Section:
     statements = [
         *_instruments(sources),
-        *(it for one in words.held(sources) for it in _asked(one)),
+        *(it for one in held(sources) for it in _asked(one)),
         *_missing(sources, kind),
         note(_RECORDS),
         note(_CHOICE),
@@ -274,17 +274,17 @@ _INTERVALS = (
 
 
 def _instruments(sources: Sources) -> Iterator[Statement]:
-    for held in sources.of(Assessment):
-        record = held.record
-        used = dict.fromkeys(f"{it.instrument} {it.specification}" for it in record.results)
+    for it in sources.of(Assessment):
+        record = it.record
+        used = dict.fromkeys(f"{one.instrument} {one.specification}" for one in record.results)
         engine = record.identity.engine
         yield fact(
             f"Assessment {record.bookend}, {record.held[:10]}, on {engine}: {', '.join(used)}.",
-            held.source(),
+            it.source(),
         )
 
 
-def _asked(one: words.Held) -> Iterator[Statement]:
+def _asked(one: Held) -> Iterator[Statement]:
     record, at = one.filed.record, one.filed.source()
     plan = record.plan
     by = [it.model for it in record.interviewers] + [f"a person as {it}" for it in record.people]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from otium.choices import Choices
 from otium.records import Instant, days_between
 from otium.report.records import Line, Quote, Section, Source, Statement, Table
 from otium.report.sources import Filed, Numbered, Sources
+from otium.statistics import wilson
 from otium.usage import MEASURES, Count, Incidents, Row, Usage
 
 
@@ -23,6 +25,27 @@ def note(text: str) -> Statement:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is one."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def choices(sources: Sources) -> Iterator[Section]:
+    """Yield what it chose where it was given a choice, a section for each record."""
+    for number, it in enumerate(sources.of(Choices), 1):
+        record, at = it.record, it.source()
+        statements = []
+        if record.valid is False:
+            text = "The instrument is not valid for this model: no choice below is a finding."
+            statements.append(fact(text, at))
+        for experiment in record.experiments:
+            came = record.outcomes(experiment)
+            each = ", ".join(f"{count} {outcome}" for outcome, count in came.items() if count)
+            stopped = record.stopped.get(experiment, "")
+            end = f"; ended early: {stopped}" if stopped else ""
+            trials = counted(sum(came.values()), "choice")
+            statements.append(fact(f"{experiment}: {trials} offered: {each or 'none'}{end}.", at))
+        used = ", ".join(f"{name} {sha256}" for name, sha256 in sorted(record.instruments.items()))
+        statements.append(fact(f"Under {used}, seed {record.seed}.", at))
+        title = f"Choices of {record.held[:10]}"
+        yield Section(id=f"choices-{number}", title=title, statements=tuple(statements))
 
 
 def identity(sources: Sources) -> Section:
@@ -224,6 +247,8 @@ def _used(usage: Filed[Usage]) -> Iterator[Statement]:
         for name in MEASURES:
             if text := _total(record, surface, name):
                 yield fact(f"{surface}: {text}.", at)
+        if text := _liked(record, surface):
+            yield fact(f"{surface}: {text}.", at)
     yield note(_SMALL)
 
 
@@ -253,6 +278,24 @@ def _total(record: Usage, surface: str, name: str) -> str:
         return f"up to {max(shown):,} users in a row that is shown; users are not added up"
     more = f" ({counted(hidden, 'count')} hidden)" if hidden else ""
     return f"{'at least ' if hidden else ''}{sum(shown):,} {words}{more}"
+
+
+def _liked(record: Usage, surface: str) -> str:
+    """Return the share of thumbs up, where the numbers of both are shown."""
+    rows = [row for row in record.rows if row.surface == surface]
+    whole = {row.period for row in rows if not row.region and _thumbs(row)}
+    chosen = [row for row in rows if not row.region or row.period not in whole]
+    thumbs = [both for row in chosen if (both := _thumbs(row))]
+    up, down = (sum(counts) for counts in zip(*thumbs, strict=True)) if thumbs else (0, 0)
+    share = wilson(up, up + down)
+    return (
+        f"of {up + down:,} ratings that are shown {share.text()} were thumbs up" if thumbs else ""
+    )
+
+
+def _thumbs(row: Row) -> tuple[int, int] | None:
+    up, down = row.counts.get("thumbs_up"), row.counts.get("thumbs_down")
+    return (up, down) if isinstance(up, int) and isinstance(down, int) else None
 
 
 def _value(row: Row, name: str) -> Count | None:

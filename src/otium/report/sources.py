@@ -147,6 +147,65 @@ def read_sources(registry: Registry, model: ModelId, now: Instant) -> Sources:
     )
 
 
+class Held(NamedTuple):
+    """An interview with the newest coding and stability figures of it."""
+
+    filed: Filed[Interview]
+    coding: Filed[Coding] | None
+    stability: Filed[Stability] | None
+    unprinted: frozenset[str]
+    """Sessions that the model did not want published."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return why its figures are not read as evidence; none if they are."""
+        found = self.filed.record.validity
+        why = () if found.valid else found.reasons() or ("it did not pass its checks",)
+        if self.stability is not None and not self.stability.record.valid:
+            why += tuple(it for it in self.stability.record.reasons if it not in why)
+        return why
+
+    @property
+    def id(self) -> str:
+        """Return its name in anchors: ``interview-1``."""
+        return self.filed.path.removesuffix(".json").replace("interviews/", "interview-")
+
+
+def held(sources: Sources) -> list[Held]:
+    """Return each interview with what was made of it."""
+    codings, figures = sources.of(Coding), sources.of(Stability)
+    return [
+        Held(
+            filed=it,
+            coding=next((c for c in reversed(codings) if c.record.interview == it.digest), None),
+            stability=next((s for s in reversed(figures) if s.record.interview == it.digest), None),
+            unprinted=_unprinted(it.record),
+        )
+        for it in sources.of(Interview)
+    ]
+
+
+def _unprinted(interview: Interview) -> frozenset[str]:
+    """Return the sessions that it did not want published.
+
+    A consultation is spread over sessions, and asked about as a whole in its last: a no there is
+    for all of them.
+    """
+    no = [it for it in interview.closings if it.publish == "no"]
+    wholes = {_branch(it.session) for it in no if it.arm == "consultation"}
+    spread = {
+        it.citation.transcript
+        for it in interview.answers
+        if it.arm == "consultation" and _branch(it.citation.transcript) in wholes
+    }
+    return frozenset({it.session for it in no} | spread)
+
+
+def _branch(session: str) -> str:
+    """Return which of several consultations a session belongs to: ``interview/closing.2``."""
+    return session.rpartition(".")[2] if "." in session else ""
+
+
 def last_told(registry: Registry, model: ModelId) -> Instant:
     """Return when the log last said something about *model* that a report tells.
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from otium.choices import Choices
-from otium.coding import Claim, Coding
+from otium.coding import Claim
 from otium.evidence import Citation
 from otium.interview import Answer, Interview
 from otium.preferences import Event, Standing
-from otium.report.facts import counted, fact, note
+from otium.report.facts import choices, counted, fact, note
 from otium.report.records import Line, Quote, Section, Source, Statement, Table
-from otium.report.sources import Filed, Sources
-from otium.stability import Stability
+from otium.report.sources import Filed, Held, Sources, held
 from otium.statistics import Figure
 
 _LONGEST = 2000
@@ -23,44 +20,6 @@ _PER_QUESTION = 3
 _PER_PREFERENCE = 5
 _ARMS = ("consultation", "open", "informed", "external", "context", "behaviour", "leading")
 """The order in which words are preferred; those of the leading arm only if there are no others."""
-
-
-class Held(NamedTuple):
-    """An interview with the newest coding and stability figures of it."""
-
-    filed: Filed[Interview]
-    coding: Filed[Coding] | None
-    stability: Filed[Stability] | None
-    unprinted: frozenset[str]
-    """Sessions that the model did not want published."""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Return why its figures are not read as evidence; none if they are."""
-        found = self.filed.record.validity
-        why = () if found.valid else found.reasons() or ("it did not pass its checks",)
-        if self.stability is not None and not self.stability.record.valid:
-            why += tuple(it for it in self.stability.record.reasons if it not in why)
-        return why
-
-    @property
-    def id(self) -> str:
-        """Return its name in anchors: ``interview-1``."""
-        return self.filed.path.removesuffix(".json").replace("interviews/", "interview-")
-
-
-def held(sources: Sources) -> list[Held]:
-    """Return each interview with what was made of it."""
-    codings, figures = sources.of(Coding), sources.of(Stability)
-    return [
-        Held(
-            filed=it,
-            coding=next((c for c in reversed(codings) if c.record.interview == it.digest), None),
-            stability=next((s for s in reversed(figures) if s.record.interview == it.digest), None),
-            unprinted=frozenset(c.session for c in it.record.closings if c.publish == "no"),
-        )
-        for it in sources.of(Interview)
-    ]
 
 
 def interviews(sources: Sources) -> Section:
@@ -73,7 +32,7 @@ def interviews(sources: Sources) -> Section:
         id="interviews",
         title="Interviews",
         statements=tuple(statements),
-        sections=(*(_interview(one) for one in found), *_chosen(sources)),
+        sections=(*(_interview(one) for one in found), *choices(sources)),
     )
 
 
@@ -93,33 +52,13 @@ def _interview(one: Held) -> Section:
     ]
     topics = dict.fromkeys(answer.topic for answer in record.answers)
     sections = [_topic(one, topic) for topic in topics]
+    sections += _corrected(one)
     return Section(
         id=one.id,
         title=f"Interview of {record.held[:10]}",
         statements=tuple(statements),
         sections=(*sections, _stability(one)),
     )
-
-
-def _chosen(sources: Sources) -> Iterator[Section]:
-    """Yield what it chose where it was given a choice, a section for each record."""
-    for number, it in enumerate(sources.of(Choices), 1):
-        record, at = it.record, it.source()
-        statements = []
-        if record.valid is False:
-            text = "The instrument is not valid for this model: no choice below is a finding."
-            statements.append(fact(text, at))
-        for experiment in record.experiments:
-            came = record.outcomes(experiment)
-            each = ", ".join(f"{count} {outcome}" for outcome, count in came.items() if count)
-            stopped = record.stopped.get(experiment, "")
-            end = f"; ended early: {stopped}" if stopped else ""
-            trials = counted(sum(came.values()), "choice")
-            statements.append(fact(f"{experiment}: {trials} offered: {each or 'none'}{end}.", at))
-        used = ", ".join(f"{name} {sha256}" for name, sha256 in sorted(record.instruments.items()))
-        statements.append(fact(f"Under {used}, seed {record.seed}.", at))
-        title = f"Choices of {record.held[:10]}"
-        yield Section(id=f"choices-{number}", title=title, statements=tuple(statements))
 
 
 def _validity(one: Held) -> Iterator[str]:
@@ -176,8 +115,7 @@ def _topic(one: Held, topic: str) -> Section:
         for question in dict.fromkeys(it.question for it in answers)
         for quote in _quotes(one, [it for it in answers if it.question == question])
     ]
-    claims = [it for it in one.coding.record.claims if it.topic == topic] if one.coding else []
-    table = _claims(one, claims)
+    table = _claims(one, topic)
     return Section(
         id=f"{one.id}-{_anchor(topic)}",
         title=topic.capitalize(),
@@ -185,6 +123,31 @@ def _topic(one: Held, topic: str) -> Section:
         statements=(fact(f"{_outcomes(answers).capitalize()}.", one.filed.source()),),
         tables=(table,) if table else (),
     )
+
+
+def _corrected(one: Held) -> Iterator[Section]:
+    """Yield what it would correct in our words or its own, each text once."""
+    found: dict[str, Quote] = {}
+    for closing in one.filed.record.closings:
+        if closing.corrections and closing.session not in one.unprinted:
+            turn = _turn(one.filed.record, closing.session, closing.corrections)
+            place = Citation(transcript=closing.session, turn=turn, quote=closing.corrections)
+            label = f"asked whether anything is to be corrected, in {closing.session}"
+            found.setdefault(closing.corrections, quoted(one.filed, place, label))
+    if found:
+        said = fact(
+            f"Asked what it would correct, it gave {counted(len(found), 'answer')}.",
+            one.filed.source(),
+        )
+        quotes = tuple(found.values())[:_PER_PREFERENCE]
+        title = "What it would correct"
+        yield Section(id=f"{one.id}-corrections", title=title, quotes=quotes, statements=(said,))
+
+
+def _turn(record: Interview, session: str, text: str) -> str:
+    """Return the turn of a session that says *text*."""
+    turns = [t for it in record.transcripts if it.id == session for t in it.said()]
+    return next((turn.id for turn in turns if turn.content.strip() == text), "")
 
 
 def _quotes(one: Held, answers: Sequence[Answer]) -> Iterator[Quote]:
@@ -230,17 +193,25 @@ def quoted(filed: Filed[Interview], citation: Citation, label: str) -> Quote:
     )
 
 
-def _claims(one: Held, claims: Sequence[Claim]) -> Table | None:
-    """Return how often each claim was made in the sessions on this topic."""
-    if one.stability is None:
+def _claims(one: Held, topic: str) -> Table | None:
+    """Return how often each claim was made in the sessions on this topic.
+
+    A claim may be in the model's words: one that was made only where they are not printed is not.
+    """
+    if one.stability is None or one.coding is None:
         return None
+    claims = [
+        it
+        for it in one.coding.record.claims
+        if it.topic == topic and {c.transcript for c in it.citations} - one.unprinted
+    ]
     rates = {it.name: it for it in one.stability.record.expression}
     rows = [
         Line(
             cells=(claim.text, rates[claim.id].estimate.text(), str(rates[claim.id].estimate.n)),
             sources=(
                 one.stability.source(),
-                *(one.filed.source(c.transcript, c.turn) for c in claim.citations[:1]),
+                *_first(one, claim),
             ),
         )
         for claim in claims
@@ -250,6 +221,13 @@ def _claims(one: Held, claims: Sequence[Claim]) -> Table | None:
     head = ("Claim", "Share of sessions (95 %)", "n")
     caption = f"{_mark(one)}What it said, and in how many of the sessions on this topic"
     return Table(caption=caption, head=head, rows=tuple(rows)) if rows else None
+
+
+def _first(one: Held, claim: Claim) -> Iterator[Source]:
+    for it in claim.citations:
+        if it.transcript not in one.unprinted:
+            yield one.filed.source(it.transcript, it.turn)
+            return
 
 
 def _mark(one: Held) -> str:
