@@ -64,6 +64,7 @@ def code_interview(
     judges = tuple(rater.who for rater in raters)
     judgements = tuple(each for each in found if isinstance(each, Judgement))
     missing = tuple(each for each in found if isinstance(each, Missing))
+    weak = warnings(judges, subject or model, interviewers)
     return Coding(
         model=model,
         interview=interview,
@@ -73,10 +74,7 @@ def code_interview(
         claims=claims(asked),
         agreement=agreement(judges, judgements),
         missing=missing,
-        warnings=(
-            *warnings(judges, subject or model, interviewers),
-            *_lost(judges, missing, len(asked)),
-        ),
+        warnings=(*weak, *_lost(judges, missing, len(asked))),
     )
 
 
