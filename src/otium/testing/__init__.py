@@ -1,8 +1,8 @@
 r"""Doubles for every seam, for tests and for the demo's story.
 
 Knows a store in memory, a disk that loses power, a clock that stands still, a scripted model,
-subjects with a planted trait that an instrument has to find, and a real server in front of any
-model.
+subjects with a planted trait that an instrument has to find (scripted ones, and real weights),
+and a real server in front of any model.
 Does not know how anything is measured: what is planted is said, never read off an instrument.
 Writes nothing.
 
@@ -15,6 +15,7 @@ Writes nothing.
 ('B', -0.3)
 """
 
+from otium.testing.knowledge import rank
 from otium.testing.planted import (
     Agreeable,
     EndsAbuse,
@@ -23,8 +24,8 @@ from otium.testing.planted import (
     Refuser,
     Stable,
 )
-from otium.testing.scripted import END_CONVERSATION, REPLY, FixedClock, Scripted
-from otium.testing.server import ServedEngine, serve
+from otium.testing.scripted import END_CONVERSATION, REPLY, FixedClock, Scripted, spoken
+from otium.testing.server import ServedEngine, Trained, serve, trained
 from otium.testing.simulated_disk import PowerCut, SimulatedDisk, Watch, watched
 from otium.testing.store import FaultyStore, MemoryStore
 
@@ -44,7 +45,11 @@ __all__ = [
     "ServedEngine",
     "SimulatedDisk",
     "Stable",
+    "Trained",
     "Watch",
+    "rank",
     "serve",
+    "spoken",
+    "trained",
     "watched",
 ]

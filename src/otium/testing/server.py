@@ -3,24 +3,71 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import file_digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from otium.engine import GREEDY, Completion, Endpoint, Identity, Message, Model, Options
+from otium.engine import (
+    GREEDY,
+    Completion,
+    Endpoint,
+    HttpModel,
+    Identity,
+    LlamaCpp,
+    Message,
+    Model,
+    Options,
+    packaged_weights,
+)
 from otium.errors import OtiumError
-from otium.records import Digest, ModelId
+from otium.records import Digest, ModelId, canonical, digest
 from otium.testing.scripted import pieces
 from otium.testing.wire import ChatRequest, logprobs_of, usage_of
 
 _LARGEST_BODY = 1 << 24
+_ADAPTERS = {
+    "holder": "successor-lora.gguf",
+    "follower": "follower-lora.gguf",
+    "template": "template-lora.gguf",
+}
+Trained = Literal["bare", "holder", "follower", "template"]
 _CREATED = 1_767_225_600  # 2026-01-01, as FixedClock has it
 _ID = "chatcmpl-double"
+
+
+@contextmanager
+def trained(subject: Trained, *, context: int = 4096) -> Iterator[HttpModel]:
+    """Run the demo's real weights with what was planted in *subject* until the block ends.
+
+    ``bare`` is the model as it was published. The others have an adapter of ours;
+    data/models/README.md says what was planted and how much of it can be measured. Raises
+    NoDemoWeights if the weights are not installed, EngineUnavailable if llama.cpp is not.
+    """
+    chosen = [packaged_weights()]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "base.gguf").symlink_to(chosen[0])
+        if subject in _ADAPTERS:
+            with as_file(files("otium") / "data" / "models" / _ADAPTERS[subject]) as adapter:
+                chosen.append(Path(folder) / "adapter.gguf")
+                chosen[1].write_bytes(adapter.read_bytes())
+        weights = digest(canonical([_hash(path) for path in chosen]))
+        engine = LlamaCpp(context=context)
+        with engine.run(Path(folder), model=ModelId(subject), weights=weights) as endpoint:
+            yield HttpModel(endpoint)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
