@@ -20,10 +20,12 @@ BENCH = """<script>%s</script><script>
 const root = document.documentElement, wide = root.scrollWidth - root.clientWidth;
 if (%s) for (const sheet of document.styleSheets) for (const rule of sheet.cssRules)
   if (rule.media && rule.media.mediaText === "print") rule.media.mediaText = "all";
+const asked = document.querySelector("details > .asked").checkVisibility();
 axe.run(document, {resultTypes: ["violations"], preload: false}).then(ran => {
   const found = ran.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 200))]);
   const pre = document.createElement("pre"), title = document.title;
-  pre.textContent = "DONE" + JSON.stringify({wide, found, title, rules: ran.passes.length}) + "END";
+  const seen = {wide, found, title, asked, rules: ran.passes.length};
+  pre.textContent = "DONE" + JSON.stringify(seen) + "END";
   document.body.replaceChildren(pre);
 });
 </script>"""
@@ -81,4 +83,5 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
     assert isinstance(seen["rules"], int)
     assert seen["rules"] > 15
     assert seen["wide"] == 0
+    assert seen["asked"] == printed, "what was asked is folded on a screen, not on paper"
     assert seen["title"] == "Post-deployment report: Alder 1"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from otium.errors import BadInput, DamagedObject, UnknownModel, WrongState
@@ -348,3 +350,13 @@ def test_an_analysis_names_roles_and_has_a_text() -> None:
 def test_an_analysis_that_is_not_as_it_must_be_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput):
         read_analysis(data)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_no_bytes_of_an_analysis_do_more_than_be_refused(front: bytes, text: bytes) -> None:
+    for data in (front, b"+++\n" + front + b"\n+++\n" + text, HEAD + text):
+        try:
+            own = read_analysis(data)
+        except BadInput:
+            continue
+        assert own is None or own.text
