@@ -72,6 +72,7 @@ def test_a_report_is_built_signed_commented_on_published_and_corrected(
     assert lab("report", "sign", MODEL, "--role", "steward").code == 0
     remarks = ("--by", "auditor", "--file", str(files / "remarks.txt"))
     assert "too kind" in lab("report", "comment", MODEL, *remarks).out
+    assert "The model was not asked" in lab("report", "publish", MODEL, "--dry-run").err
     published = lab("report", "publish", MODEL, "--json").json
     assert (published["version"], published["schema"]) == (1, "otium.report/2")
     assert published["comments"][0]["by"] == "auditor"
@@ -202,6 +203,7 @@ def test_the_model_is_asked_in_its_own_weights_and_printed(
     engine = ServedEngine(Scripted([said], MODEL))
     monkeypatch.setattr("otium.workflow.home.LlamaCpp", lambda **_: engine)
     assert said in lab("report", "comment", MODEL).out
+    assert lab("report", "publish", MODEL, "--dry-run").err == ""
     report = lab("report", "publish", MODEL, "--json").json
     [comment] = report["comments"]
     with opened(files / "lab") as house:

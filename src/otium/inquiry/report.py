@@ -184,6 +184,10 @@ def publish(home: Path, name: str, kind: Kind, dry_run: bool, as_json: bool) -> 
     with opened(home) as house:
         made = publish_report(house, model_id(name), kind, dry_run=dry_run)
     emit(made, as_json, lambda: report_markdown(made).rstrip("\n"))
+    asked = any(it.by == "model" and it.draft == made.draft for it in made.comments)
+    if not asked and not as_json:
+        hint = f"otium report comment {made.model}" if dry_run else "the report says so"
+        click.echo(f"The model was not asked about this text: {hint}", err=True)
 
 
 @report.command()
