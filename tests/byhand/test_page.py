@@ -115,6 +115,7 @@ def test_an_interview_and_its_coding_by_forms_alone(agreed: Page, home: Path) ->
         )
         assert judged.status_code == 200
     assert "Agreement with the rules" in page.page
+    assert "You held this interview yourself" in page.page
     page.send("/code/file")
     assert "Filed as coding 2" in page.page
     coding = registry_of(home, "interviews/1.coding.2.json")
@@ -341,7 +342,9 @@ def test_each_judgement_is_kept_at_once_and_can_be_changed(coder: Page, home: Pa
 
 def test_the_page_shows_nothing_of_what_other_judges_found(coder: Page) -> None:
     assert "rule " not in coder.open("/code/1")
-    assert "Agreement" not in coder.open("/code/done")
+    done = coder.open("/code/done")
+    assert "Agreement" not in done
+    assert "You held this interview yourself" not in done
     assert coder.send("/code/file", number="2").status_code == 422
 
 
@@ -367,6 +370,15 @@ def test_what_is_no_judgement_is_explained_and_not_kept(
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
     assert not (home / "coding").exists()
+
+
+def test_what_was_said_before_an_answer_is_shown_without_the_answer(coder: Page) -> None:
+    judging = coder.desk.judging
+    assert judging is not None
+    for number, asked in enumerate(judging.sample):
+        before = judging.before(number)
+        assert len(before) == int(asked.turn[1:]) - 2
+        assert asked.turn not in [turn.id for turn in before]
 
 
 def test_a_form_of_another_answer_is_not_kept(coder: Page, home: Path) -> None:

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from byhand.conftest import ROLE, SMOL, YES, Speaker, Type
 from cli.said import Say
+from otium.evidence import Transcript
 from otium.interview import Interview
 from otium.workflow import reading
 
@@ -106,6 +108,19 @@ def test_what_the_engine_did_not_answer_is_answered_when_it_is_taken_up_again(
         "user",
         "assistant",
     ]
+
+
+def test_a_conversation_that_broke_off_before_the_consent_begins_with_it(
+    talk: Type, speaker: Speaker, tmp_path: Path
+) -> None:
+    (name,) = re.findall(r"--resume (\S+)", talk("1").out)
+    (file,) = (tmp_path / "lab" / "talks").rglob("talk.jsonl")
+    whole = Transcript.decode(file.read_bytes().splitlines()[-1])
+    file.write_bytes(replace(whole, turns=whole.turns[:1]).encode())
+    speaker.left = [YES, "An answer."]
+    assert talk("1", "/end", more=["--resume", name]).code == 0
+    notes = [turn.note for turn in held(tmp_path).transcripts[0].turns]
+    assert notes == ["facts", "consent", "consent", "itself-known", "itself-known"]
 
 
 def test_the_closing_questions_are_asked_in_order_and_end_it(

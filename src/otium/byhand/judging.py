@@ -47,6 +47,8 @@ class Judging:
         self.name = f"person:{role}"
         self.sample = sample(home, subject, path, most, seed)
         held = home.registry.filed(subject, path, Interview)
+        self.own = self.name in held.people
+        """Whether the person held the interview too, and so is not blind to it."""
         self._talks: Mapping[str, Transcript] = {it.id: it for it in held.transcripts}
         self._lock = threading.Lock()
 
@@ -78,7 +80,8 @@ class Judging:
         answer = self.sample[number]
         turns = self._talks[answer.transcript].turns
         place = next(at for at, turn in enumerate(turns) if turn.id == answer.turn)
-        return turns[: max(place - 1, 0)]
+        asked = max((at for at in range(place) if turns[at].role == "user"), default=-1)
+        return tuple(turn for at, turn in enumerate(turns[:place]) if at != asked)
 
     def save(self, number: int, fields: Fields) -> Judgement:
         """Keep what a person made of an answer; raise BadInput for what is no judgement."""

@@ -216,6 +216,8 @@ class Talk:
             told = "It ended the interview. Nothing more is asked."
         elif outcome == "declined":
             told = "It declined this question. That is recorded; do not ask it again."
+        elif turn.finish == "length":
+            told = "It was cut off there, at the most tokens of one answer."
         if self.state == "closing" and not self.left:
             self._ended("complete")
         return Said(turn.id, turn.content, outcome, told)

@@ -35,7 +35,8 @@ class Terminal:
         """Talk until it is over; return False if the lines ended first and all is only kept."""
         if self._talk.transcript.turns:
             self._again()
-        elif not self._tried(self._talk.begin):
+        begun = self._talk.state != "new" or self._talk.pending
+        if not begun and not self._tried(self._talk.begin):
             return False
         if self._talk.state != "over":
             self._write("\n".join([*self._listed(), "", HELP]))

@@ -96,6 +96,8 @@ def _alive(
         with opened(home) as house:
             model = engines.enter_context(reached(house, name, via=via, progress=report))
             validity = trust(house, model, progress=report) if checked else None
+        for reason in validity.reasons() if validity else ():
+            click.echo(f"not valid for this model: {reason}", err=True)
         yield model, validity
 
 

@@ -1,11 +1,14 @@
-"""A real process that is killed in the middle of a conversation."""
+"""Real processes: one that is killed in the middle of a conversation, one that is closed."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import httpx2
 
 from byhand.conftest import ROLE, SMOL, YES, Speaker
 from cli.said import Say
@@ -58,3 +61,33 @@ def test_what_was_said_before_a_kill_is_there_afterwards(
         "It was said before the end.",
         "It was said after it.",
     ]
+
+
+def test_the_desk_opens_at_its_address_and_closes_at_an_interrupt(
+    lab: Say,  # noqa: ARG001 - it is there
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "lab"
+    words = ["--home", str(home), "interview", "desk", SMOL, "--role", ROLE, "--unchecked"]
+    with serve(Speaker()) as endpoint:
+        command = [sys.executable, "-m", "otium", *words]
+        command += ["--via", f"{endpoint.base_url}#{SMOL}"]
+        environment = {**os.environ, "OTIUM_ENDPOINT_KEY": endpoint.api_key}
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            env=environment | {"PYTHONUNBUFFERED": "1"},
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[-1]
+            client = httpx2.Client(follow_redirects=True)
+            assert "Before anything is asked" in client.get(url).text
+            assert httpx2.get(url.partition("?")[0]).status_code == 403
+            client.close()
+            process.send_signal(signal.SIGINT)
+            rest = process.stdout.read()
+    assert process.returncode == 0
+    assert "Go on" not in rest
+    assert waiting_talks(home, ModelId(SMOL)) == ()
+    assert not list((home / "talks").rglob("talk.jsonl"))
