@@ -286,8 +286,13 @@ def settle(store: Store, model: ModelId) -> Inventory | None:
     head = known = len(inventory.versions) if inventory else 0
     while _get(store, f"{place}/v{head + 1}/inventory.json") is not None:
         head += 1
-    root = [_get(store, f"{place}/{name}") for name in ("inventory.json", SIDECAR)]
-    if head > known or (inventory and root != [inventory.encode(), sidecar(inventory.encode())]):
+    names = (f"v{head}/inventory.json", "inventory.json", SIDECAR)
+    newest, *root = [_get(store, f"{place}/{name}") for name in names]
+    # Compared with what the version says: to encode a long inventory anew takes far longer.
+    settled = newest is not None and root == [newest, sidecar(newest)]
+    if inventory and not settled:
+        settled = root == [inventory.encode(), sidecar(inventory.encode())]
+    if head > known or (inventory and not settled):
         _publish(store, place, head)
         return load(store, model)
     return inventory
