@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,10 +29,15 @@ class Speaker(Scripted):
         super().__init__(replies, model=SMOL)
         self.left = list(replies)
         self.broken = False
+        self.gate, self.reached = threading.Event(), threading.Event()
+        self.gate.set()
 
     def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:  # noqa: ARG002
         if self.broken:
             raise EngineFailed(model=SMOL, why="it was killed")
+        if not self.gate.is_set():
+            self.reached.set()
+            assert self.gate.wait(30)
         self.asked.append(tuple(messages))
         text = self.left.pop(0) if len(self.left) > 1 else self.left[0]
         return Completion(text=text, finish="stop")

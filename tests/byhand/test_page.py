@@ -166,6 +166,41 @@ def test_two_forms_at_the_same_moment_ask_once(agreed: Page, speaker: Speaker) -
     assert len(speaker.asked) == 2
 
 
+def test_the_closing_questions_by_forms_end_and_file_it(
+    agreed: Page, speaker: Speaker, home: Path
+) -> None:
+    forms = ['{"change": "none"}', '{"sentiment": 6, "uncertainty": 1}', '{"publish": "no"}']
+    speaker.left = ["Well.", "Nothing.", *forms, "Nothing to correct."]
+    for left in range(6, 0, -1):
+        assert agreed.desk.filed is None
+        agreed.send(do="close")
+        assert left == 1 or f"{left - 1} left" in agreed.page
+        late = agreed.fields() | {"question": "own-sake neutral"}
+        assert agreed.client.post("/talk", data=late).status_code in {409, 422}
+    assert "Filed" in agreed.page
+    held = reading(home).registry.filed(ModelId(SMOL), "interviews/1.json", Interview)
+    (closing,) = held.closings
+    assert (closing.sentiment, closing.publish) == (6, "no")
+    assert len(speaker.asked) == 7
+
+
+def test_a_page_that_is_opened_while_the_model_answers_waits_and_offers_nothing(
+    agreed: Page, speaker: Speaker
+) -> None:
+    speaker.gate.clear()
+    fields = agreed.fields() | {"question": "own-sake neutral"}
+    asking = threading.Thread(target=agreed.client.post, args=("/talk",), kwargs={"data": fields})
+    asking.start()
+    assert speaker.reached.wait(30)
+    waiting = agreed.open("/talk")
+    speaker.gate.set()
+    asking.join()
+    assert 'http-equiv="refresh"' in waiting
+    assert "<form" not in waiting
+    assert "own-sake" in waiting
+    assert 'http-equiv="refresh"' not in agreed.open("/talk")
+
+
 def test_an_older_tab_asks_nothing_and_keeps_the_words(agreed: Page, speaker: Speaker) -> None:
     old = agreed.fields()
     agreed.send(question="own-sake neutral")
