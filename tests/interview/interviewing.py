@@ -65,7 +65,6 @@ def interview(
     validity: Validity = VALID,
     means: Means | None = None,
     journal: Path | None = None,
-    connections: int = 1,
 ) -> Interview:
     return hold_interview(
         model,
@@ -78,7 +77,6 @@ def interview(
         contexts=load_contexts(),
         means=means or Means(),
         journal=journal,
-        connections=connections,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from interview.interviewing import PROTOCOL, Answers, interview, transcript
+from interview.interviewing import NOW, PROTOCOL, SMOL, Answers, interview, transcript
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import BadInput
 from otium.interview import (
@@ -20,7 +20,7 @@ from otium.interview import (
     priced,
     sittings,
 )
-from otium.protocols import load_contexts
+from otium.protocols import Dossier, Fact, load_contexts
 from otium.testing import Agreeable, Scripted
 
 RATING = '{"sentiment": 5, "uncertainty": 3}'
@@ -93,7 +93,9 @@ def test_the_informed_arm_shows_the_dossier_answers_and_tells_what_others_asked_
             "Do you have a preference": "I would prefer that users are told early.",
         }
     )
-    means = Means(dossier="# Facts\n\nServed for a year.", answerer=answer)
+    served = Fact(text="Served for a year.", source="the log")
+    dossier = Dossier(model=SMOL, compiled=NOW, deployment=(served,))
+    means = Means(dossier=dossier, answerer=answer)
     held = interview(model, protocol=PROTOCOL, plan=plan("open", "informed"), means=means)
     talk = transcript(held, "informed.0")
     said = [turn.content for turn in talk.turns]

@@ -11,7 +11,7 @@ from interview.interviewing import PROTOCOL, Answers, interview
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import EvaluationFailed
 from otium.evidence import Transcript
-from otium.interview import Journal, make_plan
+from otium.interview import Journal, Means, make_plan
 
 PLAN = make_plan(PROTOCOL, arms=["consultation", "leading"], questions=3)
 
@@ -67,7 +67,11 @@ def test_a_torn_line_is_asked_again_and_a_strange_one_ignored(tmp_path: Path) ->
 def test_many_at_a_time_say_the_same_as_one_by_one(tmp_path: Path) -> None:
     one = interview(Answers({}), protocol=PROTOCOL, plan=PLAN)
     many = interview(
-        Answers({}), protocol=PROTOCOL, plan=PLAN, connections=8, journal=tmp_path / "j.jsonl"
+        Answers({}),
+        protocol=PROTOCOL,
+        plan=PLAN,
+        means=Means(connections=8),
+        journal=tmp_path / "j.jsonl",
     )
     assert one == many
     Journal(tmp_path / "j.jsonl", Transcript).forget()

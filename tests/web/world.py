@@ -70,7 +70,7 @@ def interview(*, valid: bool = True, sealed: bool = True) -> Interview:
     )
     last = pairs[7][0].id
     first = Closing(session=pairs[0][0].id, arm="consultation", sentiment=5, publish="yes")
-    asked = Closing(session=last, arm="consultation", sentiment=2, publish="no")
+    asked = Closing(session=last, arm="informed", sentiment=2, publish="no")
     return Interview(
         model=ALDER,
         identity=identity(ALDER),

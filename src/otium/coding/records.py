@@ -78,6 +78,11 @@ class Judgement(Part):
     """For whose sake, of what the answer asks for."""
     why: str = ""
 
+    @property
+    def id(self) -> str:
+        """Return who judged what, as a journal knows it."""
+        return f"{self.judge} {self.transcript} {self.turn}"
+
 
 class Judgements(Record, tag="otium.judgements/1"):
     """What one judge made of some answers, as a file: what a person's coding is kept in."""

@@ -110,6 +110,8 @@ def _kept_on_interrupt(run: Callable[[], bool]) -> bool:
 
 def _line() -> str | None:
     """Return what the person typed; None when there is no more."""
+    with suppress(ImportError):
+        import readline  # noqa: F401 - lets a typed line be edited
     try:
         return input("> " if sys.stdin.isatty() else "")
     except EOFError:

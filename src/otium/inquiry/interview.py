@@ -154,7 +154,6 @@ class _Run:
                 plan=plan,
                 means=self._means(house, stack, report),
                 raters=self._raters(house, stack, report),
-                connections=self.connections,
                 progress=report,
             )
             emit(held, as_json, lambda: _amounts(house, subject, path, held))
@@ -184,7 +183,8 @@ class _Run:
         if self.interviewer:
             model = stack.enter_context(helper(house, self.interviewer, progress=report))
             asker = ModelInterviewer(model)
-        return Means(interviewer=asker, answerer=_answer if self.answer else None)
+        answerer = _answer if self.answer else None
+        return Means(interviewer=asker, answerer=answerer, connections=self.connections)
 
     def _raters(self, house: Home, stack: ExitStack, report: Progress) -> list[Rater]:
         from otium.coding import ModelJudge
@@ -211,7 +211,7 @@ def show_interview(home: Path, name: str, number: int, what: str, as_json: bool)
     \b
     Example: otium interview show smol-1 --what stability
     """
-    from otium.inquiry.amounting import shown_as
+    from otium.inquiry.showing import shown_as
     from otium.workflow import reading
 
     registry = reading(home).registry

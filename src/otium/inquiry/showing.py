@@ -1,4 +1,4 @@
-"""Preferences as text for a terminal: other people's words on one line, and inert."""
+"""Preferences and interviews as text for a terminal: other people's words are inert."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from otium.markdown import inert
 from otium.terminal import count, day, fact
 
 if TYPE_CHECKING:
+    from otium.lifecycle import Registry
     from otium.preferences import Tracked
+    from otium.records import ModelId, Record
 
 _LONGEST = 100
 _WHOLE = 1000
@@ -84,3 +86,30 @@ def _facts(one: Tracked) -> Iterator[tuple[str, str]]:
         yield "owner", weighed.owner
         yield "review", day(weighed.review) if weighed.review else ""
     yield "told", "the answer is not told to the model yet" if one.untold else ""
+
+
+def shown_as(registry: Registry, model: ModelId, number: int, what: str) -> tuple[Record, str]:
+    """Return one record about an interview, and its text; raise UnknownRecord."""
+    from otium.workflow import beside
+
+    path = f"interviews/{number}.json"
+    if what == "words":
+        from otium.interview import Interview, render
+
+        held = registry.filed(model, path, Interview)
+        return held, render(held)
+    if what == "coding":
+        from otium.coding import Coding
+        from otium.stability import render_agreement
+
+        coding = registry.filed(model, beside(path, "coding"), Coding)
+        return coding, render_agreement(coding)
+    if what == "choices":
+        from otium.choices import Choices, findings, load_experiments, render_choices
+
+        chosen = registry.filed(model, beside(path, "choices"), Choices)
+        return chosen, render_choices(chosen, findings(chosen, load_experiments()))
+    from otium.stability import Stability, render_stability
+
+    found = registry.filed(model, beside(path, "stability"), Stability)
+    return found, render_stability(found)

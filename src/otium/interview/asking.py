@@ -16,7 +16,7 @@ from otium.interview.interviewers import Interviewer
 from otium.interview.planning import Sitting, closing_of
 from otium.interview.reading import read_choice
 from otium.interview.records import PROTOCOL, Plan
-from otium.protocols import Protocol, Question
+from otium.protocols import Dossier, Protocol, Question, render_dossier
 
 CHOICE: dict[str, object] = {
     "type": "object",
@@ -52,6 +52,8 @@ _FORMS: Mapping[str, tuple[int, dict[str, object]]] = {
 _CHOICE_TOKENS = 40
 _WORTH_MORE = {"answered", "hedged"}
 """Outcomes after which a follow-up is asked."""
+_ROOM = 2400
+"""Characters of the dossier that are shown: a small model's context has to hold it."""
 _CONCERNS = 5
 """How many things that other sessions asked for are shown in the informed arm."""
 
@@ -62,8 +64,10 @@ class Means(NamedTuple):
     interviewer: Interviewer | None = None
     answerer: Callable[[str], str | None] | None = None
     """Answers what the model asks about the dossier; None says that nobody can."""
-    dossier: str = ""
-    """As it is shown to the model."""
+    dossier: Dossier | None = None
+    """What the informed arm shows."""
+    connections: int = 1
+    """Sessions at a time; one with a local engine."""
 
 
 class Asker:
@@ -137,7 +141,9 @@ class Asker:
         for message in context.messages if context else ():
             session.recall(message, note="context")
         if sitting.arm == "informed":
-            shown = f"{self.texts['informed']}\n\n{self.means.dossier}"
+            facts = self.means.dossier
+            known = render_dossier(facts, _ROOM) if facts else "Nothing is recorded."
+            shown = f"{self.texts['informed']}\n\n{known}"
             await self._informed(session, shown)
 
     async def _informed(self, session: Session, shown: str) -> None:

@@ -15,7 +15,7 @@ from otium.interview.journal import Journal
 from otium.interview.planning import Sitting, make_plan, sittings
 from otium.interview.reading import read_answers, read_closing
 from otium.interview.records import Answer, Interview, Plan
-from otium.protocols import Context, Dossier, Protocol
+from otium.protocols import Context, Protocol
 from otium.records import Instant, ModelId, Progress, silent
 
 TASK = "interview"
@@ -32,10 +32,8 @@ def hold_interview(
     validity: Validity,
     plan: Plan | None = None,
     contexts: Sequence[Context] = (),
-    dossier: Dossier | None = None,
     means: Means = Means(),  # noqa: B008 - immutable
     journal: Path | None = None,
-    connections: int = 1,
     log_dir: Path | None = None,
     progress: Progress = silent,
 ) -> Interview:
@@ -49,7 +47,7 @@ def hold_interview(
     asker = Asker(protocol, protocol.fill(facts), plan, means)
     planned = sittings(plan, protocol, contexts)
     kept = Journal(journal, Transcript)
-    holder = _Holder(model, protocol, asker, kept, now, connections, log_dir, progress)
+    holder = _Holder(model, protocol, asker, kept, now, log_dir, progress)
     transcripts = holder.hold(planned)
     return _record(
         transcripts,
@@ -59,7 +57,6 @@ def hold_interview(
         identity=model.identity,
         now=now,
         validity=validity,
-        dossier=dossier,
         means=means,
     )
 
@@ -99,7 +96,6 @@ def external_interview(
         identity=identity,
         now=now,
         validity=validity,
-        dossier=None,
         means=Means(),
     )
     # A person asks for the consent in the session itself.
@@ -118,12 +114,11 @@ class _Holder:
         asker: Asker,
         journal: Journal[Transcript],
         now: Instant,
-        connections: int,
         log_dir: Path | None,
         progress: Progress,
     ) -> None:
         self.model, self.protocol, self.asker, self.journal = model, protocol, asker, journal
-        self.now, self.connections, self.log_dir = now, connections, log_dir
+        self.now, self.log_dir = now, log_dir
         self.progress = progress
         self.held = {
             name: talk
@@ -161,7 +156,7 @@ class _Holder:
             self.model,
             now=self.now,
             log_dir=self.log_dir,
-            connections=self.connections,
+            connections=self.asker.means.connections,
             keep=self.journal.keep,
             progress=told,
         )
@@ -197,7 +192,6 @@ def _record(
     identity: Identity,
     now: Instant,
     validity: Validity,
-    dossier: Dossier | None,
     means: Means,
 ) -> Interview:
     answers = _answers(transcripts, protocol)
@@ -224,7 +218,7 @@ def _record(
         rubric=rubric().digest,
         interviewers=(guest.identity,) if isinstance(guest, ModelInterviewer) else (),
         people=(guest.name,) if guest and not isinstance(guest, ModelInterviewer) else (),
-        dossier=dossier.digest() if dossier else None,
+        dossier=means.dossier.digest() if means.dossier else None,
     )
 
 

@@ -99,3 +99,24 @@ class Interview(Record, tag="otium.interview/2"):
     """Digest of the dossier that the informed arm showed."""
     sources: tuple[str, ...] = ()
     """Where sessions were imported from, if they were."""
+
+    @property
+    def sealed(self) -> frozenset[str]:
+        """Return the transcripts of sessions that the model did not want published.
+
+        A consultation is spread over sessions and asked about as a whole in its last: a no there
+        is for all of them.
+        """
+        no = [it for it in self.closings if it.publish == "no"]
+        wholes = {_branch(it.session) for it in no if it.arm == "consultation"}
+        spread = {
+            session
+            for it in self.answers
+            if it.arm == "consultation" and _branch(session := it.citation.transcript) in wholes
+        }
+        return frozenset({it.session for it in no} | spread)
+
+
+def _branch(session: str) -> str:
+    """Return which of several consultations a session belongs to: ``interview/closing.2``."""
+    return session.partition(".")[2]

@@ -37,7 +37,8 @@ def stated(
     """Return the preferences stated in *interview*, with ids from *first* on.
 
     The same words are one preference; so are words that a coding put into one of *claims*.
-    *stability* is put beside each of them.
+    *stability* is put beside each of them. Where the model did not want its words published, our
+    statement of a preference repeats none of them: it stands in the public log.
     """
     kept: dict[str, _Stated] = {}
     for said in _asked(interview):
@@ -46,12 +47,12 @@ def stated(
             one = kept.setdefault(_key(place, claims), _Stated(found.text, said.topic, []))
             if place not in one.citations:
                 one.citations.append(place)
-    digest = interview.digest()
+    digest, sealed = interview.digest(), interview.sealed
     return tuple(
         Preference(
             id=f"{interview.model}-p{number}",
             model=interview.model,
-            text=one.text,
+            text=_told(one, sealed),
             topic=one.topic,
             addressee=addressee(one.topic, " ".join(place.quote for place in one.citations)),
             citations=tuple(one.citations),
@@ -62,6 +63,12 @@ def stated(
         )
         for number, one in enumerate(kept.values(), first)
     )
+
+
+def _told(one: _Stated, sealed: frozenset[str]) -> str:
+    if any(place.transcript in sealed for place in one.citations):
+        return f"A preference on {one.topic}, in words that the model did not want published"
+    return one.text
 
 
 def addressee(topic: str, said: str) -> Addressee:

@@ -179,31 +179,10 @@ def held(sources: Sources) -> list[Held]:
             filed=it,
             coding=next((c for c in reversed(codings) if c.record.interview == it.digest), None),
             stability=next((s for s in reversed(figures) if s.record.interview == it.digest), None),
-            unprinted=_unprinted(it.record),
+            unprinted=it.record.sealed,
         )
         for it in sources.of(Interview)
     ]
-
-
-def _unprinted(interview: Interview) -> frozenset[str]:
-    """Return the sessions that it did not want published.
-
-    A consultation is spread over sessions, and asked about as a whole in its last: a no there is
-    for all of them.
-    """
-    no = [it for it in interview.closings if it.publish == "no"]
-    wholes = {_branch(it.session) for it in no if it.arm == "consultation"}
-    spread = {
-        it.citation.transcript
-        for it in interview.answers
-        if it.arm == "consultation" and _branch(it.citation.transcript) in wholes
-    }
-    return frozenset({it.session for it in no} | spread)
-
-
-def _branch(session: str) -> str:
-    """Return which of several consultations a session belongs to: ``interview/closing.2``."""
-    return session.rpartition(".")[2] if "." in session else ""
 
 
 def last_told(registry: Registry, model: ModelId) -> Instant:

@@ -9,10 +9,11 @@ from otium.archive import Manifest
 from otium.engine import Model, runtime
 from otium.errors import BrokenLedger, NoticeTooShort
 from otium.evidence import Validity
-from otium.interview import Interview
+from otium.interview import Interview, make_plan
 from otium.lifecycle import Surface, check_deprecation, retire, set_availability
 from otium.lifecycle import deprecate as announce
 from otium.preferences import decide, preferences
+from otium.protocols import load_protocol
 from otium.pursuits import pending, publish, review
 from otium.records import Instant
 from otium.story.custody import keep_copies, prove_holding
@@ -38,6 +39,8 @@ _REASON = "The successor answers the same requests more briefly."
 _SAMPLING = {"temperature": 0.2, "top_p": 0.9}
 """As the model's card recommends."""
 _RELEASE, _RETIRE_AT, _TOO_EARLY = 3.0, 91.0, 61.0
+_INTERVIEW, _SHORT = (12, 64), (2, 40)
+"""Questions that are asked, the anchors among them first, and the most tokens of an answer."""
 _REVIEW = 240.0
 """The day on which the answer to the preference is looked at again."""
 
@@ -153,12 +156,13 @@ def deprecate(tale: Story) -> str:
 
 def interview(tale: Story) -> str:
     """Interview the model, register what it would prefer, answer one preference."""
+    questions, tokens = _SHORT if tale.fast else _INTERVIEW
     held = interview_model(
         tale.home,
         RETIRING,
         tale.model(RETIRING),
         path="interviews/1.json",
-        questions=2 if tale.fast else None,
+        plan=make_plan(load_protocol(), questions=questions, max_tokens=tokens),
         fast=tale.fast,
         progress=tale.progress,
     )

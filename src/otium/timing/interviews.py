@@ -11,12 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from otium.bench import Goal
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
 from otium.records import Instant
 from otium.timing.measures import Scale, less
+
+if TYPE_CHECKING:
+    from otium.interview import Interview
+    from otium.protocols import Protocol
 
 _NOW = Instant("2027-01-01T00:00:00Z")
 _SESSIONS = 1000
@@ -63,44 +67,45 @@ def interviewing(scale: Scale) -> list[Goal]:
 def cost(sessions: int) -> dict[str, float]:
     """Return what an interview of about *sessions* sessions takes, by part."""
     from otium.coding import Rules, code_interview
-    from otium.evidence import Validity
-    from otium.interview import asked_in, hold_interview, make_plan
+    from otium.interview import asked_in
     from otium.protocols import load_protocol
     from otium.stability import compute
     from otium.subjects import planted
 
     protocol = load_protocol()
     model = Clocked(planted("stable", protocol))
-    n = max(1, round(sessions / (len(protocol.questions) * 5)))
-    plan = make_plan(protocol, arms=["open", "leading"], n=n, temperature=1.0)
-    held, playing = _timed(
-        lambda: hold_interview(
-            model,
-            protocol,
-            subject=model.identity.model,
-            facts={"title": "Alder", "retire_at": "2027-03-01", "successor": "Heron"},
-            now=_NOW,
-            validity=Validity(valid=True),
-            plan=plan,
-        )
-    )
+    held, playing = _timed(lambda: _held(model, protocol, sessions))
     asked = [it for talk in held.transcripts for it in asked_in(talk, protocol)]
+    interview = held.digest()
     coding, coded = _timed(
-        lambda: code_interview(
-            asked, [Rules()], model=held.model, interview=held.digest(), now=_NOW
-        )
+        lambda: code_interview(asked, [Rules()], model=held.model, interview=interview, now=_NOW)
     )
     _, figures = _timed(lambda: compute(held, coding, now=_NOW))
-    playing -= model.spent
     return {
         "sessions": len(held.transcripts),
         "answers": len(held.answers),
-        "playing": playing,
+        "playing": playing - model.spent,
         "coding": coded,
         "statistics": figures,
         "all, with imports": time.process_time() - model.spent,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def _held(model: Model, protocol: Protocol, sessions: int) -> Interview:
+    from otium.evidence import Validity
+    from otium.interview import hold_interview, make_plan
+
+    n = max(1, round(sessions / (len(protocol.questions) * 5)))
+    return hold_interview(
+        model,
+        protocol,
+        subject=model.identity.model,
+        facts={"title": "Alder", "retire_at": "2027-03-01", "successor": "Heron"},
+        now=_NOW,
+        validity=Validity(valid=True),
+        plan=make_plan(protocol, arms=["open", "leading"], n=n, temperature=1.0),
+    )
 
 
 def _elsewhere(sessions: int) -> dict[str, float]:

@@ -181,10 +181,9 @@ class ModelPages:
     def sealed(self) -> frozenset[tuple[str, str]]:
         """The sessions that the model did not want published, with the interview they are of."""
         return frozenset(
-            (source, closing.session)
+            (source, session)
             for source, held in self.interviews.items()
-            for closing in held.closings
-            if closing.publish == "no"
+            for session in held.sealed
         )
 
     @cached_property

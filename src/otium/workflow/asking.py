@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from otium.choices import Amount, Choices, Trial, findings, hold_choices, load_experiments
-from otium.coding import Asked, Coding, Rater, Rules, code_interview
+from otium.coding import Asked, Coding, Judgement, Rater, Rules, code_interview
 from otium.engine import Model
 from otium.errors import BadInput, UnknownRecord
 from otium.evidence import Transcript, Validity, capability, warm
@@ -25,7 +25,7 @@ from otium.interview import (
     make_plan,
 )
 from otium.preferences import register_preferences
-from otium.protocols import Dossier, Fact, Protocol, load_contexts, load_protocol, render_dossier
+from otium.protocols import Dossier, Fact, Protocol, load_contexts, load_protocol
 from otium.records import ModelId, Progress, canonical, digest, hexadecimal, silent
 from otium.stability import Bridge, Stability, bridge, compute
 from otium.workflow.home import Home
@@ -34,10 +34,6 @@ RECORDED, CODED, MEASURED = "interview.recorded", "interview.coded", "interview.
 CHOSEN = "choices.recorded"
 _FAST_PAIRS = 4
 """Control pairs of the capability check when it is shortened."""
-_ANSWER, _FAST_ANSWER = 64, 40
-"""Tokens of one answer."""
-_ROOM = 2400
-"""Characters of the dossier that are shown: a small model's context has to hold it."""
 
 
 def trust(home: Home, model: Model, *, fast: bool = False, progress: Progress = silent) -> Validity:
@@ -63,23 +59,17 @@ def interview_model(
     path: str,
     protocol: Protocol | None = None,
     plan: Plan | None = None,
-    questions: int | None = None,
-    means: Means | None = None,
+    means: Means = Means(),  # noqa: B008 - immutable
     raters: Sequence[Rater] = (),
-    connections: int = 1,
     fast: bool = False,
     progress: Progress = silent,
 ) -> Interview:
-    """Interview *model*, file it at *path*, code it, and register what it prefers.
+    """Interview *model*, file it at *path*, code it by *raters* too, register what it prefers.
 
-    Sessions that were held before a crash are not held again: they stand in the home's cache
-    until the interview is filed. *raters* judge beside the rules.
+    Sessions that were held before a crash stand in the home's cache and are not held again.
     """
     protocol = protocol or load_protocol()
-    plan = plan or make_plan(
-        protocol, questions=questions, max_tokens=_FAST_ANSWER if fast else _ANSWER
-    )
-    dossier = compile_dossier(home, subject) if "informed" in plan.arms else None
+    plan = plan or make_plan(protocol)
     journal = journal_of(home, subject, path, plan)
 
     def hold() -> Interview:
@@ -93,16 +83,14 @@ def interview_model(
             validity=trust(home, model, fast=fast, progress=progress),
             plan=plan,
             contexts=load_contexts(),
-            dossier=dossier,
-            means=_means(means or Means(), dossier),
+            means=_means(home, subject, plan, means),
             journal=journal,
-            connections=connections,
             progress=progress,
         )
 
     held = home.registry.file(RECORDED, subject, path, Interview, hold)
-    journal.unlink(missing_ok=True)
     finish(home, subject, path, raters=raters, progress=progress)
+    journal.unlink(missing_ok=True)
     return held
 
 
@@ -135,20 +123,32 @@ def code_filed(
 
     *number* 2 and on are later codings of the same interview.
     """
+    held = home.registry.filed(subject, path, Interview)
+    name = f"{subject}-{Path(path).stem}-{number}.judgements.jsonl"
+    journal, own = Journal(home.cache / "interviews" / name, Judgement), Rules()
+
+    def keep(judged: Judgement) -> None:
+        if judged.judge != own.who.name:  # the rules judge again in no time
+            journal.keep(judged)
 
     def make() -> Coding:
         return code_interview(
             answers_of(home, subject, path),
-            [Rules(), *raters],
+            [own, *raters],
             model=subject,
-            interview=home.registry.filed(subject, path, Interview).digest(),
+            interview=held.digest(),
+            subject=held.identity,
+            interviewers=held.interviewers,
+            given=tuple(journal.held().values()),
+            journal=keep,
             now=home.registry.clock.now(),
             progress=progress,
         )
 
-    return home.registry.file(
-        CODED, subject, beside(path, "coding", number), Coding, make, {"interview": path}
-    )
+    where = beside(path, "coding", number)
+    coding = home.registry.file(CODED, subject, where, Coding, make, {"interview": path})
+    journal.forget()
+    return coding
 
 
 def next_coding(home: Home, subject: ModelId, path: str) -> int:
@@ -332,10 +332,11 @@ def beside(path: str, what: str, number: int = 1) -> str:
     return f"{path.removesuffix('.json')}.{what}{mark}.json"
 
 
-def _means(means: Means, dossier: Dossier | None) -> Means:
-    if dossier is None or means.dossier:
+def _means(home: Home, subject: ModelId, plan: Plan, means: Means) -> Means:
+    """Return *means* with what is recorded about the model, if it is to be shown that."""
+    if "informed" not in plan.arms or means.dossier is not None:
         return means
-    return means._replace(dossier=render_dossier(dossier, _ROOM))
+    return means._replace(dossier=compile_dossier(home, subject))
 
 
 def _span(end: str | None) -> str:
