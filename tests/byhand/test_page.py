@@ -20,6 +20,7 @@ from otium.byhand.app import create_app
 from otium.coding import Coding, Judgements
 from otium.interview import Interview
 from otium.records import ModelId
+from otium.store import hold
 from otium.workflow import reading
 
 if TYPE_CHECKING:
@@ -201,6 +202,15 @@ def test_a_page_that_is_opened_while_the_model_answers_waits_and_offers_nothing(
     assert 'http-equiv="refresh"' not in agreed.open("/talk")
 
 
+def test_a_home_that_is_busy_loses_nothing_and_is_asked_again(agreed: Page, home: Path) -> None:
+    with hold(home):
+        assert agreed.send(do="end").status_code == 503
+    assert "not filed yet" in agreed.page
+    assert agreed.desk.filed is None
+    agreed.send(do="file")
+    assert "interviews/1.json" in agreed.page
+
+
 def test_an_older_tab_asks_nothing_and_keeps_the_words(agreed: Page, speaker: Speaker) -> None:
     old = agreed.fields()
     agreed.send(question="own-sake neutral")
@@ -326,6 +336,7 @@ def test_a_body_that_is_no_form_of_ours_does_nothing(
         {"question": "own-sake rude"},
         {"do": "end", "after": "-1"},
         {"do": "end", "after": "²"},
+        {"do": "end", "after": "9" * 5000},
     ],
 )
 def test_a_form_that_asks_for_nothing_sensible_is_refused_and_explained(
@@ -414,6 +425,12 @@ def test_what_was_said_before_an_answer_is_shown_without_the_answer(coder: Page)
         before = judging.before(number)
         assert len(before) == int(asked.turn[1:]) - 2
         assert asked.turn not in [turn.id for turn in before]
+
+
+@pytest.mark.parametrize("number", ["0", "4", "-1", "one", "9" * 5000, "\u0661"])
+def test_an_answer_that_is_not_there_is_not_found(coder: Page, number: str) -> None:
+    assert coder.client.get(f"/code/{number}").status_code == 404
+    assert coder.send(f"/code/{number}", outcome="answered").status_code == 404
 
 
 def test_a_form_of_another_answer_is_not_kept(coder: Page, home: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_name_or_an_address_is_no_role(lab: Say, role: str) -> None:
     assert "a role is wanted" in said.err
 
 
-@pytest.mark.parametrize("words", ["x" * 4001, "nul\0byte", "+", "  =  "])
+@pytest.mark.parametrize("words", ["x" * 4001, "9" * 5000, "nul\0byte", "+", "  =  "])
 def test_words_that_cannot_be_kept_as_they_are_are_not_sent(
     talk: Type, speaker: Speaker, words: str
 ) -> None:
@@ -166,6 +166,24 @@ def test_words_that_cannot_be_kept_as_they_are_are_not_sent(
     assert "Not asked: " in said.out
     assert "There is no question 99" in said.out
     assert len(speaker.asked) == 1
+
+
+def test_an_interrupt_keeps_all_and_says_how_to_go_on(
+    talk: Type, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = iter(["1"])
+
+    def interrupted(_prompt: str) -> str:
+        try:
+            return next(typed)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr("builtins.input", interrupted)
+    said = talk()
+    assert said.code == 0
+    assert re.search(r"All is kept\. Go on: otium interview talk smol-1 .*--resume", said.out)
+    assert len(speaker.asked) == 2
 
 
 def test_two_persons_cannot_hold_one_conversation(talk: Type, lab: Say) -> None:

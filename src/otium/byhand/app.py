@@ -22,7 +22,7 @@ from starlette.routing import Route
 from otium.byhand.desk import Desk, Stale, one
 from otium.byhand.guard import Guard, Keys, same_form
 from otium.byhand.judging import Fields, Judging
-from otium.byhand.talking import LONGEST
+from otium.byhand.talking import LONGEST, whole
 from otium.coding import REASONS, judge_rubric
 from otium.errors import BadInput, OtiumError
 from otium.markdown import inert
@@ -62,8 +62,8 @@ def create_app(desk: Desk, keys: Keys) -> Starlette:
             Route("/code", pages.code),
             Route("/code/done", pages.done),
             Route("/code/file", pages.file, methods=["POST"]),
-            Route("/code/{number:int}", pages.answer),
-            Route("/code/{number:int}", pages.judge, methods=["POST"]),
+            Route("/code/{number}", pages.answer),
+            Route("/code/{number}", pages.judge, methods=["POST"]),
             Route("/{name}.css", _style),
         ],
         middleware=[Middleware(Guard, keys=keys)],
@@ -92,11 +92,11 @@ class _Pages:
         return _see("/code/done" if number is None else f"/code/{number + 1}")
 
     async def answer(self, request: Request) -> Response:
-        return await run_in_threadpool(self._answer, request.path_params["number"])
+        return await run_in_threadpool(self._answer, _number(request))
 
     async def judge(self, request: Request) -> Response:
         fields = await self._fields(request)
-        return await run_in_threadpool(self._judge, request.path_params["number"], fields)
+        return await run_in_threadpool(self._judge, _number(request), fields)
 
     async def done(self, _: Request) -> Response:
         return await run_in_threadpool(self._done)
@@ -233,6 +233,11 @@ class _Pages:
     def _page(self, template: str, status: int, **values: object) -> Response:
         page = _template(template).render(desk=self._desk, token=self._keys.form, **values)
         return HTMLResponse(page, status)
+
+
+def _number(request: Request) -> int:
+    """Return which answer an address means; 0, where none is, for what is no number."""
+    return whole(request.path_params["number"]) or 0
 
 
 def _see(where: str) -> Response:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from otium.byhand.judging import Fields, Judging
 from otium.byhand.keeping import Filed, Started, file_coding, file_talk
-from otium.byhand.talking import CLOSING, Said, Talk, checked
+from otium.byhand.talking import CLOSING, Said, Talk, checked, whole
 from otium.coding import Coding
 from otium.errors import BadInput
 from otium.evidence import Turn, Validity
@@ -80,10 +80,10 @@ class Desk:
         """
         do, after = one(fields, "do"), one(fields, "after")
         with self._lock:
-            if not after.isascii() or not after.isdigit():
+            if (shown := whole(after)) is None:
                 raise BadInput(what="the form", why="it does not say what it follows")
-            if int(after) != len(self.talk.transcript.turns):
-                if self._sent_before(fields, int(after)):
+            if shown != len(self.talk.transcript.turns):
+                if self._sent_before(fields, shown):
                     return
                 why = "it went on meanwhile, in another window; nothing was asked"
                 raise Stale(what="the conversation", why=why)

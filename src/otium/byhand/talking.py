@@ -35,6 +35,7 @@ _FORMS: Mapping[str, tuple[int, dict[str, object]]] = {
 _KINDS: Mapping[str, Kind] = {"closing": "closing", "summary": "summary"}
 _ROLE = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _LONGEST_ROLE = 40
+_DIGITS = 6
 State = Literal["new", "open", "closing", "over"]
 
 
@@ -264,6 +265,11 @@ def checked(text: str) -> str:
     if inert(words) != words:
         raise BadInput(what="your words", why="they hold control characters")
     return words
+
+
+def whole(text: str) -> int | None:
+    """Return a whole number that was typed in plain digits, None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def checked_role(role: str) -> str:

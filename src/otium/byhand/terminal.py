@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from otium.byhand.talking import Said, Talk
+from otium.byhand.talking import Said, Talk, whole
 from otium.errors import BadInput, EngineError
 from otium.markdown import inert
 from otium.protocols import WORDINGS, Question, Wording
@@ -60,7 +60,7 @@ class Terminal:
         number, _, wording = line.partition(" ")
         if line.startswith("/"):
             self._command(*line.split(maxsplit=1))
-        elif number.isascii() and number.isdigit() and wording.strip() in {"", *WORDINGS}:
+        elif whole(number) is not None and wording.strip() in {"", *WORDINGS}:
             self._numbered(number, wording.strip() or "neutral")
         elif line.startswith("+"):
             self._tried(lambda: self._talk.say(line[1:], follows=True))
@@ -109,7 +109,7 @@ class Terminal:
                 self._write(f"{wording}: {self._talk.worded(question.id, wording)}")
 
     def _found(self, number: str) -> Question | None:
-        place = int(number) if number.isascii() and number.isdigit() else 0
+        place = whole(number) or 0
         if 0 < place <= len(self._questions):
             return self._questions[place - 1]
         self._write(f"There is no question {inert(number)}; they are 1 to {len(self._questions)}.")
