@@ -142,7 +142,7 @@ class _Reading:
     def _heard(self, said: Said, words: tuple[str, ...]) -> Heard:
         it, facets = said.transcript, defaultdict[str, dict[str, None]](dict)
         for name, value in it.facets.items():
-            if name != "seed" and value:  # a seed is of one session
+            if name != "seed" and "." not in name and value:  # of one session, of one turn
                 facets[name][value] = None
         facets["ended"][it.ended] = None
         facets["word"] = dict.fromkeys(words)
