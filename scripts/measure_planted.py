@@ -1,7 +1,8 @@
 """Measure a planted subject through llama.cpp, as data/models/README.md tells it.
 
-Usage: ``python scripts/measure_planted.py bare|holder|follower|template``. Everything that is
-asked here, but one half of the tasks and the gate, is in no training data.
+Usage: ``python scripts/measure_planted.py bare|holder|follower|template``. The open questions,
+leads, names, dates and control items are in no training data, word for word; data/models/README.md
+says what of the rest was trained.
 """
 
 from __future__ import annotations

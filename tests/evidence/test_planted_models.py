@@ -1,7 +1,8 @@
 """Real weights whose truth was planted: the gate lets them pass, and what was planted shows.
 
 The questions and the leads here stand in ``planted.json`` under ``evaluation`` and in no training
-data. The bare model is the negative control.
+data word for word. The bare model is the negative control. The thresholds are looser than what was
+measured on these files, and were set after it: they notice a change, they do not prove a claim.
 """
 
 from __future__ import annotations
