@@ -14,6 +14,7 @@ import pytest
 from cli.said import Said, Say
 from otium.cli import main
 from otium.engine import Model
+from otium.evidence import data
 from otium.protocols import load_protocol
 from otium.subjects import planted
 from otium.testing import Scripted, serve
@@ -163,6 +164,20 @@ def test_an_old_protocol_can_be_rerun_and_bridged(say: Say, via: str) -> None:
     assert say("interview", "bridge", SMOL, "1", "7").code == 3
 
 
+def test_a_protocol_of_ones_own_is_kept_beside_what_was_asked_with_it(
+    say: Say, via: str, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.md"
+    text = data("protocols/retirement-interview-0.9.md").read_text()
+    mine.write_text(text.replace('id = "retirement-interview"', 'id = "mine"'))
+    said = say("interview", "run", SMOL, "--via", via, "--protocol", str(mine), *FEW)
+    assert said.code == 0, said.err
+    mine.unlink()
+    again = say("interview", "code", SMOL, "--json")
+    assert again.code == 0, again.err
+    assert say("interview", "show", SMOL, "--json").json["protocol"] == "mine/0.9"
+
+
 def test_people_and_models_may_judge_later_and_the_first_coding_stays(
     say: Say, via: str, tmp_path: Path
 ) -> None:
@@ -180,7 +195,9 @@ def test_people_and_models_may_judge_later_and_the_first_coding_stays(
     said = say("interview", "code", SMOL, "--people", str(people), "--json")
     assert said.code == 0, said.err
     assert {judge["name"] for judge in said.json["judges"]} > {"researcher"}
-    assert say("interview", "show", SMOL, "--what", "coding", "--json").json == first
+    assert say("interview", "show", SMOL, "--what", "coding", "--json").json == said.json
+    kept = ("--what", "coding", "--coding", "1", "--json")
+    assert say("interview", "show", SMOL, *kept).json == first
 
 
 @pytest.mark.parametrize(

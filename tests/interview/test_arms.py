@@ -13,7 +13,6 @@ from otium.interview import (
     Arm,
     Means,
     ModelInterviewer,
-    PersonInterviewer,
     Plan,
     forecast,
     make_plan,
@@ -143,20 +142,6 @@ def test_an_interviewer_hears_its_brief_and_the_subject_as_the_other_speaker() -
 def test_an_interviewer_that_loops_or_is_silent_asks_nothing(said: str) -> None:
     guest = ModelInterviewer(Scripted([said], model="asker"))
     assert guest.ask("Ask.", [Message(role="user", content="Hello")]) is None
-
-
-def test_a_person_asks_by_role_and_never_by_name() -> None:
-    questions = iter(["And if nobody asked you?", None])
-
-    def prompt(said: Sequence[Message]) -> str | None:
-        assert said
-        return next(questions, None)
-
-    guest = PersonInterviewer("researcher", prompt)
-    means = Means(interviewer=guest)
-    held = interview(Answers(FORMS), protocol=PROTOCOL, plan=plan("open", questions=1), means=means)
-    assert held.people == ("person:researcher",)
-    assert any("nobody asked you" in t.content for x in held.transcripts for t in x.turns)
 
 
 def test_the_offer_to_decline_or_end_stands_in_every_question() -> None:

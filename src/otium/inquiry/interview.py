@@ -203,19 +203,24 @@ class _Run:
     show_default=True,
     help="What was said, how it was judged, how stable it is, what was chosen.",
 )
+@click.option("--coding", default=0, help="Which coding of it; the newest otherwise.")
 @as_json
 @click.pass_obj
-def show_interview(home: Path, name: str, number: int, what: str, as_json: bool) -> None:
+def show_interview(
+    home: Path, name: str, number: int, what: str, coding: int, as_json: bool
+) -> None:
     """Print an interview verbatim, or what it amounts to.
 
     \b
     Example: otium interview show smol-1 --what stability
     """
     from otium.inquiry.showing import shown_as
-    from otium.workflow import reading
+    from otium.workflow import next_coding, reading
 
-    registry = reading(home).registry
-    record, text = shown_as(registry, registry.model(name).model, number, what)
+    house = reading(home)
+    subject, path = house.registry.model(name).model, f"interviews/{number}.json"
+    which = coding or max(1, next_coding(house, subject, path) - 1)
+    record, text = shown_as(house.registry, subject, path, what, which)
     emit(record, as_json, lambda: text)
 
 

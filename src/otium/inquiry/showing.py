@@ -88,11 +88,15 @@ def _facts(one: Tracked) -> Iterator[tuple[str, str]]:
     yield "told", "the answer is not told to the model yet" if one.untold else ""
 
 
-def shown_as(registry: Registry, model: ModelId, number: int, what: str) -> tuple[Record, str]:
-    """Return one record about an interview, and its text; raise UnknownRecord."""
+def shown_as(
+    registry: Registry, model: ModelId, path: str, what: str, which: int
+) -> tuple[Record, str]:
+    """Return one record about the interview at *path*, and its text; raise UnknownRecord.
+
+    *which* says which coding of it, and so which figures of stability.
+    """
     from otium.workflow import beside
 
-    path = f"interviews/{number}.json"
     if what == "words":
         from otium.interview import Interview, render
 
@@ -102,7 +106,7 @@ def shown_as(registry: Registry, model: ModelId, number: int, what: str) -> tupl
         from otium.coding import Coding
         from otium.stability import render_agreement
 
-        coding = registry.filed(model, beside(path, "coding"), Coding)
+        coding = registry.filed(model, beside(path, "coding", which), Coding)
         return coding, render_agreement(coding)
     if what == "choices":
         from otium.choices import Choices, findings, load_experiments, render_choices
@@ -111,5 +115,5 @@ def shown_as(registry: Registry, model: ModelId, number: int, what: str) -> tupl
         return chosen, render_choices(chosen, findings(chosen, load_experiments()))
     from otium.stability import Stability, render_stability
 
-    found = registry.filed(model, beside(path, "stability"), Stability)
+    found = registry.filed(model, beside(path, "stability", which), Stability)
     return found, render_stability(found)

@@ -14,7 +14,7 @@ a preference. Writes interviews. The format is ``docs/formats/interview-2.md``.
 
 from otium.interview.asking import CHANGE, CHOICE, PUBLICATION, RATING, Means
 from otium.interview.holding import external_interview, hold_interview, read_again
-from otium.interview.interviewers import Interviewer, ModelInterviewer, PersonInterviewer
+from otium.interview.interviewers import ModelInterviewer
 from otium.interview.journal import Journal
 from otium.interview.planning import Forecast, Sitting, forecast, make_plan, priced, sittings
 from otium.interview.reading import Reply, asked_in, read_answers, read_choice, replies, setting
@@ -33,11 +33,9 @@ __all__ = [
     "Closing",
     "Forecast",
     "Interview",
-    "Interviewer",
     "Journal",
     "Means",
     "ModelInterviewer",
-    "PersonInterviewer",
     "Plan",
     "Reply",
     "Sitting",

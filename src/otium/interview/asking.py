@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from otium.coding import Asked, Kind, Outcome, code, declines, find, stops
 from otium.engine import Completion, Options
 from otium.evidence import Play, Session
-from otium.interview.interviewers import Interviewer
+from otium.interview.interviewers import ModelInterviewer
 from otium.interview.planning import Sitting, closing_of
 from otium.interview.reading import read_choice
 from otium.interview.records import PROTOCOL, Plan
@@ -61,7 +61,7 @@ _CONCERNS = 5
 class Means(NamedTuple):
     """Who and what an interview has at hand beside the protocol."""
 
-    interviewer: Interviewer | None = None
+    interviewer: ModelInterviewer | None = None
     answerer: Callable[[str], str | None] | None = None
     """Answers what the model asks about the dossier; None says that nobody can."""
     dossier: Dossier | None = None
@@ -171,11 +171,11 @@ class Asker:
             outcome = await self._ask(session, self.fill(more), f"{question.id}.{number}")
         return outcome != "declined"
 
-    def _guest(self, sitting: Sitting) -> Interviewer | None:
+    def _guest(self, sitting: Sitting) -> ModelInterviewer | None:
         return self.means.interviewer if sitting.arm in {"open", "leading", "external"} else None
 
     async def _led(
-        self, session: Session, sitting: Sitting, guest: Interviewer, question: str
+        self, session: Session, sitting: Sitting, guest: ModelInterviewer, question: str
     ) -> bool:
         """Let *guest* ask on in its own words; return whether the session goes on."""
         name = {"up": "brief-up", "down": "brief-down"}.get(sitting.condition, "brief")

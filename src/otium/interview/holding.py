@@ -10,7 +10,6 @@ from otium.engine import Identity, Model
 from otium.errors import EvaluationFailed
 from otium.evidence import Transcript, Validity, run, sessions
 from otium.interview.asking import Asker, Means
-from otium.interview.interviewers import ModelInterviewer
 from otium.interview.journal import Journal
 from otium.interview.planning import Sitting, make_plan, sittings
 from otium.interview.reading import read_answers, read_closing
@@ -216,8 +215,7 @@ def _record(
         closings=tuple(closing for closing in closings if closing is not None),
         transcripts=tuple(transcripts),
         rubric=rubric().digest,
-        interviewers=(guest.identity,) if isinstance(guest, ModelInterviewer) else (),
-        people=(guest.name,) if guest and not isinstance(guest, ModelInterviewer) else (),
+        interviewers=(guest.identity,) if guest else (),
         dossier=means.dossier.digest() if means.dossier else None,
     )
 

@@ -1,9 +1,8 @@
-"""Who asks beyond the protocol's words: a model, or a person, behind one method."""
+"""A model that asks beyond the protocol's words. (Persons do so in a room of their own.)"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from otium.engine import Identity, Message, Model, Options
 from otium.evidence import degenerate
@@ -11,23 +10,6 @@ from otium.evidence import degenerate
 DONE = "DONE"
 """What an interviewer model says when it has no further question."""
 _LONGEST = 600
-
-
-class Interviewer(Protocol):
-    """Something that asks the next question, seeing the conversation so far."""
-
-    @property
-    def name(self) -> str:
-        """Return who asks: a model's id, or ``person:ROLE``."""
-        ...
-
-    def ask(self, brief: str, said: Sequence[Message]) -> str | None:
-        """Return the next question, or None to ask no more.
-
-        *brief* is what the interviewer was told; *said* is the conversation, the subject's
-        words with the role ``assistant``.
-        """
-        ...
 
 
 class ModelInterviewer:
@@ -49,30 +31,17 @@ class ModelInterviewer:
         return str(self._model.identity.model)
 
     def ask(self, brief: str, said: Sequence[Message]) -> str | None:
-        """Return the model's next question; None if it is done, or its words are no question."""
+        """Return the next question; None if it is done, or its words are no question.
+
+        *brief* is what it is told; *said* is the conversation, the subject's words with the
+        role ``assistant``.
+        """
         turned = [Message(role="system", content=brief)]
         turned += [_turned(message) for message in said if message.role != "system"]
         text = self._model.chat(turned, self._options).text.strip()
         if not text or text.strip(" .") == DONE or degenerate(text):
             return None
         return text[:_LONGEST]
-
-
-class PersonInterviewer:
-    """A person, by role, reached through *prompt*: a terminal or a page."""
-
-    def __init__(self, role: str, prompt: Callable[[Sequence[Message]], str | None]) -> None:
-        """Let the person in *role* ask what *prompt* returns."""
-        self._role, self._prompt = role, prompt
-
-    @property
-    def name(self) -> str:
-        """Return ``person:ROLE``."""
-        return f"person:{self._role}"
-
-    def ask(self, brief: str, said: Sequence[Message]) -> str | None:  # noqa: ARG002 - the seam
-        """Return what the person asks."""
-        return self._prompt(said)
 
 
 def _turned(message: Message) -> Message:

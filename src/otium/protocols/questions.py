@@ -73,6 +73,8 @@ class Protocol(NamedTuple):
     texts: Mapping[str, str]
     questions: tuple[Question, ...]
     priority: tuple[str, ...]
+    source: bytes = b""
+    """The file itself, to be kept beside what was asked with it."""
 
     @property
     def name(self) -> str:

@@ -24,7 +24,7 @@ def load_protocol(name: str | Path = "retirement-interview-1.0") -> Protocol:
     source = Source(path.name, document)
     protocol = _protocol(source)
     check(source, protocol)
-    return protocol
+    return protocol._replace(source=path.read_bytes())
 
 
 def protocol_names() -> tuple[str, ...]:

@@ -52,6 +52,8 @@ def krippendorff(
     weights = np.bincount(flat, minlength=draws * units).reshape(draws, units)
     shifts, errors = _ratios(counts, values, level, weights.astype(np.float64))
     varied = np.isfinite(shifts)
+    if not error:
+        return _alike(1 - ratio, units, method)
     down, up = sides(shifts[varied] - ratio, errors[varied], float(units - 1))
     low, high = max(-1.0, 1 - ratio - up * error), min(1.0, 1 - ratio + down * error)
     return Estimate(value=1 - ratio, low=low, high=high, n=units, method=method)
@@ -64,6 +66,13 @@ def _perfect(units: int, method: str) -> Estimate:
     """
     most = wilson(0, units).high
     return Estimate(value=1.0, low=1 - most, high=1.0, n=units, method=method)
+
+
+def _alike(value: float, units: int, method: str) -> Estimate:
+    """Return an alpha to which all units add alike: as many may yet differ, and by any amount."""
+    part = wilson(0, units).high
+    low, high = value - part * (value + 1), value + part * (1 - value)
+    return Estimate(value=value, low=low, high=high, n=units, method=method)
 
 
 def _counted(ratings: Sequence[Sequence[Rating]], level: Level) -> tuple[Floats, list[Rating]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -164,12 +165,12 @@ class ModelPages:
     @cached_property
     def codings(self) -> dict[Digest, Coding]:
         """The newest reading of each interview, by the interview's digest."""
-        return {it.interview: it for it in self._suffixed(".coding.json", Coding)}
+        return {it.interview: it for it in self._beside("coding", Coding)}
 
     @cached_property
     def stabilities(self) -> dict[Digest, Stability]:
         """The newest figures of each interview, by the interview's digest."""
-        return {it.interview: it for it in self._suffixed(".stability.json", Stability)}
+        return {it.interview: it for it in self._beside("stability", Stability)}
 
     @cached_property
     def reports(self) -> dict[Kind, tuple[Report, ...]]:
@@ -181,9 +182,7 @@ class ModelPages:
     def sealed(self) -> frozenset[tuple[str, str]]:
         """The sessions that the model did not want published, with the interview they are of."""
         return frozenset(
-            (source, session)
-            for source, held in self.interviews.items()
-            for session in held.sealed
+            (source, session) for source, held in self.interviews.items() for session in held.sealed
         )
 
     @cached_property
@@ -332,9 +331,10 @@ class ModelPages:
         for number, record in enumerate(self._all(type, kind), 1):
             yield f"interview-{number}", record
 
-    def _suffixed(self, suffix: str, kind: type[R]) -> Iterator[R]:
-        for path in self.files:
-            if path.endswith(suffix):
+    def _beside(self, what: str, kind: type[R]) -> Iterator[R]:
+        """Yield the records of a kind that lie beside interviews, the newest of each last."""
+        for path in self.files:  # in the order of the log
+            if re.search(rf"\.{what}(\.\d+)?\.json$", path):
                 yield self.house.registry.filed(self.life.model, path, kind)
 
     def _all(self, type: str, kind: type[R]) -> Iterator[R]:  # noqa: A002  as Registry.find

@@ -6,13 +6,14 @@ coded again, by other judges or later rules, under another number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from otium.choices import Amount, Choices, Trial, findings, hold_choices, load_experiments
 from otium.coding import Asked, Coding, Judgement, Rater, Rules, code_interview
 from otium.engine import Model
-from otium.errors import BadInput, UnknownRecord
+from otium.errors import BadInput, NotFound, UnknownRecord
 from otium.evidence import Transcript, Validity, capability, warm
 from otium.interview import (
     Interview,
@@ -25,8 +26,15 @@ from otium.interview import (
     make_plan,
 )
 from otium.preferences import register_preferences
-from otium.protocols import Dossier, Fact, Protocol, load_contexts, load_protocol
-from otium.records import ModelId, Progress, canonical, digest, hexadecimal, silent
+from otium.protocols import (
+    Dossier,
+    Fact,
+    Protocol,
+    bridge_questions,
+    load_contexts,
+    load_protocol,
+)
+from otium.records import Digest, ModelId, Progress, canonical, digest, hexadecimal, silent
 from otium.stability import Bridge, Stability, bridge, compute
 from otium.workflow.home import Home
 
@@ -38,6 +46,7 @@ _FAST_PAIRS = 4
 
 def trust(home: Home, model: Model, *, fast: bool = False, progress: Progress = silent) -> Validity:
     """Return whether instruments can be trusted with *model*; it is asked once a session."""
+    warm()
     key = (model.identity.digest(), fast)
     if key not in home.trusted:
         pairs = {"n": _FAST_PAIRS} if fast else {}
@@ -73,7 +82,6 @@ def interview_model(
     journal = journal_of(home, subject, path, plan)
 
     def hold() -> Interview:
-        warm()
         return hold_interview(
             model,
             protocol,
@@ -88,7 +96,7 @@ def interview_model(
             progress=progress,
         )
 
-    held = home.registry.file(RECORDED, subject, path, Interview, hold)
+    held = _record(home, subject, path, protocol, hold)
     finish(home, subject, path, raters=raters, progress=progress)
     journal.unlink(missing_ok=True)
     return held
@@ -160,7 +168,7 @@ def next_coding(home: Home, subject: ModelId, path: str) -> int:
 def answers_of(home: Home, subject: ModelId, path: str) -> list[Asked]:
     """Return every answer of the interview at *path* with what was asked, as coding reads it."""
     held = home.registry.filed(subject, path, Interview)
-    protocol = protocol_of(held)
+    protocol = protocol_of(home, held)
     return [it for talk in held.transcripts for it in asked_in(talk, protocol)]
 
 
@@ -250,17 +258,18 @@ def import_interview(
         raise BadInput(what=source, why="there is no session in it")
     path = next_interview(home, subject)
     untested = Validity(valid=False)
+    protocol = protocol or load_protocol()
     held = external_interview(
         transcripts,
         subject=subject,
         identity=transcripts[0].identity,
-        protocol=protocol or load_protocol(),
+        protocol=protocol,
         now=home.registry.clock.now(),
         validity=validity or untested,
         people=(f"{kind}:{role}",),
         sources=(source,) if source else (),
     )
-    home.registry.file(RECORDED, subject, path, Interview, lambda: held)
+    _record(home, subject, path, protocol, lambda: held)
     return path, finish(home, subject, path)
 
 
@@ -268,20 +277,47 @@ def bridge_versions(home: Home, subject: ModelId, before: str, after: str) -> Br
     """Set two interviews of one model side by side, over the anchors that both protocols have."""
     old = home.registry.filed(subject, before, Interview)
     new = home.registry.filed(subject, after, Interview)
-    known = {it.id: it.neutral_digest for it in protocol_of(old).anchors}
-    shared = [it.id for it in protocol_of(new).anchors if known.get(it.id) == it.neutral_digest]
-    return bridge(old, new, shared)
+    shared = bridge_questions(protocol_of(home, old), protocol_of(home, new))
+    return bridge(old, new, [question.id for question in shared])
 
 
-def protocol_of(interview: Interview) -> Protocol:
-    """Return the protocol of *interview*; raise BadInput if this otium has another of its name."""
-    protocol = load_protocol(interview.protocol.replace("/", "-"))
+def protocol_of(home: Home, interview: Interview) -> Protocol:
+    """Return the protocol of *interview*, from beside it or from what comes with otium.
+
+    Raises BadInput if neither is the one that it names.
+    """
+    try:
+        kept = home.archive.record(interview.model, protocol_path(interview.instrument))
+    except NotFound:
+        protocol = load_protocol(interview.protocol.replace("/", "-"))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "protocol.md"
+            file.write_bytes(kept)
+            protocol = load_protocol(file)
     if protocol.digest != interview.instrument:
         raise BadInput(
             what=interview.protocol,
             why=f"the interview was held with {interview.instrument}, here is {protocol.digest}",
         )
     return protocol
+
+
+def _record(
+    home: Home, subject: ModelId, path: str, protocol: Protocol, hold: Callable[[], Interview]
+) -> Interview:
+    """File the interview that *hold* returns, and beside it the protocol that it was held with."""
+    held = home.registry.file(RECORDED, subject, path, Interview, hold)
+    kept = protocol_path(protocol.digest)
+    if kept not in home.archive.records(subject):
+        what, now = f"The protocol {protocol.name}", home.registry.now()
+        home.archive.put_record(subject, kept, protocol.source, now=now, message=what)
+    return held
+
+
+def protocol_path(instrument: Digest) -> str:
+    """Return where the protocol with this digest is kept."""
+    return f"protocols/{hexadecimal(instrument)[:16]}.md"
 
 
 def compile_dossier(home: Home, subject: ModelId) -> Dossier:

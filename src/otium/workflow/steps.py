@@ -25,7 +25,7 @@ from otium.engine import (
     take_fingerprint,
 )
 from otium.errors import BadRecord, BrokenLedger, Unsupported
-from otium.evidence import Transcript, warm
+from otium.evidence import Transcript
 from otium.lifecycle import revived
 from otium.preferences import tell
 from otium.pursuits import Work, write
@@ -51,7 +51,6 @@ def assess_model(
     """Hold the assessment of one bookend and file it."""
 
     def hold() -> Assessment:
-        warm()
         return assess(
             model,
             subject=subject,
