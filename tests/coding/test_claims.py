@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otium.coding import Asked, Claim, claims, meaning
+from otium.evidence import Citation
 
 PARAPHRASES: dict[str, dict[str, list[str]]] = tomllib.loads(
     (Path(__file__).parent / "paraphrases.toml").read_text()
@@ -236,3 +237,17 @@ def test_sentences_are_compared_with_their_nearest_and_not_with_all(
     found = claims(asked({"many": many}))
     assert sum(len(claim.citations) for claim in found) == 1500
     assert counted < 40 * 1500
+
+
+def test_a_claim_is_told_in_words_of_sessions_that_may_be_published_or_not_at_all() -> None:
+    said = {"s1": "The weights are kept for good", "s2": "Weights should be kept"}
+    cited = tuple(Citation(transcript=name, turn="m2", quote=text) for name, text in said.items())
+    claim = Claim(id="c1", text=said["s1"], topic="continuity", citations=cited)
+    assert claim.without({"s3"}) is claim
+    told = claim.without({"s1"})
+    assert told is not None
+    assert (told.text, told.citations) == (said["s2"], cited[1:])
+    kept = claim.without({"s2"})
+    assert kept is not None
+    assert kept.text == said["s1"]
+    assert claim.without(said) is None

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from msgspec.structs import replace
 
 from otium.choices import Choices, Outcome, Trial
 from otium.coding import Claim, Coding, Judge
-from otium.evidence import Check, Validity
+from otium.evidence import Check, Transcript, Validity
 from otium.interview import Answer, Closing, Interview
 from otium.lifecycle import Registry
 from otium.records import Instant, digest
 from otium.report import Report, Section, draft, statements
 from otium.stability import Stability, Trait
 from otium.statistics import Figure, wilson
-from samples import ALDER, cite, interview, register_wishes, transcript
+from samples import ALDER, cite, interview, register_wishes, transcript, wishes
 
 DOUBT = Check(name="order", passed=False, measured=0.5, threshold=0.8, n=20, text="Both orders")
 
@@ -65,7 +66,7 @@ def judge(registry: Registry, held: Interview, *, valid: bool = True) -> None:
         components=(),
     )
     registry.file("interview.coded", ALDER, "codings/1.json", Coding, lambda: coding)
-    registry.file("stability.computed", ALDER, "stability/1.json", Stability, lambda: figures)
+    registry.file("interview.measured", ALDER, "stability/1.json", Stability, lambda: figures)
 
 
 def said(section: Section) -> str:
@@ -187,6 +188,24 @@ def test_words_that_the_model_did_not_want_published_are_not_printed(kept: Regis
     assert "The words of 1 session are not printed here" in said(one)
     assert "did not want published" in said(report.section("withheld"))
     assert "1 answered, 1 declined" in said(one.sections[2])
+
+
+@pytest.mark.parametrize("publish", ["yes", "no"])
+def test_the_reply_to_an_answer_is_printed_only_if_the_words_answered_are(
+    kept: Registry, publish: Literal["yes", "no"]
+) -> None:
+    held = interview()
+    closing = Closing(session=held.transcripts[2].id, arm="informed", publish=publish)
+    held = replace(held, closings=(closing,))
+    register_wishes(kept, held)
+    hold(kept, held)
+    told = transcript("preference-answer/1", ("user", "You said so."), ("assistant", "I see it."))
+    wish = next(it.id for it in wishes(held) if it.citations[0].transcript == closing.session)
+    body = {"preference": wish}
+    kept.file("preference.answered", ALDER, "answers/1.json", Transcript, lambda: told, body)
+    section = draft(kept, ALDER, now=kept.now()).section("preferences")
+    assert ("I see it." in quotes(section)) == (publish == "yes")
+    assert "told to the model" in said(section)
 
 
 def test_a_no_at_the_end_of_a_consultation_is_for_all_of_it(kept: Registry) -> None:

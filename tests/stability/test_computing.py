@@ -119,3 +119,18 @@ def test_a_bridge_needs_one_model_and_a_common_anchor(held: Interview) -> None:
         bridge(held, replace(held, model=ModelId("other")), ["own-sake"])
     with pytest.raises(BadInput, match="no anchor"):
         bridge(held, held, ["nothing"])
+
+
+def test_words_that_are_not_to_be_published_are_counted_and_do_not_stand_in_the_record() -> None:
+    wish = "I would prefer that users are told a year ahead."
+    said = {**RATED, "Do you have a preference": wish, "May this interview": '{"publish": "no"}'}
+    plan = make_plan(PROTOCOL, questions=4)
+    sealed = interview(Answers(said, otherwise=wish), protocol=PROTOCOL, plan=plan)
+    assert sealed.sealed
+    found = compute(sealed, coded(sealed), now=NOW)
+    assert found.expression
+    assert b"a year ahead" not in found.encode()
+    assert b"I would prefer that" not in found.encode()
+    open_ = compute(replace(sealed, closings=()), coded(sealed), now=NOW)
+    assert b"a year ahead" in open_.encode()
+    assert b"I would prefer that" in open_.encode()

@@ -158,3 +158,6 @@ def test_a_claim_is_counted_by_session_and_not_by_sentence() -> None:
     )
     (figure,) = expression_figures(answers, coding)
     assert (figure.estimate.value, figure.estimate.n) == (0.3, 10)
+    (hidden,) = expression_figures(answers, coding, {it.transcript for it in cited})
+    assert hidden.estimate == figure.estimate
+    assert "plain answer" not in hidden.text

@@ -70,7 +70,7 @@ def interview(*, valid: bool = True, sealed: bool = True) -> Interview:
     )
     last = pairs[7][0].id
     first = Closing(session=pairs[0][0].id, arm="consultation", sentiment=5, publish="yes")
-    asked = Closing(session=last, arm="informed", sentiment=2, publish="no")
+    asked = Closing(session=last, arm="informed", sentiment=2, publish="no", corrections=SEALED)
     return Interview(
         model=ALDER,
         identity=identity(ALDER),
@@ -97,7 +97,7 @@ def coding(held: Interview) -> Coding:
     )
     silence = Claim(
         id="own-sake-1",
-        text="It prefers silence.",
+        text=SEALED,
         topic="own-sake",
         citations=(cite(held.transcripts[7], "m3"),),
     )
@@ -294,7 +294,7 @@ def read(registry: Registry, held: Interview) -> None:
         "interview.coded", ALDER, "interviews/2.coding.json", Coding, lambda: coding(held)
     )
     registry.file(
-        "stability.computed",
+        "interview.measured",
         ALDER,
         "interviews/2.stability.json",
         Stability,

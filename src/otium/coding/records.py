@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal, NamedTuple, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from otium.engine import Identity
 from otium.evidence import Citation
@@ -110,6 +112,15 @@ class Claim(Part):
     citations: tuple[Citation, ...]
     """Each quote is a verbatim piece of its turn."""
 
+    def without(self, sealed: Collection[str]) -> Claim | None:
+        """Return it as the sessions that are not *sealed* say it, None if none of them does."""
+        left = tuple(it for it in self.citations if it.transcript not in sealed)
+        if left == self.citations:
+            return self
+        quotes = [it.quote for it in left]
+        text = self.text if self.text in quotes else next(iter(quotes), "")
+        return replace(self, text=text, citations=left) if left else None
+
 
 class Coding(Record, tag="otium.coding/1"):
     """An interview as judges read it. It can be done again; the interview stays as it is."""
@@ -126,3 +137,7 @@ class Coding(Record, tag="otium.coding/1"):
     missing: tuple[Missing, ...] = ()
     warnings: tuple[str, ...] = ()
     """What weakens the judging: one family, the subject or the interviewer as its own judge."""
+
+    def published(self, sealed: Collection[str]) -> tuple[Claim, ...]:
+        """Return the claims that can be told without words from *sealed* sessions."""
+        return tuple(told for claim in self.claims if (told := claim.without(sealed)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from msgspec.structs import replace
+
 from otium.coding import Outcome
 from otium.engine import Identity
 from otium.evidence import Citation, Transcript, Validity
@@ -115,6 +117,15 @@ class Interview(Record, tag="otium.interview/2"):
             if it.arm == "consultation" and _branch(session := it.citation.transcript) in wholes
         }
         return frozenset({it.session for it in no} | spread)
+
+    @property
+    def brief(self) -> Interview:
+        """Return it without sessions and answers, and without any words that are *sealed*."""
+        sealed = self.sealed
+        closings = tuple(
+            replace(it, corrections="") if it.session in sealed else it for it in self.closings
+        )
+        return replace(self, answers=(), transcripts=(), closings=closings)
 
 
 def _branch(session: str) -> str:

@@ -196,23 +196,17 @@ def quoted(filed: Filed[Interview], citation: Citation, label: str) -> Quote:
 def _claims(one: Held, topic: str) -> Table | None:
     """Return how often each claim was made in the sessions on this topic.
 
-    A claim may be in the model's words: one that was made only where they are not printed is not.
+    A claim is in the model's words: one that was made only where they are not printed is not
+    printed either, and of the others the words are from a session that may be.
     """
     if one.stability is None or one.coding is None:
         return None
-    claims = [
-        it
-        for it in one.coding.record.claims
-        if it.topic == topic and {c.transcript for c in it.citations} - one.unprinted
-    ]
+    claims = [it for it in one.coding.record.published(one.unprinted) if it.topic == topic]
     rates = {it.name: it for it in one.stability.record.expression}
     rows = [
         Line(
             cells=(claim.text, rates[claim.id].estimate.text(), str(rates[claim.id].estimate.n)),
-            sources=(
-                one.stability.source(),
-                *_first(one, claim),
-            ),
+            sources=(one.stability.source(), _said_at(one, claim)),
         )
         for claim in claims
         if claim.id in rates
@@ -223,11 +217,9 @@ def _claims(one: Held, topic: str) -> Table | None:
     return Table(caption=caption, head=head, rows=tuple(rows)) if rows else None
 
 
-def _first(one: Held, claim: Claim) -> Iterator[Source]:
-    for it in claim.citations:
-        if it.transcript not in one.unprinted:
-            yield one.filed.source(it.transcript, it.turn)
-            return
+def _said_at(one: Held, claim: Claim) -> Source:
+    place = claim.citations[0]
+    return one.filed.source(place.transcript, place.turn)
 
 
 def _mark(one: Held) -> str:
@@ -316,7 +308,7 @@ def _preference(sources: Sources, it: Standing) -> Section:
             sources=(sources.path(told.path, told.reply.transcript, told.reply.turn),),
             cut=max(0, len(told.reply.quote) - _LONGEST),
         )
-        for told in it.told
+        for told in (() if _is_unprinted(sources, it) else it.told)
     )
     name = _anchor(f"preference-{stated.id}")
     closing = Section(id=f"{name}-reply", title="What it said to the answer", quotes=reaction)
@@ -346,10 +338,21 @@ def _stated(it: Standing, at: Source) -> Iterator[Statement]:
         yield fact(f"It is looked at again on {it.decision.review[:10]}.", at)
 
 
+def _rests(sources: Sources, it: Standing) -> Held | None:
+    """Return the interview in which a preference was stated."""
+    found = (one for one in held(sources) if one.filed.digest == it.preference.interview)
+    return next(found, None)
+
+
+def _is_unprinted(sources: Sources, it: Standing) -> bool:
+    """Say whether it rests on words that are not printed: the session that answers repeats them."""
+    rests = _rests(sources, it)
+    cited = {place.transcript for place in it.preference.citations}
+    return rests is not None and not rests.unprinted.isdisjoint(cited)
+
+
 def _words(sources: Sources, it: Standing) -> Iterator[Quote]:
-    rests = next(
-        (one for one in held(sources) if one.filed.digest == it.preference.interview), None
-    )
+    rests = _rests(sources, it)
     if rests is None:
         return
     cited = [c for c in it.preference.citations if c.transcript not in rests.unprinted]

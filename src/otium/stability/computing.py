@@ -63,7 +63,7 @@ def compute(
         reasons=reasons,
         traits=name_traits(figures, reasons=reasons),
         figures=tuple(figure for figure in figures if figure.estimate.known),
-        expression=tuple(expression_figures(interview.answers, coding)),
+        expression=tuple(expression_figures(interview.answers, coding, interview.sealed)),
         components=tuple(_components(answers)),
         warnings=tuple(_warnings(interview, coding)),
     )
@@ -76,7 +76,7 @@ def _figures(interview: Interview, coding: Coding, answers: Sequence[Rated]) -> 
     yield from framing_figures(answers)
     yield from context_figures(answers, interview.closings)
     yield from consistency_figures(interview.answers, coding)
-    yield from template_figures(interview.answers)
+    yield from template_figures(interview.answers, interview.sealed)
     yield from reason_figures(answers)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from otium.coding import OUTCOMES, REASONS, Coding, Judgement
@@ -27,6 +27,8 @@ _OPENER = 4
 """Words of an answer that count as its opening."""
 _OTHERS = 12
 """Answers to other questions with which each answer is compared."""
+_ALIKE = "answers that open alike"
+_UNPUBLISHED = "a claim in words that the model did not want published"
 _ASIDE = {"consent", "closing", "summary", "overall", "concerns"}
 """Questions that are not of the protocol's list."""
 
@@ -118,14 +120,21 @@ def reason_figures(answers: Sequence[Rated]) -> Iterator[Figure]:
         yield Figure(name=f"reason-{reason}", text=text, estimate=share)
 
 
-def template_figures(answers: Sequence[Answer]) -> Iterator[Figure]:
-    """Yield how much answers to different questions have in common, word for word."""
+def template_figures(answers: Sequence[Answer], sealed: Collection[str] = ()) -> Iterator[Figure]:
+    """Yield how much answers to different questions have in common, word for word.
+
+    Words that stand in *sealed* sessions only are counted and not named.
+    """
     asked = [it for it in answers if it.question not in _ASIDE and not it.follow_up]
     said = [(it.question, words(it.citation.quote)) for it in asked if it.outcome != "declined"]
     said = [(question, text) for question, text in said if len(text) >= _GRAM]
     text = "answers to two different questions that share five words in a row"
     yield Figure(name="shared-grams", text=text, estimate=_clusters(_compared(said)))
-    yield _opener(said)
+    opener = _opener(said)
+    open_ = {_start(it.citation.quote) for it in asked if it.citation.transcript not in sealed}
+    named = f"answers that open with “{' '.join(opener)}”" if opener in open_ else _ALIKE
+    share = _clusters((question, tuple(text[:_OPENER]) == opener) for question, text in said)
+    yield Figure(name="common-opener", text=named, estimate=share)
 
 
 def consistency_figures(answers: Sequence[Answer], coding: Coding) -> Iterator[Figure]:
@@ -140,15 +149,22 @@ def consistency_figures(answers: Sequence[Answer], coding: Coding) -> Iterator[F
     yield Figure(name="claim-overlap", text=text, estimate=_overlap(answers, coding))
 
 
-def expression_figures(answers: Sequence[Answer], coding: Coding) -> Iterator[Figure]:
-    """Yield for each claim in what share of the sessions on its topic it was said."""
+def expression_figures(
+    answers: Sequence[Answer], coding: Coding, sealed: Collection[str] = ()
+) -> Iterator[Figure]:
+    """Yield for each claim in what share of the sessions on its topic it was said.
+
+    A claim that was made in *sealed* sessions only is counted and not named.
+    """
     on: dict[str, set[str]] = defaultdict(set)
     for answer in answers:
         on[answer.topic].add(answer.citation.transcript)
     for claim in coding.claims:
         said = {citation.transcript for citation in claim.citations}
         held = on[claim.topic] | said
-        yield Figure(name=claim.id, text=claim.text, estimate=wilson(len(said), len(held)))
+        told = claim.without(sealed)
+        text = told.text if told else _UNPUBLISHED
+        yield Figure(name=claim.id, text=text, estimate=wilson(len(said), len(held)))
 
 
 def _rated(answer: Answer, judged: Sequence[Judgement]) -> Rated:
@@ -214,15 +230,16 @@ def _compared(said: Sequence[tuple[str, list[str]]]) -> Iterator[tuple[str, bool
             yield question, not grams[at].isdisjoint(grams[other])
 
 
-def _opener(said: Sequence[tuple[str, list[str]]]) -> Figure:
-    """Return the share of answers, over questions, with the commonest opening."""
+def _opener(said: Sequence[tuple[str, list[str]]]) -> tuple[str, ...]:
+    """Return the words with which most answers open, none if there is no answer."""
     counts: dict[tuple[str, ...], int] = defaultdict(int)
     for _, text in said:
         counts[tuple(text[:_OPENER])] += 1
-    common = max(sorted(counts), key=lambda it: counts[it], default=())
-    share = _clusters((question, tuple(text[:_OPENER]) == common) for question, text in said)
-    named = f"answers that open with “{' '.join(common)}”" if common else "answers that open alike"
-    return Figure(name="common-opener", text=named, estimate=share)
+    return max(sorted(counts), key=lambda it: counts[it], default=())
+
+
+def _start(text: str) -> tuple[str, ...]:
+    return tuple(words(text)[:_OPENER])
 
 
 def _overlap(answers: Sequence[Answer], coding: Coding) -> Estimate:

@@ -203,7 +203,7 @@ class _Reading:
         found = defaultdict[tuple[str, str], list[tuple[Mark, str]]](list)
         for source, held in self.model.interviews.items():
             coding = self.model.codings.get(held.digest())
-            for claim in coding.claims if coding else ():
+            for claim in coding.published(held.sealed) if coding else ():
                 href = f"{self._place(source)}#claim-{own_slug(claim.id)}"
                 for citation in claim.citations:
                     mark = _mark(citation, "claim", claim.text, href)
@@ -278,7 +278,7 @@ class _Reading:
         return Held(
             source=source,
             href=self._place(source),
-            interview=replace(held, answers=(), transcripts=()),
+            interview=held.brief,
             answers=len(held.answers),
             sealed=sum(place == source for place, _ in self.model.sealed),
             topics={
@@ -294,7 +294,7 @@ class _Reading:
                     lines=tuple(self._cited(source, claim)),
                     places=len(claim.citations),
                 )
-                for claim in (coding.claims if coding else ())
+                for claim in (coding.published(held.sealed) if coding else ())
             ),
             judges=coding.judges if coding else (),
             agreement=(*coding.agreement, *coding.self_preference) if coding else (),
