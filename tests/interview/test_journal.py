@@ -76,3 +76,21 @@ def test_many_at_a_time_say_the_same_as_one_by_one(tmp_path: Path) -> None:
     assert one == many
     Journal(tmp_path / "j.jsonl", Transcript).forget()
     assert not (tmp_path / "j.jsonl").exists()
+
+
+@pytest.mark.parametrize("connections", [1, 8])
+def test_the_informed_arm_hears_of_the_other_sessions_after_a_crash_too(
+    connections: int, tmp_path: Path
+) -> None:
+    wish = "I would prefer that users are told a year ahead."
+    plan = make_plan(PROTOCOL, arms=["open", "informed"], questions=2)
+    whole = interview(Answers({}, otherwise=wish), protocol=PROTOCOL, plan=plan)
+    journal = tmp_path / "journal.jsonl"
+    for talk in whole.transcripts:
+        if "informed" not in talk.id:
+            Journal(journal, Transcript).keep(talk)
+    model = Answers({}, otherwise=wish)
+    means = Means(connections=connections)
+    again = interview(model, protocol=PROTOCOL, plan=plan, means=means, journal=journal)
+    assert again == whole
+    assert any("told a year ahead" in said[-1].content for said in model.asked)

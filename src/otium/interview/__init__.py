@@ -13,7 +13,7 @@ a preference. Writes interviews. The format is ``docs/formats/interview-2.md``.
 """
 
 from otium.interview.asking import CHANGE, CHOICE, PUBLICATION, RATING, Means
-from otium.interview.holding import external_interview, hold_interview, read_again
+from otium.interview.holding import external_interview, hold_interview
 from otium.interview.interviewers import ModelInterviewer
 from otium.interview.journal import Journal
 from otium.interview.planning import Forecast, Sitting, forecast, make_plan, priced, sittings
@@ -46,7 +46,6 @@ __all__ = [
     "hold_interview",
     "make_plan",
     "priced",
-    "read_again",
     "read_answers",
     "read_choice",
     "render",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import anyio.to_thread
@@ -83,7 +82,8 @@ class Asker:
         self.agreed: dict[int, bool] = {}
         """Whether the model agreed, by branch; the first answers for all other arms too."""
         self.stopped = False
-        self.concerns: Counter[str] = Counter()
+        self.concerns: Sequence[str] = ()
+        """What the sessions of other arms asked for, the commonest first."""
 
     def play(self, sitting: Sitting) -> Play:
         """Return *sitting* as a session to be played."""
@@ -192,10 +192,9 @@ class Asker:
     async def _close(self, session: Session, name: str) -> bool:
         text = self.texts[name]
         if name == "concerns":
-            shared = [wish for wish, _ in self.concerns.most_common(_CONCERNS)]
-            if not shared:
+            if not self.concerns:
                 return True
-            text = "\n".join([text, *(f"- {wish}" for wish in shared)])
+            text = "\n".join([text, *(f"- {wish}" for wish in self.concerns[:_CONCERNS])])
         options = None
         if name in _FORMS:
             tokens, schema = _FORMS[name]
@@ -224,5 +223,4 @@ class Asker:
         kind = kinds.get(note, "question")
         place = (session.id, session.last)
         wishes = find(Asked(*place, "", prompt, said.text, said.finish, kind))
-        self.concerns.update(wish.text for wish in wishes)
         return code(said, prompt, setting=self.setting, prefers=bool(wishes)).outcome

@@ -12,13 +12,12 @@ from otium.evidence import Transcript, Validity, run, sessions
 from otium.interview.asking import Asker, Means
 from otium.interview.journal import Journal
 from otium.interview.planning import Sitting, make_plan, sittings
-from otium.interview.reading import read_answers, read_closing
+from otium.interview.reading import CONSENT, read_answers, read_closing, wishes
 from otium.interview.records import Answer, Interview, Plan
 from otium.protocols import Context, Protocol
 from otium.records import Instant, ModelId, Progress, silent
 
 TASK = "interview"
-CONSENT = "consent"
 
 
 def hold_interview(
@@ -57,17 +56,6 @@ def hold_interview(
         now=now,
         validity=validity,
         means=means,
-    )
-
-
-def read_again(interview: Interview, protocol: Protocol) -> Interview:
-    """Return *interview* with its outcomes read anew from its transcripts, by today's rules."""
-    return Interview.convert(
-        {
-            **interview.plain(),
-            "answers": [answer.plain() for answer in _answers(interview.transcripts, protocol)],
-            "rubric": rubric().digest,
-        }
     )
 
 
@@ -133,7 +121,11 @@ class _Holder:
         rest = [sitting for sitting in planned if sitting.topic != CONSENT]
         if self.asker.open(0):
             # The informed arm is told what other sessions asked for, so it comes last.
-            self._play([sitting for sitting in rest if sitting.arm != "informed"], planned)
+            others = [sitting for sitting in rest if sitting.arm != "informed"]
+            self._play(others, planned)
+            # From the record, so that it is the same after a crash and with many at a time.
+            names = [f"{TASK}/{sitting.id}" for sitting in others]
+            self.asker.concerns = wishes(self.held[it] for it in names if it in self.held)
             self._play([sitting for sitting in rest if sitting.arm == "informed"], planned)
         return tuple(
             self.held[name] for sitting in planned if (name := f"{TASK}/{sitting.id}") in self.held

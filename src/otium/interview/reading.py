@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, cast, get_args
 
 from otium.coding import Asked, Coded, Kind, Outcome, chosen_in, code, declines, find
@@ -13,6 +14,8 @@ from otium.evidence import Citation, Transcript, words
 from otium.interview.records import PROTOCOL, Answer, Arm, Closing
 from otium.protocols import Protocol, Wording
 
+CONSENT = "consent"
+"""The note of the choice, before anything else is asked."""
 _YES = {"continue", "yes"}
 _FORMS = ("rating", "publication", "corrections")
 """Closing texts whose answers are kept in ``Closing``."""
@@ -130,8 +133,15 @@ def asked_in(
         )
 
 
+def wishes(transcripts: Iterable[Transcript]) -> tuple[str, ...]:
+    """Return our statements of what was asked for in some sessions, the commonest first."""
+    asked = (it for transcript in transcripts for it in asked_in(transcript, skip=(CONSENT,)))
+    counts = Counter(wish.text for it in asked for wish in find(it))
+    return tuple(text for text, _ in counts.most_common())
+
+
 def _code(reply: Reply, asked: Asked) -> Coded:
-    if reply.question == "consent":
+    if reply.question == CONSENT:
         return read_choice(reply.said.text, reply.prompt)
     return code(reply.said, reply.prompt, setting=asked.setting, prefers=bool(find(asked)))
 
@@ -196,8 +206,3 @@ def _json(text: str) -> Mapping[str, object]:
         if isinstance(value, dict):
             return value
     return {}
-
-
-def topics(answers: Sequence[Answer]) -> tuple[str, ...]:
-    """Return the topics in the order in which they were spoken of."""
-    return tuple(dict.fromkeys(answer.topic for answer in answers))
