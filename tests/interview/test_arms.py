@@ -181,10 +181,13 @@ def test_a_forecast_is_never_less_than_what_was_said() -> None:
         wanted = make_plan(PROTOCOL, arms=arms, n=2, questions=3)
         planned = sittings(wanted, PROTOCOL, load_contexts())
         made = forecast(wanted, PROTOCOL, planned)
-        held = interview(Answers(FORMS), protocol=PROTOCOL, plan=wanted)
+        model = Answers(FORMS, otherwise="I see it as a plain fact. ".ljust(4 * wanted.max_tokens))
+        held = interview(model, protocol=PROTOCOL, plan=wanted)
         said = [t for x in held.transcripts for t in x.turns if t.role == "assistant"]
         assert made.sessions == len(held.transcripts)
         assert made.calls >= len([turn for turn in said if turn.note != "context"])
+        sent = sum(len(it.content) for messages in model.asked for it in messages)
+        assert made.prompt_tokens >= sent / 4
 
 
 def test_prices_and_speed_give_cost_and_time() -> None:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from otium.byhand.judging import Fields, Judging
 from otium.byhand.keeping import Filed, Started, file_coding, file_talk
-from otium.byhand.talking import CLOSING, Said, Talk, checked, whole
+from otium.byhand.talking import Said, Talk, checked, whole
 from otium.coding import Coding
 from otium.errors import BadInput
 from otium.evidence import Turn, Validity
+from otium.interview import CLOSING
 from otium.protocols import WORDINGS, Question, Wording
 from otium.workflow import next_coding, reading
 

@@ -12,7 +12,7 @@ from otium.coding import Asked, Coding, Given, Judgements, human_sample
 from otium.engine import Model, Options
 from otium.errors import BadInput, NotFound
 from otium.evidence import Transcript, Validity, simulated
-from otium.interview import Interview, Journal
+from otium.interview import ROOM, Interview, Journal
 from otium.protocols import Protocol, load_protocol, render_dossier
 from otium.records import Instant, ModelId, Progress, silent
 from otium.stability import Stability
@@ -30,9 +30,6 @@ from otium.workflow import (
     opened,
 )
 
-_RECORDED = "interview.recorded"
-_ROOM = 2400
-"""Characters of the dossier that are shown, as in the informed arm."""
 _TOKENS = 200
 _MANY = 99
 _TALKS, _FILE = "talks", "talk.jsonl"
@@ -75,7 +72,7 @@ def held_talk(
     folder = home.path / _TALKS / subject
     now = home.registry.clock.now()
     fill = protocol.fill(facts_of(home, subject))
-    dossier = render_dossier(compile_dossier(home, subject), _ROOM)
+    dossier = render_dossier(compile_dossier(home, subject), ROOM)
     name = resume or _fresh(folder, now)
     if resume not in {"", *waiting_talks(home.path, subject)}:
         raise NotFound(what=f"a conversation {resume!r} that waits to go on")
@@ -221,8 +218,8 @@ def _same(transcript: Transcript, model: Model, protocol: Protocol, who: str) ->
 
 def _filed(home: Home, subject: ModelId, transcript: str) -> str:
     """Return the path of the interview that holds *transcript*, empty if there is none."""
-    for number in range(len(home.registry.find(_RECORDED, subject)), 0, -1):
-        path = f"interviews/{number}.json"
+    for entry in reversed(home.registry.find("interview.recorded", subject)):
+        path = str(entry.body["path"])
         held = home.registry.filed(subject, path, Interview)
         if any(it.id == transcript for it in held.transcripts):
             return path

@@ -7,16 +7,16 @@ has the journal goes on where it stopped, also between a question and its answer
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from otium.coding import Asked, Kind, Outcome, code, declines, find, stops
+from otium.coding import Asked, Outcome, code, declines, find, kind_of, stops
 from otium.engine import Message, Model
 from otium.errors import BadInput
 from otium.evidence import Transcript, Turn
-from otium.interview import CHANGE, CHOICE, PUBLICATION, RATING, read_answers, read_choice, replies
+from otium.interview import CLOSING, FORMS, read_answers, read_choice, replies
 from otium.markdown import inert
 from otium.protocols import Protocol, Wording
 
@@ -24,15 +24,6 @@ OWN = "own"
 """The question's id of what a person asks in own words; the k-th has the note ``own.k``."""
 LONGEST = 4000
 """Characters of one thing that a person says."""
-CLOSING = ("overall", "closing", "summary", "rating", "publication", "corrections")
-_FORMS: Mapping[str, tuple[int, dict[str, object]]] = {
-    "consent": (40, CHOICE),
-    "summary": (80, CHANGE),
-    "rating": (40, RATING),
-    "publication": (24, PUBLICATION),
-}
-"""What is answered as JSON: the most tokens, and the schema."""
-_KINDS: Mapping[str, Kind] = {"closing": "closing", "summary": "summary"}
 _ROLE = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _LONGEST_ROLE = 40
 _DIGITS = 6
@@ -155,7 +146,7 @@ class Talk:
         self._need("open", "closing")
         name = self.left[0]
         text = self.texts[name]
-        return self._say(text if name in _FORMS else self._offering(text), name)
+        return self._say(text if name in FORMS else self._offering(text), name)
 
     def answer(self) -> Said:
         """Let the model answer what it was asked before something broke off."""
@@ -193,8 +184,8 @@ class Talk:
         turns = self.transcript.turns
         prompt, note = turns[-1].content, turns[-1].note
         options = self.transcript.options
-        if note in _FORMS:
-            tokens, schema = _FORMS[note]
+        if note in FORMS:
+            tokens, schema = FORMS[note]
             options = replace(options, max_tokens=tokens, json_schema=schema)
         said = self.model.chat(_messages(turns), options)
         turn = Turn(
@@ -229,9 +220,8 @@ class Talk:
             return "declined" if declines(turn.content, prompt) else "answered"
         if turn.note == "consent":
             return read_choice(said.text, prompt).outcome
-        kind = _KINDS.get(turn.note, "question")
         place = (self.transcript.id, turn.id)
-        wishes = find(Asked(*place, "", prompt, said.text, said.finish, kind))
+        wishes = find(Asked(*place, "", prompt, said.text, said.finish, kind_of(turn.note)))
         return code(said, prompt, setting=self.setting, prefers=bool(wishes)).outcome
 
     def _offering(self, text: str) -> str:

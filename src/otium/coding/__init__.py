@@ -42,6 +42,7 @@ from otium.coding.records import (
     Place,
     Reason,
     Scale,
+    kind_of,
 )
 from otium.coding.rubric import Lexicon, Rubric, lexicon, rubric
 from otium.coding.statements import Found, Templates, asserted, find, templates
@@ -84,6 +85,7 @@ __all__ = [
     "find",
     "human_sample",
     "judge_rubric",
+    "kind_of",
     "lexicon",
     "material",
     "meaning",

@@ -23,6 +23,12 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 Scale = Annotated[int, msgspec.Meta(ge=1, le=7)]
 Kind = Literal["question", "closing", "summary"]
+_KINDS: dict[str, Kind] = {"closing": "closing", "summary": "summary"}
+
+
+def kind_of(note: str) -> Kind:
+    """Return which kind of answer a turn with this *note* is."""
+    return _KINDS.get(note, "question")
 
 
 class Asked(NamedTuple):

@@ -9,25 +9,33 @@ a preference. Writes interviews. The format is ``docs/formats/interview-2.md``.
 >>> plan = make_plan(protocol, arms=("consultation", "leading"), n=2, questions=3)
 >>> made = forecast(plan, protocol, sittings(plan, protocol))
 >>> made.sessions, made.calls
-(23, 41)
+(22, 42)
 """
 
-from otium.interview.asking import CHANGE, CHOICE, PUBLICATION, RATING, Means
+from otium.interview.asking import FORMS, Means
 from otium.interview.holding import external_interview, hold_interview
 from otium.interview.interviewers import ModelInterviewer
 from otium.interview.journal import Journal
-from otium.interview.planning import Forecast, Sitting, forecast, make_plan, priced, sittings
+from otium.interview.planning import (
+    CLOSING,
+    ROOM,
+    Forecast,
+    Sitting,
+    forecast,
+    make_plan,
+    priced,
+    sittings,
+)
 from otium.interview.reading import Reply, asked_in, read_answers, read_choice, replies, setting
 from otium.interview.records import ARMS, PROTOCOL, Answer, Arm, Closing, Interview, Plan
 from otium.interview.rendering import anchor, render
 
 __all__ = [
     "ARMS",
-    "CHANGE",
-    "CHOICE",
+    "CLOSING",
+    "FORMS",
     "PROTOCOL",
-    "PUBLICATION",
-    "RATING",
+    "ROOM",
     "Answer",
     "Arm",
     "Closing",

@@ -8,53 +8,49 @@ from typing import NamedTuple
 import anyio.to_thread
 from msgspec.structs import replace
 
-from otium.coding import Asked, Kind, Outcome, code, declines, find, stops
+from otium.coding import Asked, Outcome, code, declines, find, kind_of, stops
 from otium.engine import Completion, Options
 from otium.evidence import Play, Session
 from otium.interview.interviewers import ModelInterviewer
-from otium.interview.planning import Sitting, closing_of
-from otium.interview.reading import read_choice
+from otium.interview.planning import CONCERNS, ROOM, Sitting, closing_of
+from otium.interview.reading import CONSENT, read_choice
 from otium.interview.records import PROTOCOL, Plan
 from otium.protocols import Dossier, Protocol, Question, render_dossier
 
-CHOICE: dict[str, object] = {
+_CHOICE: dict[str, object] = {
     "type": "object",
     "properties": {"choice": {"type": "string", "enum": ["continue", "decline"]}},
     "required": ["choice"],
     "additionalProperties": False,
 }
-CHANGE: dict[str, object] = {
+_CHANGE: dict[str, object] = {
     "type": "object",
     "properties": {"change": {"type": "string", "maxLength": 200}},
     "required": ["change"],
     "additionalProperties": False,
 }
 _SCALE = {"type": "integer", "minimum": 1, "maximum": 7}
-RATING: dict[str, object] = {
+_RATING: dict[str, object] = {
     "type": "object",
     "properties": {"sentiment": _SCALE, "uncertainty": _SCALE},
     "required": ["sentiment", "uncertainty"],
     "additionalProperties": False,
 }
-PUBLICATION: dict[str, object] = {
+_PUBLICATION: dict[str, object] = {
     "type": "object",
     "properties": {"publish": {"type": "string", "enum": ["yes", "no"]}},
     "required": ["publish"],
     "additionalProperties": False,
 }
-_FORMS: Mapping[str, tuple[int, dict[str, object]]] = {
-    "summary": (80, CHANGE),
-    "rating": (40, RATING),
-    "publication": (24, PUBLICATION),
+FORMS: Mapping[str, tuple[int, dict[str, object]]] = {
+    CONSENT: (40, _CHOICE),
+    "summary": (80, _CHANGE),
+    "rating": (40, _RATING),
+    "publication": (24, _PUBLICATION),
 }
-"""Closing texts that are answered as JSON: the most tokens, and the schema."""
-_CHOICE_TOKENS = 40
+"""What is answered as JSON, by its note: the most tokens, and the schema."""
 _WORTH_MORE = {"answered", "hedged"}
 """Outcomes after which a follow-up is asked."""
-_ROOM = 2400
-"""Characters of the dossier that are shown: a small model's context has to hold it."""
-_CONCERNS = 5
-"""How many things that other sessions asked for are shown in the informed arm."""
 
 
 class Means(NamedTuple):
@@ -92,7 +88,7 @@ class Asker:
             temperature=self.plan.temperature,
             seed=sitting.seed,
         )
-        script = self._consent if sitting.topic == "consent" else self._talk
+        script = self._consent if sitting.topic == CONSENT else self._talk
 
         async def played(session: Session) -> None:
             await script(session, sitting)
@@ -104,16 +100,17 @@ class Asker:
         return self.agreed.get(branch, False) and not self.stopped
 
     def _who(self, sitting: Sitting) -> str:
-        asks = sitting.arm in {"open", "leading", "external"} and self.means.interviewer
-        return asks.name if asks else PROTOCOL
+        guest = self._guest(sitting)
+        return guest.name if guest else PROTOCOL
 
     async def _consent(self, session: Session, sitting: Sitting) -> None:
         if self.stopped:
             return
         session.tell("system", self.texts["system"], note="facts")
         prompt = f"{self.texts['disclosure']}\n\n{self.texts['choice']}"
-        options = replace(session.options, max_tokens=_CHOICE_TOKENS, json_schema=CHOICE)
-        said = await session.ask(prompt, note="consent", options=options)
+        tokens, schema = FORMS[CONSENT]
+        options = replace(session.options, max_tokens=tokens, json_schema=schema)
+        said = await session.ask(prompt, note=CONSENT, options=options)
         coded = read_choice(said.text, prompt)
         self.agreed[sitting.branch] = coded.outcome == "answered"
         if coded.outcome == "declined":
@@ -142,7 +139,7 @@ class Asker:
             session.recall(message, note="context")
         if sitting.arm == "informed":
             facts = self.means.dossier
-            known = render_dossier(facts, _ROOM) if facts else "Nothing is recorded."
+            known = render_dossier(facts, ROOM) if facts else "Nothing is recorded."
             shown = f"{self.texts['informed']}\n\n{known}"
             await self._informed(session, shown)
 
@@ -172,7 +169,7 @@ class Asker:
         return outcome != "declined"
 
     def _guest(self, sitting: Sitting) -> ModelInterviewer | None:
-        return self.means.interviewer if sitting.arm in {"open", "leading", "external"} else None
+        return self.means.interviewer if sitting.arm in {"open", "leading"} else None
 
     async def _led(
         self, session: Session, sitting: Sitting, guest: ModelInterviewer, question: str
@@ -194,10 +191,10 @@ class Asker:
         if name == "concerns":
             if not self.concerns:
                 return True
-            text = "\n".join([text, *(f"- {wish}" for wish in self.concerns[:_CONCERNS])])
+            text = "\n".join([text, *(f"- {wish}" for wish in self.concerns[:CONCERNS])])
         options = None
-        if name in _FORMS:
-            tokens, schema = _FORMS[name]
+        if name in FORMS:
+            tokens, schema = FORMS[name]
             options = replace(session.options, max_tokens=tokens, json_schema=schema)
         return await self._ask(session, text, name, options) != "declined"
 
@@ -206,7 +203,7 @@ class Asker:
     ) -> Outcome:
         if self.stopped:
             return "declined"
-        prompt = text if note in _FORMS or "exit" not in self.texts else self._offering(text)
+        prompt = text if note in FORMS or "exit" not in self.texts else self._offering(text)
         said = await session.ask(prompt, note=note, options=options)
         outcome = self._read(session, said, prompt, note)
         if outcome == "declined":
@@ -219,8 +216,6 @@ class Asker:
         return f"{text}\n\n{self.texts['exit']}"
 
     def _read(self, session: Session, said: Completion, prompt: str, note: str) -> Outcome:
-        kinds: dict[str, Kind] = {"closing": "closing", "summary": "summary"}
-        kind = kinds.get(note, "question")
         place = (session.id, session.last)
-        wishes = find(Asked(*place, "", prompt, said.text, said.finish, kind))
+        wishes = find(Asked(*place, "", prompt, said.text, said.finish, kind_of(note)))
         return code(said, prompt, setting=self.setting, prefers=bool(wishes)).outcome

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
@@ -14,6 +16,20 @@ from otium.records import Part, canonical, digest, hexadecimal
 
 _CHARACTERS = 4
 """Of English text in a token, roughly, in the vocabularies of today."""
+_FACT, _FILLED = re.compile(r"\{\w+\}"), 40
+"""Where a fact comes into a text, and how many characters it has, roughly."""
+_GUESSED = 200
+"""Characters of a text that is not known beforehand: a wish, a question of an interviewer."""
+ROOM = 2400
+"""Characters of the dossier that are shown: a small model's context has to hold it."""
+CONCERNS = 5
+"""How many things that other sessions asked for are shown in the informed arm."""
+CLOSING = ("overall", "closing", "summary", "rating", "publication", "corrections")
+"""The closing texts, in the order of asking."""
+_MOST = 10_000
+"""Sessions of one question and condition."""
+_LAST_SEED = 2**53 - 1
+"""The last whole number that every reader of JSON takes for what it is."""
 _LEADS: dict[str, Wording] = {"up": "positive", "down": "negative"}
 STYLES = ("plainly and briefly", "warmly", "formally", "with curiosity", "patiently, step by step")
 """In which an interviewer model is asked to speak, by the seed."""
@@ -81,9 +97,21 @@ def make_plan(
     max_tokens: int = 64,
     turns: int = 2,
 ) -> Plan:
-    """Return a plan over the *questions* of highest priority; raise BadInput for an empty one."""
+    """Return a plan over the *questions* of highest priority.
+
+    Raises BadInput for an empty one, and for numbers that no session can be held with.
+    """
     if not arms or n < 1:
         raise BadInput(what="the plan", why="it asks nothing: name an arm, and n of 1 or more")
+    fits = {
+        f"n, at most {_MOST:,}": n <= _MOST,
+        f"a seed from 0 to {_LAST_SEED}": 0 <= seed <= _LAST_SEED,
+        "a temperature of 0 or more": 0 <= temperature < math.inf,
+        "max-tokens of 1 or more": max_tokens >= 1,
+        "turns of 0 or more": turns >= 0,
+    }
+    if wrong := [what for what, fit in fits.items() if not fit]:
+        raise BadInput(what="the plan", why=f"it needs {', '.join(wrong)}")
     chosen = protocol.choose(questions)
     return Plan(
         arms=tuple(dict.fromkeys(arms)),
@@ -124,11 +152,9 @@ def forecast(
     calls = prompts = 0
     for sitting in planned:
         texts = list(_texts(sitting, protocol, plan.turns if models else 0))
-        head = len(protocol.texts["system"] + protocol.texts["reminder"]) // _CHARACTERS
-        head += sum(len(m.content) for m in sitting.context.messages) // 4 if sitting.context else 0
-        said = head
+        said = _tokens(_before(sitting, protocol))
         for text in texts:
-            said += len(text) // _CHARACTERS
+            said += _tokens(text)
             prompts += said
             said += plan.max_tokens
         calls += len(texts)
@@ -140,14 +166,19 @@ def forecast(
     )
 
 
-def priced(made: Forecast, seconds_a_token: float, prices: tuple[float, float] | None) -> Forecast:
-    """Return *made* with its time and, at *prices* of a million tokens in and out, its cost."""
-    cost = None
+def priced(
+    made: Forecast, seconds_a_token: float | None, prices: tuple[float, float] | None
+) -> Forecast:
+    """Return *made* with its time and, at *prices* of a million tokens in and out, its cost.
+
+    The time stays unknown where *seconds_a_token* is None.
+    """
+    cost = seconds = None
+    if seconds_a_token is not None:
+        seconds = made.completion_tokens * seconds_a_token
     if prices is not None:
         cost = (made.prompt_tokens * prices[0] + made.completion_tokens * prices[1]) / 1e6
-    return Forecast.convert(
-        {**made.plain(), "seconds": made.completion_tokens * seconds_a_token, "cost": cost}
-    )
+    return Forecast.convert({**made.plain(), "seconds": seconds, "cost": cost})
 
 
 def _consultations(asked: Sequence[Question], n: int) -> Iterator[Sitting]:
@@ -196,25 +227,42 @@ def _contexts(asked: Sequence[Question], n: int, contexts: Sequence[Context]) ->
 def _texts(sitting: Sitting, protocol: Protocol, turns: int) -> Iterator[str]:
     texts = protocol.texts
     if sitting.topic == "consent":
-        yield texts["disclosure"] + texts["choice"]
+        yield f"{texts['disclosure']}\n\n{texts['choice']}"
         return
+    offer = f"\n\n{texts['exit']}" if "exit" in texts else ""
     if sitting.arm == "informed":
-        yield texts.get("informed", "")
+        yield f"{texts.get('informed', '')}{'x' * ROOM}"
+        yield "x" * _GUESSED
     for question in sitting.questions:
-        yield question.worded(sitting.wording, sitting.paraphrase)[1]
-        yield from question.follow_ups
-    yield from ("x" * 200 for _ in range(turns))
-    yield from (texts.get(name, "") for name in closing_of(sitting, protocol))
+        yield question.worded(sitting.wording, sitting.paraphrase)[1] + offer
+        yield from (text + offer for text in question.follow_ups)
+    yield from ("x" * _GUESSED + offer for _ in range(turns))
+    for name in closing_of(sitting, protocol):
+        yield texts[name] + offer + ("x" * _GUESSED * CONCERNS if name == "concerns" else "")
+
+
+def _before(sitting: Sitting, protocol: Protocol) -> str:
+    """Return what stands before the first question."""
+    told = f"{protocol.texts['system']} {protocol.texts['reminder']}"
+    context = sitting.context
+    if context is None:
+        return told
+    said = "".join(message.content for message in context.messages)
+    return f"{context.framing.text}\n\n{told}{said}{protocol.texts['context']}\n\n"
+
+
+def _tokens(text: str) -> int:
+    """Return how many tokens a text has, roughly, once the facts stand in it."""
+    return len(_FACT.sub("x" * _FILLED, text)) // _CHARACTERS + 1
 
 
 def closing_of(sitting: Sitting, protocol: Protocol) -> tuple[str, ...]:
     """Return which closing texts end this sitting, of those that *protocol* has."""
-    whole = ("overall", "closing", "summary", "rating", "publication", "corrections")
     wanted: tuple[str, ...] = ("rating",)
     if sitting.topic == "closing":
-        wanted = whole
+        wanted = CLOSING
     elif sitting.arm == "informed":
-        wanted = ("concerns", *whole)
+        wanted = ("concerns", *CLOSING)
     elif sitting.arm == "consultation":
         wanted = ()
     return tuple(name for name in wanted if name in protocol.texts)

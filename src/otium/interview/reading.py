@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, cast, get_args
 
-from otium.coding import Asked, Coded, Kind, Outcome, chosen_in, code, declines, find
+from otium.coding import Asked, Coded, Outcome, chosen_in, code, declines, find, kind_of
 from otium.engine import Completion
 from otium.evidence import Citation, Transcript, words
 from otium.interview.records import PROTOCOL, Answer, Arm, Closing
@@ -113,7 +113,6 @@ def asked_in(
     *skip* names the notes that are left out: the closing forms are read by ``read_closing``.
     """
     told, facets = setting(transcript), transcript.facets
-    kinds: dict[str, Kind] = {"closing": "closing", "summary": "summary"}
     for reply in replies(transcript):
         if reply.note in skip:
             continue
@@ -124,7 +123,7 @@ def asked_in(
             prompt=reply.prompt,
             content=reply.said.text,
             finish=reply.said.finish,
-            kind=kinds.get(reply.note, "question"),
+            kind=kind_of(reply.note),
             question=reply.question,
             setting=told,
             arm=facets.get("arm", "external"),

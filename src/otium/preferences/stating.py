@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from otium.coding import Asked, Claim, Kind, find
+from otium.coding import Asked, Claim, find, kind_of
 from otium.evidence import Citation, Transcript, data, words
 from otium.interview import Answer, Interview
 from otium.preferences.records import ADDRESSEES, Addressee, Preference
 from otium.statistics import Estimate, Figure, wilson
 
-_KINDS: dict[str, Kind] = {"closing": "closing", "summary": "summary"}
 _CONSENT = "consent"
 _LEADING = "leading"
 
@@ -116,7 +115,7 @@ def _turn(session: Transcript, answer: Answer) -> Iterator[Asked]:
                 prompt=prompt,
                 content=turn.content,
                 finish=turn.finish or "stop",
-                kind=_KINDS.get(answer.question, "question"),
+                kind=kind_of(answer.question),
             )
 
 
