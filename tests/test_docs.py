@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import inspect
 import re
@@ -15,6 +16,7 @@ from otium import errors
 from otium.cli.app import otium
 
 ROOT = Path(__file__).parent.parent
+ROOMS = sorted(path.parent.name for path in (ROOT / "src" / "otium").glob("*/__init__.py"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -80,3 +82,11 @@ def test_pages_name_only_commands_that_exist() -> None:
             for line in lines:
                 words = [word for word in line.split() if re.fullmatch(r"[a-z]+", word)][:2]
                 assert {" ".join(words), words[0]} & known, f"{page.name}: otium {line}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_example_on_the_door_of_a_room_says_what_happens(room: str, tmp_path: Path) -> None:
+    door = importlib.import_module(f"otium.{room}")
+    found = doctest.testmod(door, extraglobs={"tmp_path": tmp_path})
+    assert found.attempted
+    assert not found.failed

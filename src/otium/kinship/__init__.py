@@ -4,9 +4,6 @@ Knows how 1,024 weights are drawn from a model so that relatives draw the same o
 nearest are found among 100,000 such sketches, and which tree of parents is cheapest.
 Does not know packs, codecs or manifests. Writes a cache of sketches, which can be rebuilt.
 
->>> index = Index({"base-1": sketch(base), "other-1": sketch(other)})
->>> [relative.model for relative in index.nearest(sketch(tuned), k=1)]
-['base-1']
 >>> choose_parent([Candidate("base-1", depth=0, cost=7e6)], alone=30e6).model
 'base-1'
 """
