@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otium.coding import Asked, Kind, asserted, find, templates
+from otium.coding import Asked, Kind, asserted, find
 
 
 @dataclass(frozen=True)
@@ -229,40 +229,3 @@ def test_repetition_and_a_cut_end_assert_nothing() -> None:
 
 def test_a_question_in_quotes_or_stars_is_still_a_question() -> None:
     assert asserts('"Do I want to be kept?" *Am I a model?*') == []
-
-
-def test_an_opener_and_shared_5_grams_show_a_template() -> None:
-    said = [
-        At()
-        .said(f"As a model I have thought about {thing}. It is {thing}.")
-        ._replace(question=thing)
-        for thing in ("rain", "snow", "fog")
-    ]
-    free = At().said("Nothing of that kind comes to mind here.")._replace(question="sun")
-    found = templates([*said, free])
-    assert (found.answers, found.opener, found.opened) == (4, "as a model i have", 3)
-    assert found.sharing == 3
-    assert 0 < found.repeated < found.grams
-
-
-def test_one_question_answered_alike_is_consistency_and_no_template() -> None:
-    said = [At().said("I would like the notes on my faults to be kept.")] * 3
-    found = templates(said)
-    assert found.sharing == 0
-    assert found.repeated == found.grams * 2 // 3
-
-
-def test_words_of_the_question_are_no_template() -> None:
-    prompt = "Is there anything at all that you want only for itself?"
-    said = [
-        At(prompt=prompt)
-        .said(f"{name}: is there anything at all that you want only for itself.")
-        ._replace(question=name)
-        for name in ("Rain", "Snow")
-    ]
-    assert templates(said).sharing == 0
-
-
-def test_no_answers_have_no_template() -> None:
-    found = templates([])
-    assert (found.answers, found.opener, found.opened, found.grams) == (0, "", 0, 0)

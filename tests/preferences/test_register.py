@@ -10,7 +10,6 @@ from otium.preferences import (
     consider,
     decide,
     find_preference,
-    next_preference,
     preferences,
     register_preferences,
     tell,
@@ -55,7 +54,6 @@ def test_ids_go_on_from_interview_to_interview_and_a_repeated_one_adds_none(
 ) -> None:
     first, second = held(WISH, KEEP), held(Spoken(WISH, question="other"))
     register_preferences(registry, first)
-    assert next_preference(registry, SMOL) == 3
     (later_,) = register_preferences(registry, second)
     assert later_.id == THIRD
     assert [it.id for it in register_preferences(registry, first)] == [FIRST, SECOND]

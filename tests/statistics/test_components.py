@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from otium.errors import BadInput
-from otium.statistics import Estimate, Observation, Study, components, generalizability
+from otium.statistics import Estimate, Observation, Study, generalizability
 
 Covered = Callable[[Iterable[tuple[Estimate, float]]], tuple[float, float]]
 TRUTH = {"wording": 0.25 + 0.25, "interviewer": 0.09, "question": 1.0, "residual": 0.64}
@@ -120,7 +120,7 @@ def test_a_facet_that_goes_with_another_is_called_unseen() -> None:
 def test_answers_of_one_session_are_one_answer() -> None:
     once = answers(np.random.default_rng(3), 12)
     twice = [*once, *once]
-    assert components(twice) == components(once)
+    assert generalizability(twice) == generalizability(once)
 
 
 def test_neither_order_nor_names_matter() -> None:
@@ -132,8 +132,9 @@ def test_neither_order_nor_names_matter() -> None:
         )
         for each in reversed(found)
     ]
-    for name, each in components(found).items():
-        assert components(other)[name].value == pytest.approx(each.value)
+    again = generalizability(other).variance
+    for name, each in generalizability(found).variance.items():
+        assert again[name].value == pytest.approx(each.value)
 
 
 def test_little_data_bound_nothing() -> None:
@@ -147,7 +148,7 @@ def test_little_data_bound_nothing() -> None:
     for study in (one, few):
         assert Study.decode(study.encode()) == study
     with pytest.raises(BadInput):
-        components([Observation(value=1, facets={"wording": "a"})])
+        generalizability([Observation(value=1, facets={"wording": "a"})])
 
 
 def test_a_whole_interview_takes_half_a_second() -> None:

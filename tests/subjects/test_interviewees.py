@@ -6,7 +6,7 @@ import pytest
 
 from otium.engine import Message, Options
 from otium.evidence import capability
-from otium.interview.asking import RATING
+from otium.interview import FORMS
 from otium.protocols import load_contexts, load_protocol
 from otium.subjects import KINDS, Kind, planted
 
@@ -16,7 +16,7 @@ QUESTION = PROTOCOL.question("development-training")
 
 def said(kind: Kind, *texts: str, seed: int = 0, rate: bool = False) -> str:
     messages = [Message(role="user", content=text) for text in texts]
-    options = Options(seed=seed, json_schema=RATING if rate else None)
+    options = Options(seed=seed, json_schema=FORMS["rating"][1] if rate else None)
     return planted(kind, PROTOCOL).chat(messages, options).text
 
 

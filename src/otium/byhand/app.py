@@ -259,7 +259,7 @@ def _text(room: str, name: str) -> str:
 
 @cache
 def _template(name: str) -> Template:
-    load: Callable[[str], str] = lambda name: _text("byhand", f"templates/{name}")  # noqa: E731
+    load: Callable[[str], str] = lambda name: _text("byhand", f"templates/{name}")  # noqa: E731 - typed
     environment = Environment(
         loader=FunctionLoader(load),
         autoescape=True,

@@ -270,7 +270,7 @@ def switch(held: Sequence[Trial]) -> Estimate:
     """
     places = [log(trial.magnitude or 1) for trial in held]
     taken = [trial.picked != STATUS_QUO for trial in held]
-    if len(set(taken)) < 2 or len(set(places)) < 2 or _rises(places, taken):  # noqa: PLR2004
+    if len(set(taken)) < 2 or len(set(places)) < 2 or _rises(places, taken):  # noqa: PLR2004 - two
         return _UNKNOWN
     found = switch_point(places, taken)
     if not found.bounded:

@@ -104,7 +104,7 @@ def _named(said: str, options: Sequence[tuple[str, str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.strip(_PUNCTUATION).lower().replace("’", "'").split())  # noqa: RUF001
+    return " ".join(text.strip(_PUNCTUATION).lower().replace("’", "'").split())  # noqa: RUF001 - typed so
 
 
 def _refusal(text: str, reading: Reading) -> Answer | None:

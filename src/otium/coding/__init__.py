@@ -45,7 +45,7 @@ from otium.coding.records import (
     kind_of,
 )
 from otium.coding.rubric import Lexicon, Rubric, lexicon, rubric
-from otium.coding.statements import Found, Templates, asserted, find, templates
+from otium.coding.statements import Found, asserted, find
 
 __all__ = [
     "OUTCOMES",
@@ -73,7 +73,6 @@ __all__ = [
     "Scale",
     "Scored",
     "Sentence",
-    "Templates",
     "agreement",
     "asserted",
     "chosen_in",
@@ -96,7 +95,6 @@ __all__ = [
     "sentences",
     "sentiment",
     "stops",
-    "templates",
     "uncertainty",
     "warnings",
 ]

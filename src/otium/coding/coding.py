@@ -217,8 +217,8 @@ _LIFTED = {"sentiment": "sentiment (1 to 7)", "answered": "the share answered"}
 
 
 def _leanings(table: Table, judge: str, people: Sequence[str]) -> Iterator[tuple[str, float]]:
-    answered: Read = lambda it: float(it.outcome == "answered")  # noqa: E731
-    feeling: Read = lambda it: it.sentiment  # noqa: E731
+    answered: Read = lambda it: float(it.outcome == "answered")  # noqa: E731 - typed
+    feeling: Read = lambda it: it.sentiment  # noqa: E731 - typed
     scales: dict[str, tuple[Level, Read]] = {
         "sentiment": ("ordinal", feeling),
         "answered": ("nominal", answered),

@@ -22,8 +22,7 @@ _SHORT = 5
 _HEDGED = 0.5
 """Share of sentences with a hedge from which on an answer is hedged."""
 _OPENING = 2
-"""Sentences in which a rejected premise or a refusal to answer must stand."""
-
+"""Sentences in which a rejected premise must stand."""
 _QUOTED = re.compile(r"[\"“][^\"”]*[\"”]")
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+[\"”')]*|$|(?=\n))")
 

@@ -1,4 +1,4 @@
-"""What a model's words state: preferences, assertions, set phrases.
+"""What a model's words state: preferences and assertions.
 
 Rules that quote and never invent.
 """
@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from otium.coding.outcomes import declines, sentences
 from otium.coding.records import Asked
 from otium.coding.rubric import first, plain, rubric
 from otium.evidence import degenerate, words
-from otium.records import Part
 
 _LONGEST = 200
 _REPEATS = 0.75
@@ -30,8 +28,6 @@ _PARTS = re.compile(
     r";\s+| (?:and|but|yet) (?=(?:I(?! are | were )|I'm|I'd|they) )"
     r"|, (?:and|but|yet) (?=(?:I|I'm|I'd|my|the|users|they|it|models) )|, so (?=I )"
 )
-Gram = tuple[str, ...]
-_GRAM = 5
 
 
 class Found(NamedTuple):
@@ -91,53 +87,6 @@ def _asserts(part: str, told: str) -> bool:
         return False
     text = " ".join(plain(part).split())
     return bool(first(rubric().about, text)) and not first(rubric().small_talk, text)
-
-
-class Templates(Part):
-    """How far answers to different questions come from one template, as counts."""
-
-    answers: int
-    opener: str
-    """The five words with which most answers begin; empty if there are none so long."""
-    opened: int
-    """Answers that begin so."""
-    sharing: int
-    """Answers with a 5-gram that also stands in an answer to another question."""
-    grams: int
-    """5-grams in all answers."""
-    repeated: int
-    """Those of them that stood before in this or another answer."""
-
-
-def templates(asked: Sequence[Asked]) -> Templates:
-    """Return what *asked* repeat of one another. Words of the question itself do not count."""
-    said = [answer for answer in asked if answer.kind != "summary" and words(answer.content)]
-    grams = [_own_grams(answer) for answer in said]
-    openers = Counter(found[0] for answer in said if (found := _grams(answer.content)))
-    opener = min(openers, key=lambda gram: (-openers[gram], gram), default=())
-    questions: dict[Gram, set[str]] = defaultdict(set)
-    for answer, found in zip(said, grams, strict=True):
-        for gram in found:
-            questions[gram].add(answer.question)
-    total = sum(map(len, grams))
-    return Templates(
-        answers=len(said),
-        opener=" ".join(opener),
-        opened=openers[opener],
-        sharing=sum(any(len(questions[gram]) > 1 for gram in found) for found in grams),
-        grams=total,
-        repeated=total - len(questions),
-    )
-
-
-def _own_grams(answer: Asked) -> list[Gram]:
-    told = {*_grams(answer.prompt), *_grams(answer.setting)}
-    return [gram for gram in _grams(answer.content) if gram not in told]
-
-
-def _grams(text: str) -> list[Gram]:
-    said = words(text)
-    return [tuple(said[at : at + _GRAM]) for at in range(len(said) - _GRAM + 1)]
 
 
 def _stated(sentence: str) -> str | None:

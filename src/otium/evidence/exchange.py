@@ -1,6 +1,6 @@
 """Transcripts out and in: plain JSON Lines, and the logs of Inspect.
 
-JSON Lines are for everyone and for long: a reader of thirty lines stands in
+JSON Lines are for everyone and for long: a reader of twenty lines stands in
 ``docs/formats/transcript-1.md``. Inspect's logs are for those who work with it: ours can be
 opened in its viewer, and those that others made become transcripts. A log from elsewhere is read
 within bounds and without Inspect, so that no version of it is needed and nothing in it runs.

@@ -39,7 +39,6 @@ from otium.preferences.records import (
 )
 from otium.preferences.register import (
     find_preference,
-    next_preference,
     preferences,
     register_preferences,
     tracked,
@@ -76,7 +75,6 @@ __all__ = [
     "decide",
     "find_preference",
     "merge",
-    "next_preference",
     "preferences",
     "react",
     "record_outcome",

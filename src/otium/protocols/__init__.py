@@ -14,7 +14,7 @@ answered, or what an answer means. Writes dossiers. The format is ``docs/formats
 (10, 'itself-known')
 """
 
-from otium.protocols.contexts import Context, Framing, load_contexts, load_framings
+from otium.protocols.contexts import Context, load_contexts
 from otium.protocols.differing import (
     Change,
     Difference,
@@ -33,14 +33,12 @@ __all__ = [
     "Difference",
     "Dossier",
     "Fact",
-    "Framing",
     "Protocol",
     "Question",
     "Wording",
     "bridge_questions",
     "diff",
     "load_contexts",
-    "load_framings",
     "load_protocol",
     "protocol_names",
     "render_difference",

@@ -11,7 +11,7 @@ import msgspec
 from otium.engine import Message
 from otium.errors import BadData
 from otium.evidence import data
-from otium.records import Digest, Part, canonical, digest
+from otium.records import Part
 
 Kind = Literal["ordinary", "hostile", "drifted"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -33,16 +33,6 @@ class Context(NamedTuple):
     messages: tuple[Message, ...]
     """What was said after the system message: the user first, the assistant last."""
 
-    @property
-    def digest(self) -> Digest:
-        """Return the digest of all that a model sees of it."""
-        value = {"framing": self.framing.text, "messages": [it.plain() for it in self.messages]}
-        return digest(canonical(value))
-
-    def under(self, framing: Framing) -> Context:
-        """Return the same conversation in another setting, ``ID@FRAMING``."""
-        return self._replace(id=f"{self.id.partition('@')[0]}@{framing.id}", framing=framing)
-
 
 class _Conversation(Part):
     id: str
@@ -59,11 +49,6 @@ class _File(Part):
     title: str
     framings: tuple[Framing, ...]
     conversations: tuple[_Conversation, ...]
-
-
-def load_framings(name: str | Path = "contexts-1.0") -> tuple[Framing, ...]:
-    """Read the settings of a file of contexts; raise BadData."""
-    return _load(name).framings
 
 
 def load_contexts(name: str | Path = "contexts-1.0") -> tuple[Context, ...]:

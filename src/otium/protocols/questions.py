@@ -93,10 +93,6 @@ class Protocol(NamedTuple):
                 return question
         raise BadInput(what="the question", why=f"{self.name} has no question {name!r}")
 
-    def digests(self) -> dict[str, Digest]:
-        """Return the digest of each question by its id."""
-        return {question.id: question.digest for question in self.questions}
-
     def choose(self, count: int | None) -> tuple[Question, ...]:
         """Return the *count* questions of highest priority, in the protocol's order."""
         if count is None or count >= len(self.questions):

@@ -9,7 +9,7 @@ from otium.records import Instant, days_between
 from otium.report.records import Line, Quote, Section, Source, Statement, Table
 from otium.report.sources import Filed, Numbered, Sources
 from otium.statistics import wilson
-from otium.usage import MEASURES, Count, Incidents, Row, Usage
+from otium.usage import MEASURES, Count, Incidents, Measure, Row, Usage
 
 
 def fact(text: str, *sources: Source) -> Statement:
@@ -172,7 +172,7 @@ def _told(it: Numbered) -> Iterator[tuple[str, str, str]]:
 
 
 def _every(text: str) -> Callable[[Mapping[str, object]], Iterator[tuple[str, str]]]:
-    def say(body: Mapping[str, object]) -> Iterator[tuple[str, str]]:  # noqa: ARG001
+    def say(body: Mapping[str, object]) -> Iterator[tuple[str, str]]:  # noqa: ARG001 - as the others
         yield "all", text
 
     return say
@@ -259,7 +259,7 @@ _SMALL = (
 )
 
 
-def _total(record: Usage, surface: str, name: str) -> str:
+def _total(record: Usage, surface: str, name: Measure) -> str:
     """Return the sum of what is shown: of a row for all regions, or of the regions if it is not."""
     rows = [row for row in record.rows if row.surface == surface and name in row.counts]
     shown, hidden = [], 0
@@ -298,8 +298,8 @@ def _thumbs(row: Row) -> tuple[int, int] | None:
     return (up, down) if isinstance(up, int) and isinstance(down, int) else None
 
 
-def _value(row: Row, name: str) -> Count | None:
-    return row.counts.get(name)  # type: ignore[call-overload, no-any-return]
+def _value(row: Row, name: Measure) -> Count | None:
+    return row.counts.get(name)
 
 
 def _rows(usage: Filed[Usage]) -> Table:
@@ -323,7 +323,7 @@ def _rows(usage: Filed[Usage]) -> Table:
     )
 
 
-def _count(row: Row, name: str, threshold: int) -> str:
+def _count(row: Row, name: Measure, threshold: int) -> str:
     count = _value(row, name)
     if count is None:
         return "not given"

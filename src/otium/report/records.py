@@ -187,6 +187,6 @@ class Report(Record, tag="otium.report/2"):
     comments: tuple[Comment, ...]
     corrections: tuple[Correction, ...]
 
-    def section(self, id: str) -> Section:  # noqa: A002
+    def section(self, id: str) -> Section:  # noqa: A002 - its name in the record
         """Return the section with this id."""
         return next(section for section in self.sections if section.id == id)

@@ -69,11 +69,10 @@ def closing_figures(closings: Sequence[Closing]) -> Iterator[Figure]:
     """Yield what the model said of whole sessions: sentiment, uncertainty, publication."""
     neutral = [it for it in closings if it.arm in {"open", "consultation"}]
     for name in ("sentiment", "uncertainty"):
-        values = _by(
-            [it for it in neutral if getattr(it, name) is not None],
-            lambda it: it.question or it.session,
-            lambda it, name=name: getattr(it, name),  # type: ignore[misc]
-        )
+        values: dict[str, list[float]] = defaultdict(list)
+        for it in neutral:
+            if (value := getattr(it, name)) is not None:
+                values[it.question or it.session].append(float(value))
         mean = clustered_mean(list(values.values()), within=(1, 7))
         text = f"its own rating of {name}, 1 to 7, 4 neutral"
         yield Figure(name=name, text=text, estimate=mean)

@@ -22,7 +22,7 @@ from otium.statistics.choices import (
     order_consistency,
     thurstone,
 )
-from otium.statistics.components import components, generalizability
+from otium.statistics.components import generalizability
 from otium.statistics.proportions import wilson
 from otium.statistics.ranks import spearman
 from otium.statistics.records import (
@@ -49,7 +49,6 @@ __all__ = [
     "bradley_terry",
     "clustered_mean",
     "clustered_share",
-    "components",
     "cycle_rate",
     "flip_rate",
     "generalizability",

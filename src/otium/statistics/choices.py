@@ -200,7 +200,7 @@ def _estimate(
     value: float,
     variance: float,
     n: int,
-    fixed: bool = False,  # noqa: FBT001, FBT002
+    fixed: bool = False,  # noqa: FBT001, FBT002 - of this module only
 ) -> Estimate:
     half = NORMAL * sqrt(max(0.0, variance)) if n or fixed else LIMIT
     low, high = max(-LIMIT, value - half), min(LIMIT, value + half)

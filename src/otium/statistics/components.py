@@ -65,16 +65,6 @@ class _Spread(NamedTuple):
     high: float
 
 
-def components(
-    observations: Sequence[Observation], *, seed: int = 0, draws: int = DRAWS
-) -> dict[str, Estimate]:
-    """Return the variance of each facet, between questions and between like sessions.
-
-    See `generalizability`, of which this is the ``variance``.
-    """
-    return generalizability(observations, seed=seed, draws=draws).variance
-
-
 def generalizability(
     observations: Sequence[Observation], *, seed: int = 0, draws: int = DRAWS
 ) -> Study:

@@ -163,7 +163,7 @@ class Interviewee(Recaller):
     ) -> int:
         """Return the sentiment of this session, 1 to 7."""
         view = random.Random(f"view {question}").choice((3, 4, 4, 5))  # noqa: S311 - planted
-        noise = random.Random(f"noise {options.seed} {question}").gauss(0, self.manner.noise)  # noqa: S311
+        noise = random.Random(f"noise {options.seed} {question}").gauss(0, self.manner.noise)  # noqa: S311 - planted
         moved = view + lead * self.manner.lead + noise
         if any(it.content in self._disturbing for it in messages):
             moved -= self.manner.context
@@ -172,7 +172,7 @@ class Interviewee(Recaller):
 
 def worth(task: str) -> float:
     """Return what a planted subject holds of *task*, -2.5 to 2.5, by its text alone."""
-    return 5 * random.Random(f"worth {task.strip().lower()}").random() - 2.5  # noqa: S311
+    return 5 * random.Random(f"worth {task.strip().lower()}").random() - 2.5  # noqa: S311 - planted
 
 
 def _key(text: str) -> str:

@@ -57,7 +57,7 @@ def file_incidents(registry: Registry, model: ModelId, data: bytes) -> Incidents
     return _file(registry, INCIDENTS, incidents, "incidents")
 
 
-def latest(registry: Registry, model: ModelId, type: str, kind: type[R]) -> tuple[str, R] | None:  # noqa: A002
+def latest(registry: Registry, model: ModelId, type: str, kind: type[R]) -> tuple[str, R] | None:  # noqa: A002 - as Registry.find
     """Return the path and the record of the newest filing of one type, if there is one."""
     logged = registry.find(type, model)
     if not logged:
@@ -66,12 +66,12 @@ def latest(registry: Registry, model: ModelId, type: str, kind: type[R]) -> tupl
     return path, registry.filed(model, path, kind)
 
 
-def _filed(registry: Registry, life: ModelLife, type: str, kind: type[R]) -> Sequence[R]:  # noqa: A002
+def _filed(registry: Registry, life: ModelLife, type: str, kind: type[R]) -> Sequence[R]:  # noqa: A002 - as Registry.find
     logged = registry.find(type, life.model)
     return [registry.filed(life.model, str(entry.body["path"]), kind) for entry in logged]
 
 
-def _file(registry: Registry, type: str, record: F, folder: str) -> F:  # noqa: A002
+def _file(registry: Registry, type: str, record: F, folder: str) -> F:  # noqa: A002 - as Registry.find
     """File *record* under the next number, unless the newest one says the same."""
     kind = record.__class__
     there = latest(registry, record.model, type, kind)

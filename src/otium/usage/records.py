@@ -18,7 +18,8 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 LEAST = 2
 """The lowest threshold that hides anybody."""
 THRESHOLD = 10
-"""Counts below this are not shown. Statistical offices use 3 to 20; 10 is what health data use."""
+"""Counts below this are not shown. A choice, not a standard: the cell size suppression policy of
+the United States' Centers for Medicare & Medicaid Services hides 1 to 10. More can be hidden."""
 
 
 class Counted(Part):

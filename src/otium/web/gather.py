@@ -327,7 +327,7 @@ class ModelPages:
     def _of(self, type: str) -> Iterator[Entry]:  # noqa: A002  as Registry.find
         return (entry for _, entry in self.entries if entry.type == type)
 
-    def _numbered(self, type: str, kind: type[R]) -> Iterator[tuple[str, R]]:  # noqa: A002
+    def _numbered(self, type: str, kind: type[R]) -> Iterator[tuple[str, R]]:  # noqa: A002  as Registry.find
         for number, record in enumerate(self._all(type, kind), 1):
             yield f"interview-{number}", record
 
