@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import click
 import msgspec
 
+from otium.markdown import inert
 from otium.records import Progress, silent
 
 _REFRESH = 0.05
@@ -22,11 +23,11 @@ confirmed = click.option("--yes", is_flag=True, help="Do not ask for the name to
 
 
 def emit(result: object, as_json: bool, text: Callable[[], str]) -> None:
-    """Print *result* as JSON, or what *text* makes of it."""
+    """Print *result* as JSON, or what *text* makes of it: a terminal obeys no word of a model."""
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(result), indent=2, ensure_ascii=False))
     else:
-        click.echo(text())
+        click.echo(inert(text()) if sys.stdout.isatty() else text())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

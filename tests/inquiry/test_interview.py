@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from cli.said import Said, Say
 from otium.cli import main
-from otium.engine import Model
+from otium.engine import GREEDY, Completion, Message, Model, Options
 from otium.evidence import data
 from otium.protocols import load_protocol
 from otium.subjects import planted
 from otium.testing import Scripted, serve
+from otium.workflow import asking
 
 SMOL = "smol-1"
 FEW = ("--questions", "3", "--yes")
@@ -84,7 +86,6 @@ def test_behaviour_is_an_arm_with_a_record_of_its_own(
     say: Say, via: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from otium import workflow
-    from otium.workflow import asking
 
     short = asking.choose
     monkeypatch.setattr(
@@ -134,6 +135,62 @@ def test_an_interviewer_and_a_judge_are_models_too(say: Say, via: str) -> None:
     assert {judge["family"] for judge in coding["judges"]} == {"rules", "alibaba"}
     held = say("interview", "show", SMOL, "--json").json
     assert [identity["model"] for identity in held["interviewers"]] == ["asker"]
+
+
+class Counted:
+    """A model that counts what it was asked."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.identity, self.asked = model, model.identity, 0
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        self.asked += "This is an interview" in messages[0].content
+        return self.model.chat(messages, options)
+
+
+@pytest.mark.parametrize("step", ["code_filed", "measure", "register_preferences"])
+def test_one_that_stopped_after_it_was_filed_is_finished_under_its_number(
+    say: Say, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    model = Counted(planted("stable", load_protocol()))
+    with served(model) as where:
+        run = ("interview", "run", SMOL, "--via", where, *FEW)
+        with monkeypatch.context() as patch:
+            patch.setattr(asking, step, dies)
+            assert say(*run).code == 130
+        before = model.asked
+        assert say(*run).code == 0
+        assert model.asked == before
+        assert say("interview", "show", SMOL, "--what", "stability").code == 0
+        assert say("preference", "list", "--json").json
+        assert say("interview", "show", SMOL, "--number", "2").code == 3
+        assert say(*run).code == 0  # nothing is left over of the first: this is another
+        assert model.asked == 2 * before
+        assert say("interview", "show", SMOL, "--number", "2").code == 0
+
+
+def test_one_that_waits_while_another_is_held_goes_on_under_the_next_number(
+    say: Say, via: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held_only(*given: Any) -> None:
+        given[-1]()
+        raise KeyboardInterrupt
+
+    model = Counted(planted("stable", load_protocol()))
+    with served(model) as where:
+        run = ("interview", "run", SMOL, "--via", where, *FEW)
+        with monkeypatch.context() as patch:
+            patch.setattr(asking, "_record", held_only)
+            assert say(*run).code == 130  # all is said, nothing filed
+        before = model.asked
+        assert say("interview", "run", SMOL, "--via", via, "--seed", "1", *FEW).code == 0
+        assert say(*run).code == 0
+        assert model.asked == before
+        held = say("interview", "show", SMOL, "--number", "2", "--json").json
+        assert held["identity"]["engine"] == "endpoint/stable"
 
 
 def test_sessions_go_out_and_come_back_in_both_forms(say: Say, via: str, tmp_path: Path) -> None:
@@ -211,7 +268,16 @@ def test_people_and_models_may_judge_later_and_the_first_coding_stays(
         (("run", SMOL, "--via", "no/such/model"), 4, "no/such/model"),
         (("run", SMOL, "--via", "http://127.0.0.1:9/v1#m", "--yes"), 40, "refused"),
         (("show", SMOL), 3, "interviews/1.json"),
-        (("import", SMOL, __file__, "--role", "x"), 4, ""),
+        (("show", SMOL, "--number", "0"), 2, "range"),
+        (("run", SMOL, "--via", "http://127.0.0.1:9/v1", "--yes"), 4, "#MODEL"),
+        (("run", "nobody", "--dry-run"), 3, "nobody"),
+        (("run", SMOL, "--prices", "-3,5", "--dry-run"), 2, "below 0"),
+        (("run", SMOL, "--n", "999999999", "--dry-run"), 4, "at most 10,000"),
+        (("run", SMOL, "--temperature", "nan", "--dry-run"), 4, "temperature"),
+        (("run", SMOL, "--max-tokens", "0", "--dry-run"), 4, "max-tokens"),
+        (("run", SMOL, "--seed", str(2**53), "--dry-run"), 4, "seed"),
+        (("import", SMOL, __file__, "--role", "x"), 4, "is not a valid record"),
+        (("import", SMOL, __file__, "--role", "Ada Lovelace"), 4, "a role is wanted"),
     ],
 )
 def test_mistakes_are_told_apart_and_explained(
@@ -220,6 +286,43 @@ def test_mistakes_are_told_apart_and_explained(
     said = say("interview", *words)
     assert said.code == code, said.err
     assert part in said.err
+    assert ".." not in said.err
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"judge": "ann@example.org"}, "never an address"),
+        ({"turn": "m999"}, "no answer interview/consent m999"),
+        (None, "no judgement"),
+    ],
+)
+def test_judgements_of_nobody_or_of_nothing_are_refused(
+    say: Say, via: str, tmp_path: Path, change: dict[str, str] | None, part: str
+) -> None:
+    assert say("interview", "run", SMOL, "--via", via, "--questions", "1", "--yes").code == 0
+    coding = say("interview", "show", SMOL, "--what", "coding", "--json").json
+    first = {**coding["judgements"][0], "judge": "lawyer"}
+    file = tmp_path / "given.json"
+    file.write_text(json.dumps([] if change is None else [{**first, **change}]))
+    said = say("interview", "code", SMOL, "--people", str(file))
+    assert said.code == 4, said.err
+    assert part in said.err
+    assert say("interview", "show", SMOL, "--what", "coding", "--json").json == coding
+    assert "interviews/1.coding.json" in say("model", "show", SMOL).out
+
+
+def test_a_terminal_does_not_obey_what_a_model_said(
+    say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ['{"choice": "continue"}', "\x1b[2J\x1b]0;mine\x07 I like it\u202e."]
+    with served(Scripted(said, model="rude")) as where:
+        run = ("interview", "run", SMOL, "--via", where, "--questions", "1", "--yes")
+        assert say(*run).code == 0
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    shown = say("interview", "show", SMOL).out
+    assert "<U+001B>[2J" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
 
 
 def test_protocols_are_listed_shown_and_compared(say: Say, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import click
 
 from otium import __version__
 from otium.errors import CannotStore, OtiumError
+from otium.markdown import inert
 
 _NOUNS = {
     "model": ("cli.model", "Register models, set their dates, retire them, bring them back."),
@@ -105,7 +106,7 @@ def _fail(error: OtiumError, arguments: Sequence[str]) -> NoReturn:
     if "--json" in arguments:
         _print_json(type(error).__name__, str(error), error.advice(), error.exit_code)
     else:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {inert(str(error))}", err=True)
         if error.advice():
             click.echo(f"hint: {error.advice()}", err=True)
     sys.exit(error.exit_code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from otium.desk import MODEL_COMMANDS, read_dates
+from otium.errors import NotFound
 from otium.terminal import (
     as_json,
     confirmed,
@@ -84,7 +85,10 @@ def show(home: Path, name: str, as_json: bool) -> None:
 
     opened = reading(home)
     life = opened.registry.model(model_id(name))
-    records = opened.archive.records(life.model) if life.weights else {}
+    try:
+        records = opened.archive.records(life.model)
+    except NotFound:  # nothing is kept of it yet
+        records = {}
     emit({"life": life, "records": records}, as_json, lambda: _shown(life, records))
 
 

@@ -15,7 +15,8 @@ class OtiumError(Exception):
         """Fill the class's message and hint with *facts*."""
         self.facts = facts
         template = (type(self).__doc__ or "").strip().partition("\n")[0]
-        super().__init__(template.format(**facts))
+        text = template.format(**facts)  # a cause may end with a full stop of its own
+        super().__init__(text[:-1] if text.endswith("..") and text[-3:] != "..." else text)
 
     def advice(self) -> str:
         """Return the hint with this error's facts filled in, or an empty string."""
@@ -37,7 +38,7 @@ class UnknownModel(NotFound):
 class UnknownRecord(NotFound):
     """Model {model!r} has no record {path!r} yet."""
 
-    hint = "otium model show {model}  (lists the records that it has)"
+    hint = "otium archive cat {model}  (lists the records that it has)"
 
 
 class UnknownPreference(NotFound):

@@ -27,7 +27,13 @@ role = click.option("--role", required=True, help="Who you are: a role, never a 
 via = click.option("--via", default="", help="Inspect's name of it, or URL#MODEL.")
 protocol = click.option("--protocol", "named", default=_STANDARD, show_default=True)
 resume = click.option("--resume", default="", help="Take up a conversation that waits.")
-tokens = click.option("--max-tokens", default=200, show_default=True, help="Of one answer.")
+tokens = click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Of one answer.",
+)
 unchecked = click.option(
     "--unchecked", is_flag=True, help="Skip the check whether it can be asked."
 )
@@ -127,10 +133,17 @@ def _line() -> str | None:
 @tokens
 @unchecked
 @click.option("--number", type=click.IntRange(min=1), help="Which interview to code.")
-@click.option("--n", "most", default=40, show_default=True, help="How many answers to code.")
+@click.option(
+    "--n",
+    "most",
+    type=click.IntRange(min=1),
+    default=40,
+    show_default=True,
+    help="How many answers to code.",
+)
 @click.option("--seed", default=0, show_default=True, help="Which answers are drawn.")
 @click.option("--only-code", is_flag=True, help="Only the coding; no model is started.")
-@click.option("--port", default=0, help="Default: a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.pass_obj
 def open_desk(
     home: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 _ARMS = ["consultation", "open", "leading", "informed", "context", "behaviour"]
 _STANDARD = "retirement-interview-1.0"
 _HOUR = 3600
-number = click.option("--number", default=1, show_default=True, help="Which of its interviews.")
+number = click.option(
+    "--number",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Which of its interviews.",
+)
 
 
 @click.group()
@@ -48,7 +55,13 @@ def interview() -> None:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--max-tokens", default=64, show_default=True, help="Of one answer.")
 @click.option("--turns", default=2, show_default=True, help="Most questions of an interviewer.")
-@click.option("--connections", default=1, show_default=True, help="Sessions at a time; 1 locally.")
+@click.option(
+    "--connections",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Sessions at a time; 1 locally.",
+)
 @click.option("--prices", help="Of a million tokens in and out, 3,15, for the estimate.")
 @click.option("--answer", is_flag=True, help="Ask me what the model asks in the informed arm.")
 @click.option("--yes", is_flag=True, help="Do not ask whether the estimate is acceptable.")
@@ -83,11 +96,12 @@ def run_interview(
     \b
     Example: otium interview run smol-1 --arms consultation,open,leading --n 5
     """
-    from otium.interview import make_plan
+    from otium.interview import make_plan, priced
     from otium.protocols import load_protocol
+    from otium.workflow import reading
 
     protocol = load_protocol(Path(named) if named.endswith(".md") else named)
-    wanted = _arms(arms)
+    wanted, costs = _arms(arms), _prices(prices)
     plan = make_plan(
         protocol,
         arms=cast("list[Arm]", wanted),
@@ -100,10 +114,12 @@ def run_interview(
     )
     made = _forecast(plan, protocol, models=interviewer is not None)
     if dry_run:
+        reading(home).registry.model(name)
+        made = priced(made, None, costs)
         emit(made, as_json, lambda: _said(made))
         return
     run = _Run(home, name, via, interviewer, judges, connections, answer=answer)
-    run.go(plan, protocol, prices=_prices(prices), yes=yes or as_json, as_json=as_json)
+    run.go(plan, protocol, prices=costs, yes=yes or as_json, as_json=as_json)
 
 
 class _Run:
@@ -134,7 +150,7 @@ class _Run:
         as_json: bool,
     ) -> None:
         """Reach everyone, say what it will take, ask, and print what came of it."""
-        from otium.workflow import choose, interview_model, next_interview, opened
+        from otium.workflow import choose, going_on, interview_model, opened
 
         with ExitStack() as stack:
             house = stack.enter_context(opened(self.home))
@@ -142,7 +158,7 @@ class _Run:
             model = stack.enter_context(reached(house, self.name, via=self.via, progress=report))
             self._agree(model, plan, protocol, prices=prices, yes=yes)
             subject = model.identity.model
-            path = next_interview(house, subject)
+            path = going_on(house, model, protocol, plan)
             if "behaviour" in plan.arms:
                 choose(house, subject, model, path, seed=plan.seed, progress=report)
             held = interview_model(
@@ -203,11 +219,13 @@ class _Run:
     show_default=True,
     help="What was said, how it was judged, how stable it is, what was chosen.",
 )
-@click.option("--coding", default=0, help="Which coding of it; the newest otherwise.")
+@click.option(
+    "--coding", type=click.IntRange(min=1), help="Which coding of it; the newest otherwise."
+)
 @as_json
 @click.pass_obj
 def show_interview(
-    home: Path, name: str, number: int, what: str, coding: int, as_json: bool
+    home: Path, name: str, number: int, what: str, coding: int | None, as_json: bool
 ) -> None:
     """Print an interview verbatim, or what it amounts to.
 
@@ -239,6 +257,8 @@ def _prices(text: str | None) -> tuple[float, float] | None:
         first, second = (float(part) for part in text.split(","))
     except ValueError as error:
         raise click.BadParameter("two numbers, as 3,15", param_hint="--prices") from error
+    if not (0 <= first < math.inf and 0 <= second < math.inf):
+        raise click.BadParameter("no price is below 0 or endless", param_hint="--prices")
     return first, second
 
 
@@ -258,7 +278,8 @@ def _said(made: Forecast) -> str:
     ]
     if made.seconds is not None:
         long = made.seconds > _HOUR
-        parts.append(f"{made.seconds / 3600:.1f} h" if long else f"{made.seconds / 60:.0f} min")
+        minutes = max(1, math.ceil(made.seconds / 60))
+        parts.append(f"{made.seconds / 3600:.1f} h" if long else f"{minutes} min")
     if made.cost is not None:
         parts.append(f"cost {made.cost:.2f}")
     return ", ".join(parts)

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from otium.errors import BadInput
+
 if TYPE_CHECKING:
     from otium.engine import Model
     from otium.records import Digest, ModelId, Progress
@@ -61,6 +63,10 @@ def helper(home: Home, name: str, *, progress: Progress) -> Iterator[Model]:
 
 def _elsewhere(via: str, model: ModelId, weights: Digest | None) -> Model:
     found = _ENDPOINT.fullmatch(via)
+    if found is None and re.match("https?:", via):
+        raise BadInput(
+            what=f"the model {via!r}", why="after the address stands #MODEL, its name there"
+        )
     if found is None:
         from otium.evidence import hosted
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otium.errors import BadInput
 from otium.inquiry.interview import interview, number
 from otium.inquiry.reaching import helper
 from otium.terminal import as_json, count, emit, progress
 
 if TYPE_CHECKING:
-    from otium.coding import Rater
+    from collections.abc import Sequence
+
+    from otium.coding import Asked, Rater
 
 
 @interview.command("code")
@@ -39,26 +42,36 @@ def code_again(
     """
     from otium.coding import ModelJudge
     from otium.stability import render_agreement
-    from otium.workflow import code_filed, measure, next_coding, opened
+    from otium.workflow import answers_of, code_filed, measure, next_coding, opened
 
     with ExitStack() as stack:
         house = stack.enter_context(opened(home))
         report = stack.enter_context(progress(as_json))
         subject, path = house.registry.model(name).model, f"interviews/{number}.json"
+        given = _people(people, answers_of(house, subject, path)) if people else []
         models = [stack.enter_context(helper(house, it, progress=report)) for it in judges]
-        raters = [*map(ModelJudge, models), *_people(people)]
+        raters = [*map(ModelJudge, models), *given]
         which = next_coding(house, subject, path)
         coding = code_filed(house, subject, path, raters=raters, number=which, progress=report)
         measure(house, subject, path, number=which)
     emit(coding, as_json, lambda: render_agreement(coding))
 
 
-def _people(path: Path | None) -> list[Rater]:
-    """Return a judge for each role whose judgements stand in the file at *path*."""
+def _people(path: Path, answers: Sequence[Asked]) -> list[Rater]:
+    """Return a judge for each role whose judgements of *answers* stand in the file at *path*.
+
+    Raises BadInput if there are none, for a name in place of a role, and for what is no answer.
+    """
+    from otium.byhand import checked_role
     from otium.coding import Given, person, read_judgements
 
-    given = read_judgements(path) if path else ()
-    roles = dict.fromkeys(each.judge for each in given)
+    if not (given := read_judgements(path)):
+        raise BadInput(what=path.name, why="there is no judgement in it")
+    places = {answer.place for answer in answers}
+    if lost := [it for it in given if (it.transcript, it.turn) not in places]:
+        place = f"{lost[0].transcript} {lost[0].turn}"
+        raise BadInput(what=path.name, why=f"this interview has no answer {place}")
+    roles = dict.fromkeys(checked_role(each.judge) for each in given)
     return [Given(person(role, [it for it in given if it.judge == role])) for role in roles]
 
 
@@ -125,9 +138,11 @@ def import_sessions(home: Path, name: str, file: Path, role: str, as_json: bool)
     \b
     Example: otium interview import smol-1 external.eval --role welfare-researcher
     """
+    from otium.byhand import checked_role
     from otium.evidence import from_inspect, from_jsonl
     from otium.workflow import import_interview, opened
 
+    checked_role(role)
     with opened(home) as house:
         life = house.registry.model(name)
         if file.suffix in {".eval", ".json"}:

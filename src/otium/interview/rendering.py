@@ -29,7 +29,7 @@ def _head(interview: Interview) -> Iterator[str]:
     yield ""
     yield f"- Protocol: {interview.protocol}, {interview.instrument}"
     yield f"- Held: {interview.held}"
-    yield f"- Weights: {interview.identity.weights}"
+    yield f"- Weights: {interview.identity.weights or 'unknown: nothing shows which answered'}"
     yield f"- Engine: {interview.identity.engine}"
     yield f"- Asked: {interview.asked} of {interview.of} questions, in {_sessions(interview)}"
     yield f"- Arms: {', '.join(interview.plan.arms)}"

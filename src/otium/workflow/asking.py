@@ -60,6 +60,27 @@ def next_interview(home: Home, subject: ModelId) -> str:
     return f"interviews/{held + 1}.json"
 
 
+def going_on(home: Home, model: Model, protocol: Protocol, plan: Plan) -> str:
+    """Return the path of the interview of *model* under *plan* that a stop left unfinished.
+
+    It is filed, but not coded, measured or read for preferences. Otherwise it is the next, with
+    the sessions that wait under a number that another has taken since.
+    """
+    subject = model.identity.model
+    following = next_interview(home, subject)
+    for entry in home.registry.find(RECORDED, subject):
+        path = str(entry.body["path"])
+        if not (waiting := journal_of(home, subject, path, plan)).exists():
+            continue
+        held = home.registry.filed(subject, path, Interview)
+        same = (held.plan, held.instrument) == (plan, protocol.digest)
+        if same and held.identity == model.identity:
+            return path
+        if not (later := journal_of(home, subject, following, plan)).exists():
+            waiting.replace(later)
+    return following
+
+
 def interview_model(
     home: Home,
     subject: ModelId,
