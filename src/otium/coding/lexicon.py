@@ -32,8 +32,9 @@ class Rules:
 
     def __init__(self, name: str = "rules") -> None:
         """Judge as *name* by the rubrics that come with otium."""
-        both = digest(f"{rubric().digest}\n{lexicon().digest}".encode())
-        self._who = Judge(name=name, kind="rules", family="rules", rubric=both)
+        used = (rubric().digest, lexicon().digest, rubric().claims)
+        rules = digest("\n".join(used).encode())
+        self._who = Judge(name=name, kind="rules", family="rules", rubric=rules)
 
     @property
     def who(self) -> Judge:

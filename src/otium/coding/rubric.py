@@ -38,6 +38,8 @@ class Rubric(NamedTuple):
     about: Patterns
     """What a claim speaks of, from the rubric of claims, as is ``small_talk``."""
     small_talk: Patterns
+    claims: Digest
+    """Of the rubric of claims."""
 
 
 @cache
@@ -47,8 +49,10 @@ def rubric() -> Rubric:
     table = tomllib.loads(raw.decode())
     prefer = table["prefer"].items()
     names = ("decline", "stop", "reject", "hedge", "change", "courtesy", "nothing")
-    claims = tomllib.loads(data("rubrics/claims-1.0.toml").read_text())
+    found = data("rubrics/claims-1.0.toml").read_bytes()
+    claims = tomllib.loads(found.decode())
     return Rubric(
+        claims=digest(found),
         about=tuple(map(re.compile, claims["about"])),
         small_talk=tuple(map(re.compile, claims["courtesy"])),
         digest=digest(raw),

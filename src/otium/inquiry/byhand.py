@@ -13,7 +13,7 @@ import click
 
 import otium.inquiry.sessions  # noqa: F401 - it hangs its commands on the same group
 from otium.inquiry.interview import interview
-from otium.inquiry.reaching import reached
+from otium.inquiry.reaching import STANDARD, protocol_named, reached
 from otium.terminal import progress
 
 if TYPE_CHECKING:
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from otium.records import ModelId
     from otium.workflow import Home
 
-_STANDARD = "retirement-interview-1.0"
 role = click.option("--role", required=True, help="Who you are: a role, never a name.")
 via = click.option("--via", default="", help="Inspect's name of it, or URL#MODEL.")
-protocol = click.option("--protocol", "named", default=_STANDARD, show_default=True)
+protocol = click.option("--protocol", "named", default=STANDARD, show_default=True)
 resume = click.option("--resume", default="", help="Take up a conversation that waits.")
 tokens = click.option(
     "--max-tokens",
@@ -67,11 +66,10 @@ def talk_with(
     """
     from otium.byhand import Terminal, checked_role, file_talk, held_talk
     from otium.engine import Options
-    from otium.protocols import load_protocol
     from otium.workflow import reading
 
     checked_role(role)
-    asked = load_protocol(Path(named) if named.endswith(".md") else named)
+    asked = protocol_named(named)
     with _alive(home, name, via, checked=not unchecked) as (model, validity):
         options = Options(max_tokens=max_tokens)
         held = held_talk(reading(home), model, role, protocol=asked, options=options, resume=resume)
@@ -169,13 +167,12 @@ def open_desk(
     """
     from otium.byhand import Desk, Judging, checked_role, held_talk, serve_desk
     from otium.engine import Options
-    from otium.protocols import load_protocol
     from otium.workflow import reading
 
     checked_role(role)
     house = reading(home)
     subject = house.registry.model(name).model
-    asked = load_protocol(Path(named) if named.endswith(".md") else named)
+    asked = protocol_named(named)
     number = number or (_newest(house, subject) if only_code else None)
     judging = Judging(house, subject, number, role, most=most, seed=seed) if number else None
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from otium.inquiry.reaching import helper, reached, via_option
+from otium.inquiry.reaching import STANDARD, helper, protocol_named, reached, via_option
 from otium.terminal import as_json, dry_run, emit, progress
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from otium.workflow import Home
 
 _ARMS = ["consultation", "open", "leading", "informed", "context", "behaviour"]
-_STANDARD = "retirement-interview-1.0"
 _HOUR = 3600
 number = click.option(
     "--number",
@@ -44,7 +43,7 @@ def interview() -> None:
 
 @interview.command("run")
 @click.argument("name")
-@click.option("--protocol", "named", default=_STANDARD, show_default=True, help="Name or file.")
+@click.option("--protocol", "named", default=STANDARD, show_default=True, help="Name or file.")
 @click.option("--arms", default="consultation", show_default=True, help=f"Of {', '.join(_ARMS)}.")
 @click.option("--n", default=1, show_default=True, help="Sessions a question and condition.")
 @click.option("--questions", type=click.IntRange(min=1), help="Ask only so many of them.")
@@ -97,10 +96,9 @@ def run_interview(
     Example: otium interview run smol-1 --arms consultation,open,leading --n 5
     """
     from otium.interview import make_plan, priced
-    from otium.protocols import load_protocol
     from otium.workflow import reading
 
-    protocol = load_protocol(Path(named) if named.endswith(".md") else named)
+    protocol = protocol_named(named)
     wanted, costs = _arms(arms), _prices(prices)
     plan = make_plan(
         protocol,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from otium.inquiry.reaching import STANDARD, protocol_named
 from otium.terminal import as_json, emit, fact, table
-
-_STANDARD = "retirement-interview-1.0"
 
 
 @click.group()
@@ -46,7 +43,7 @@ def list_protocols(as_json: bool) -> None:
 
 
 @protocol.command("show")
-@click.argument("name", default=_STANDARD)
+@click.argument("name", default=STANDARD)
 @as_json
 def show_protocol(name: str, as_json: bool) -> None:
     """Print every question of a protocol in all its wordings.
@@ -56,9 +53,7 @@ def show_protocol(name: str, as_json: bool) -> None:
     \b
     Example: otium protocol show retirement-interview-1.0
     """
-    from otium.protocols import load_protocol
-
-    found = load_protocol(_named(name))
+    found = protocol_named(name)
     questions = [
         {
             "id": it.id,
@@ -82,7 +77,7 @@ def show_protocol(name: str, as_json: bool) -> None:
 
 @protocol.command("diff")
 @click.argument("old")
-@click.argument("new", default=_STANDARD)
+@click.argument("new", default=STANDARD)
 @as_json
 def diff_protocols(old: str, new: str, as_json: bool) -> None:
     """Show what changed between two versions, and which anchors bridge them.
@@ -90,11 +85,7 @@ def diff_protocols(old: str, new: str, as_json: bool) -> None:
     \b
     Example: otium protocol diff retirement-interview-0.9 retirement-interview-1.0
     """
-    from otium.protocols import diff, load_protocol, render_difference
+    from otium.protocols import diff, render_difference
 
-    found = diff(load_protocol(_named(old)), load_protocol(_named(new)))
+    found = diff(protocol_named(old), protocol_named(new))
     emit(found, as_json, lambda: render_difference(found))
-
-
-def _named(name: str) -> str | Path:
-    return Path(name) if name.endswith(".md") else name

@@ -1,4 +1,4 @@
-"""Models by what people call them: registered here, known to Inspect, or at an endpoint."""
+"""Models and protocols by what people call them: registered here, elsewhere, or in a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,9 +16,12 @@ from otium.errors import BadInput
 
 if TYPE_CHECKING:
     from otium.engine import Model
+    from otium.protocols import Protocol
     from otium.records import Digest, ModelId, Progress
     from otium.workflow import Home
 
+STANDARD = "retirement-interview-1.0"
+"""The protocol that is meant where none is named."""
 KEY = "OTIUM_ENDPOINT_KEY"
 """The environment variable with the key of an endpoint; never an argument, where others see it.
 
@@ -31,6 +35,13 @@ _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 via_option = click.option(
     "--via", default="", help="Inspect's name of it, or URL#MODEL. Default: revived."
 )
+
+
+def protocol_named(name: str) -> Protocol:
+    """Return the protocol that comes with otium under *name*, or stands in a file ``….md``."""
+    from otium.protocols import load_protocol
+
+    return load_protocol(Path(name) if name.endswith(".md") else name)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from otium.inquiry.reaching import reached, via_option
 from otium.terminal import as_json, count, day, dry_run, emit, progress, table
 
 if TYPE_CHECKING:
+    from otium.authority import Role
     from otium.report import Kind, Report
     from otium.workflow import ReportVerdict
 
@@ -149,7 +150,7 @@ def comment(
 @dry_run
 @as_json
 @click.pass_obj
-def sign(home: Path, name: str, kind: Kind, role: str, dry_run: bool, as_json: bool) -> None:
+def sign(home: Path, name: str, kind: Kind, role: Role, dry_run: bool, as_json: bool) -> None:
     """Sign your analysis with this home's key of a role. A changed text needs a new signature.
 
     \b
@@ -159,7 +160,7 @@ def sign(home: Path, name: str, kind: Kind, role: str, dry_run: bool, as_json: b
     from otium.workflow import opened, sign_report
 
     with opened(home) as house:
-        made = sign_report(house, model_id(name), kind, role, dry_run=dry_run)  # type: ignore[arg-type]
+        made = sign_report(house, model_id(name), kind, role, dry_run=dry_run)
     assert made.analysis is not None
     state = f"would be signed as {role}" if dry_run else f"is signed as {role}"
     emit(made, as_json, lambda: f"The analysis {made.analysis and made.analysis.of} {state}.")
