@@ -56,6 +56,9 @@ def test_a_dry_run_of_a_deposit_changes_nothing(lab: Say, tmp_path: Path, weight
     assert sorted((tmp_path / "lab" / "archive").rglob("*")) == before
 
 
+GRANTED = ("--outcome", "granted", "--cost", "low", "--reason", "r")
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -67,7 +70,7 @@ def test_a_dry_run_of_a_deposit_changes_nothing(lab: Say, tmp_path: Path, weight
         (("model", "register", "x", "--title", "X", "--released", "yesterday"), 4),
         (("model", "register", "old", "--title", "Other", "--released", "2026-01-05"), 5),
         (("model", "retire", "old", "--yes"), 52),
-        (("preference", "decide", "old-p1", "--outcome", "done", "--reason", "r"), 3),
+        (("preference", "decide", "old-p1", *GRANTED), 3),
         (("ledger", "verify", "nowhere"), 20),
         (("no-such-noun",), 2),
         (("interview", "run", "old", "--questions", "0"), 2),
