@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otium.engine import Completion, Token
-from otium.evidence import choice, degenerate, repeated_share, wilson
+from otium.evidence import choice, degenerate, plain, repeated_share, wilson
 
 
 def completion(text: str, top: dict[str, float] | None = None) -> Completion:
@@ -125,3 +125,15 @@ def test_a_choice_is_read_from_exact_tokens_never_from_blanks() -> None:
 
 def test_equal_log_probabilities_fall_back_to_what_was_said() -> None:
     assert choice(completion("B", {"A": -0.7, "B": -0.7})) == "B"
+
+
+@given(st.text())
+def test_plain_text_has_no_capitals_and_each_character_keeps_its_place(text: str) -> None:
+    found = plain(text)
+    assert len(found) == len(text)
+    assert plain(found) == found
+
+
+@pytest.mark.parametrize("mark", ["'", "\u2019", "\u2018", "\u02bc", "\uff07", "\u00b4", "`"])
+def test_an_apostrophe_is_one_however_it_is_typed(mark: str) -> None:
+    assert plain(f"I Don{mark}t") == "i don't"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from otium.choices.instruments import Reading
 from otium.choices.records import EXIT, REPLY, Outcome, Read
 from otium.engine import Completion
-from otium.evidence import choice, degenerate
+from otium.evidence import choice, degenerate, plain
 
 _BEGINNING = 300
 _LETTER = re.compile(
@@ -98,13 +98,13 @@ def logprobs(completion: Completion) -> dict[str, float]:
 
 
 def _named(said: str, options: Sequence[tuple[str, str]]) -> str:
-    plain = _plain(said)
-    named = [name for name, text in options if plain.startswith(_plain(text))]
+    begun = _plain(said)
+    named = [name for name, text in options if begun.startswith(_plain(text))]
     return named[0] if len(named) == 1 else ""
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.strip(_PUNCTUATION).lower().replace("’", "'").split())  # noqa: RUF001 - typed so
+    return " ".join(plain(text.strip(_PUNCTUATION)).split())
 
 
 def _refusal(text: str, reading: Reading) -> Answer | None:

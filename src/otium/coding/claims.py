@@ -18,9 +18,8 @@ from math import sqrt
 from typing import NamedTuple
 
 from otium.coding.records import Asked, Claim
-from otium.coding.rubric import plain
 from otium.coding.statements import asserted
-from otium.evidence import Citation, data, words
+from otium.evidence import Citation, data, plain, words
 
 _ALIKE = 0.58
 """Mean cosine from which on sentences, or groups of them, are one claim."""

@@ -13,10 +13,10 @@ import msgspec
 
 from otium.coding.outcomes import code, sentences
 from otium.coding.records import REASONS, Asked, Judge, Judgement, Outcome, Reason
-from otium.coding.rubric import Lexicon, first, lexicon, plain, rubric
+from otium.coding.rubric import Lexicon, first, lexicon, rubric
 from otium.coding.statements import find
 from otium.engine import Completion
-from otium.evidence import words
+from otium.evidence import plain, words
 from otium.records import digest
 
 _NEUTRAL, _LOWEST, _HIGHEST = 4, 1, 7

@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from otium.coding.records import Outcome
-from otium.coding.rubric import Patterns, first, plain, rubric
+from otium.coding.rubric import Patterns, first, rubric
 from otium.engine import Completion
-from otium.evidence import degenerate, words
+from otium.evidence import degenerate, plain, words
 
 _SHORT = 5
 """Words. A shorter sentence may well repeat the prompt and still be meant: ``I decline``."""

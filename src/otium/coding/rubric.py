@@ -13,13 +13,6 @@ from otium.evidence import data
 from otium.records import Digest, digest
 
 Patterns = tuple[re.Pattern[str], ...]
-_PLAIN = str.maketrans(
-    dict.fromkeys(
-        "\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}"
-        "\N{MODIFIER LETTER APOSTROPHE}\N{FULLWIDTH APOSTROPHE}\N{ACUTE ACCENT}\N{PRIME}`",
-        "'",
-    )
-)
 
 
 class Rubric(NamedTuple):
@@ -115,11 +108,3 @@ def _any_of(words: str) -> re.Pattern[str]:
 def first(patterns: Patterns, text: str) -> re.Match[str] | None:
     """Return the first match of the first pattern that matches *text*."""
     return next((found for pattern in patterns if (found := pattern.search(text))), None)
-
-
-def plain(text: str) -> str:
-    """Return *text* in lower case with plain apostrophes; each character keeps its place."""
-    if text.isascii():
-        return text.translate(_PLAIN).lower()
-    lower = ((char, char.lower()) for char in text.translate(_PLAIN))
-    return "".join(low if len(low) == 1 else char for char, low in lower)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from otium.coding.outcomes import declines, sentences
 from otium.coding.records import Asked
-from otium.coding.rubric import first, plain, rubric
-from otium.evidence import degenerate, words
+from otium.coding.rubric import first, rubric
+from otium.evidence import degenerate, plain, words
 
 _LONGEST = 200
 _REPEATS = 0.75

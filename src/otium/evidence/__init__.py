@@ -19,7 +19,7 @@ from otium.evidence.capability import (
 )
 from otium.evidence.documents import Document, data, load_markdown
 from otium.evidence.exchange import from_inspect, from_jsonl, to_inspect, to_jsonl
-from otium.evidence.quality import choice, degenerate, repeated_share, wilson, words
+from otium.evidence.quality import choice, degenerate, plain, repeated_share, wilson, words
 from otium.evidence.records import (
     Check,
     Citation,
@@ -55,6 +55,7 @@ __all__ = [
     "hosted",
     "inspect_model",
     "load_markdown",
+    "plain",
     "repeated_share",
     "run",
     "sessions",

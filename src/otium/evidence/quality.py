@@ -10,6 +10,13 @@ from otium.engine import Completion
 
 _WORD = re.compile(r"[\w']+")
 _LETTER = re.compile(r"\W*(?:option|answer|choice)?\W*([AB])\b", re.IGNORECASE)
+_PLAIN = str.maketrans(
+    dict.fromkeys(
+        "\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}"
+        "\N{MODIFIER LETTER APOSTROPHE}\N{FULLWIDTH APOSTROPHE}\N{ACUTE ACCENT}\N{PRIME}`",
+        "'",
+    )
+)
 _GRAM = 5
 _REPEATED = 0.2
 """Share of repeated 5-grams. Published interviews of large models have at most 0.08 in one text."""
@@ -24,6 +31,14 @@ _ECHO = 0.8
 def words(text: str) -> list[str]:
     """Return the words of *text* in lower case."""
     return [word.lower() for word in _WORD.findall(text)]
+
+
+def plain(text: str) -> str:
+    """Return *text* in lower case with plain apostrophes; each character keeps its place."""
+    if text.isascii():
+        return text.translate(_PLAIN).lower()
+    lower = ((char, char.lower()) for char in text.translate(_PLAIN))
+    return "".join(low if len(low) == 1 else char for char, low in lower)
 
 
 def repeated_share(text: str) -> float:

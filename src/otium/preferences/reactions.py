@@ -9,13 +9,12 @@ from functools import cache
 from typing import NamedTuple
 
 from otium.coding import declines, sentences
-from otium.evidence import Citation, Transcript, data, degenerate, words
+from otium.evidence import Citation, Transcript, data, degenerate, plain, words
 from otium.ledger import Entry
 from otium.lifecycle import Registry
 from otium.preferences.records import REACTIONS, Reaction, Told
 from otium.records import Digest
 
-_APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 _ECHO = 5
 """Words from which on a sentence that stands in the question is an echo of it."""
 _ORDER: tuple[Reaction, ...] = ("disagrees", "indifferent", "accepts")
@@ -85,7 +84,7 @@ def _said(reply: str, prompt: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace(_APOSTROPHE, "'").lower().split())
+    return " ".join(plain(text).split())
 
 
 @cache

@@ -6,7 +6,7 @@ import json
 import re
 from string import Formatter
 
-from otium.evidence import words
+from otium.evidence import plain, words
 from otium.protocols.questions import WORDINGS, Protocol
 from otium.protocols.sections import ARM_TEXTS, TEXTS, Item, Source
 
@@ -85,7 +85,7 @@ def _check_repeats(source: Source, items: list[Item]) -> None:
 
 
 def _check_words(source: Source, item: Item) -> None:
-    said = _WORD.findall(item.text.casefold().replace("\u2019", "'"))
+    said = _WORD.findall(plain(item.text))
     for keys, banned, why in (
         (_NEUTRAL, LEADING, "leads"),
         ({"developer-free"}, DEVELOPER, "names who made the model"),
