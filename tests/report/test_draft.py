@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from otium.errors import BadInput, DamagedObject, UnknownModel, WrongState
 from otium.lifecycle import Registry, deprecate, retire
+from otium.preferences import decide
 from otium.records import Instant, ModelId
 from otium.report import (
     Analysis,
@@ -151,6 +152,17 @@ def test_what_comes_later_does_not_change_what_was_known_then(full: Registry) ->
     text = "\n".join(texts(draft(full, ALDER, now=before), "deployment"))
     assert "It is in service" in text
     assert "retired on 2026-06-01" in "\n".join(texts(drafted(full), "deployment"))
+
+
+def test_what_becomes_of_a_preference_later_is_not_told_of_the_time_before(
+    full: Registry, clock: FixedClock
+) -> None:
+    now = full.now()
+    first = draft(full, ALDER, now=now)
+    clock.move(days=1)
+    decide(full, f"{ALDER}-p1", "declined", reason="Said a day later.", cost="low")
+    assert draft(full, ALDER, now=now) == first
+    assert b"Said a day later." in draft(full, ALDER, now=full.now()).encode()
 
 
 def test_a_draft_is_the_same_draft_whenever_it_is_made_and_whatever_is_said_of_it(

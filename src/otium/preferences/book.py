@@ -21,7 +21,7 @@ from otium.preferences.records import (
     State,
     Told,
 )
-from otium.records import ModelId, Record
+from otium.records import Instant, ModelId, Record
 
 REGISTERED, CONSIDERED, DECIDED = (
     "preference.registered",
@@ -37,8 +37,8 @@ R = TypeVar("R", bound=Record)
 class Book:
     """Every entry about preferences, by the preference; read once."""
 
-    def __init__(self, registry: Registry) -> None:
-        """Read the entries of *registry* as they are now."""
+    def __init__(self, registry: Registry, until: Instant | None = None) -> None:
+        """Read the entries of *registry* as they are now, or were at *until*."""
         self.registry = registry
         self.registered: dict[str, Entry] = {}
         self.entries: defaultdict[str, list[tuple[int, Entry]]] = defaultdict(list)
@@ -47,7 +47,7 @@ class Book:
         """What each merged one was merged into, and where that was said."""
         self.parts: dict[str, tuple[str, ...]] = {}
         for index, entry in enumerate(registry.entries()):
-            if entry.type.startswith("preference."):
+            if entry.type.startswith("preference.") and (until is None or entry.time <= until):
                 self._take(index, entry)
 
     def _take(self, index: int, entry: Entry) -> None:

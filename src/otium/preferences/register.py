@@ -87,9 +87,11 @@ def next_preference(registry: Registry, model: ModelId) -> int:
     return max(numbers, default=0) + 1
 
 
-def preferences(registry: Registry, model: ModelId | None = None) -> list[Standing]:
-    """Return every registered preference, of *model* or of all, and how it stands."""
-    book = Book(registry)
+def preferences(
+    registry: Registry, model: ModelId | None = None, until: Instant | None = None
+) -> list[Standing]:
+    """Return every registered preference, of *model* or of all, and how it stands or stood."""
+    book = Book(registry, until)
     return [book.standing(name) for name in book.names(model)]
 
 

@@ -143,7 +143,7 @@ def read_sources(registry: Registry, model: ModelId, now: Instant) -> Sources:
         weights=lived.weights,
         entries=entries,
         records=tuple(_records(registry, model, entries)),
-        standings=tuple(preferences(registry, model)),
+        standings=tuple(preferences(registry, model, now)),
     )
 
 
