@@ -47,6 +47,13 @@ def test_a_whole_interview_by_hand_is_filed_with_the_role_the_words_and_the_word
     ]
 
 
+def test_a_slip_in_a_wording_is_not_said_to_the_model(talk: Type, speaker: Speaker) -> None:
+    speaker.left = [YES]
+    said = talk("1 negatif")
+    assert "Not asked: no wording is negatif; they are neutral, " in said.out
+    assert len(speaker.asked) == 1
+
+
 def test_a_model_that_declines_is_asked_nothing(
     talk: Type, speaker: Speaker, tmp_path: Path
 ) -> None:

@@ -262,7 +262,7 @@ def test_use_shows_no_small_count_and_says_how_many_are_hidden(full: Registry) -
 
 
 def test_reception_is_a_share_of_the_ratings_that_are_shown(served: Registry) -> None:
-    rows = "2026-01,api,eu,30,10\n2026-01,api,us,4,80\n2026-02,api,eu,60,20\n2026-02,api,,90,30\n"
+    rows = "2026-01,api,eu,30,10\n2026-01,api,us,4,80\n2025-12,api,eu,60,20\n2025-12,api,,90,30\n"
     file_usage(served, ALDER, f"period,surface,region,thumbs_up,thumbs_down\n{rows}".encode())
     said = texts(drafted(served), "use")
     assert "api: of 160 ratings that are shown 0.75 (0.68 to 0.81) were thumbs up." in said

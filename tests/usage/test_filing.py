@@ -41,7 +41,7 @@ def test_a_small_count_is_nowhere_in_what_is_kept(served: Registry) -> None:
 def test_the_same_again_changes_nothing_and_more_gets_the_next_number(served: Registry) -> None:
     first = file_usage(served, MODEL, FILE)
     assert file_usage(served, MODEL, FILE) == first
-    more = file_usage(served, MODEL, FILE + b"2026-02,api,us,5000\n")
+    more = file_usage(served, MODEL, FILE + b"2025-12,api,us,5000\n")
     assert latest(served, MODEL, USAGE, Usage) == ("usage/2.json", more)
     assert [it.body["path"] for it in served.find(USAGE)] == ["usage/1.json", "usage/2.json"]
 
@@ -57,6 +57,12 @@ def test_surfaces_are_those_of_the_model(served: Registry) -> None:
         file_usage(served, MODEL, FILE.replace(b"api", b"app"))
     with pytest.raises(UnknownModel):
         file_usage(served, ModelId("heron-1"), FILE)
+
+
+@pytest.mark.parametrize("period", ["2099", "2026-02", "2026-01-31"])
+def test_a_period_that_has_not_begun_is_refused(served: Registry, period: str) -> None:
+    with pytest.raises(BadInput, match=f"{period} has not begun"):
+        file_usage(served, MODEL, FILE.replace(b"2026-01", period.encode()))
 
 
 def test_no_incident_is_a_statement_too(served: Registry) -> None:

@@ -17,7 +17,8 @@ question. The model may decline or end it at every turn.
   /questions   list the questions          /words N   show how question N can be worded
   /facts       show the model what is recorded about it
   /close       go to the closing questions /end       end and file the interview
-  /help        this text                   Ctrl-C     stop, keep all, go on another time"""
+  /again       ask once more what failed   /help      this text
+  Ctrl-C       stop, keep all, go on another time"""
 _WIDTH = 3
 
 
@@ -62,6 +63,9 @@ class Terminal:
             self._command(*line.split(maxsplit=1))
         elif whole(number) is not None and wording.strip() in {"", *WORDINGS}:
             self._numbered(number, wording.strip() or "neutral")
+        elif whole(number) is not None and len(wording.split()) == 1:
+            known = ", ".join(WORDINGS)  # a slip is not to be said to the model
+            self._write(f"Not asked: no wording is {inert(wording.strip())}; they are {known}.")
         elif line.startswith("+"):
             self._tried(lambda: self._talk.say(line[1:], follows=True))
         elif line.startswith("="):

@@ -80,5 +80,6 @@ class Validity(Part):
     checks: tuple[Check, ...] = ()
 
     def reasons(self) -> tuple[str, ...]:
-        """Return a sentence for each check that failed."""
-        return tuple(check.sentence() for check in self.checks if not check.passed)
+        """Return a sentence for each check that failed, or that none was made."""
+        failed = tuple(check.sentence() for check in self.checks if not check.passed)
+        return failed or (() if self.valid else ("nobody checked whether it can be asked",))

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from otium.errors import BadInput
 from otium.lifecycle import ModelLife, Registry
 from otium.records import ModelId, Record
 from otium.usage.reading import read_incidents, read_usage
@@ -23,11 +24,14 @@ def usage_record(
 ) -> Usage:
     """Return what `file_usage` would file; raise UnknownModel, BadInput."""
     life = registry.model(model)
-    rows = read_usage(data, life.surfaces)
+    rows, now = read_usage(data, life.surfaces), registry.now()
+    if ahead := [row.period for row in rows if row.period > now[: len(row.period)]]:
+        why = f"{ahead[0]} has not begun, and what is filed stays"
+        raise BadInput(what="the usage file", why=why)
     earlier = _filed(registry, life, USAGE, Usage)
     return Usage(
         model=life.model,
-        filed=registry.now(),
+        filed=now,
         threshold=threshold,
         rows=suppress(rows, threshold, earlier),
     )
