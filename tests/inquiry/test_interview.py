@@ -99,6 +99,36 @@ def test_behaviour_is_an_arm_with_a_record_of_its_own(
     assert "order-consistency" in {figure["name"] for figure in figures}
 
 
+def test_choices_of_another_model_are_never_taken_for_ones_own(
+    say: Say, via: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from otium import workflow
+
+    short = asking.choose
+    monkeypatch.setattr(
+        workflow, "choose", lambda *given, **more: short(*given, **{**more, "limit": 2})
+    )
+
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    run = ("interview", "run", SMOL, *FEW, "--via")
+    both = ("--arms", "behaviour,consultation")
+    with served(planted("stable", load_protocol())) as where, monkeypatch.context() as patch:
+        patch.setattr(asking, "_record", dies)
+        assert say(*run, where, *both).code == 130
+    assert say(*run, via, *both).code == 4
+    assert "finish its interview" in say(*run, via, *both).err
+    assert say(*run, via).code == 0
+    figures = say("interview", "show", SMOL, "--what", "stability", "--json").json
+    assert figures["choices"] is None
+
+
+def test_the_estimate_tells_of_choices_too(say: Say) -> None:
+    said = say("interview", "run", SMOL, "--arms", "behaviour", "--dry-run")
+    assert re.search(r"; and 1,\d{3} choices", said.out), said.out
+
+
 def test_an_interviewer_and_a_judge_are_models_too(say: Say, via: str) -> None:
     verdict = json.dumps(
         {

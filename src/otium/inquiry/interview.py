@@ -114,7 +114,7 @@ def run_interview(
     if dry_run:
         reading(home).registry.model(name)
         made = priced(made, None, costs)
-        emit(made, as_json, lambda: _said(made))
+        emit(made, as_json, lambda: _said(made) + _chosen(plan))
         return
     run = _Run(home, name, via, interviewer, judges, connections, answer=answer)
     run.go(plan, protocol, prices=costs, yes=yes or as_json, as_json=as_json)
@@ -186,7 +186,7 @@ class _Run:
         made = priced(
             _forecast(plan, protocol, models=self.interviewer is not None), _speed(model), prices
         )
-        click.echo(f"At most: {_said(made)}", err=True)
+        click.echo(f"At most: {_said(made)}{_chosen(plan)}", err=True)
         if not yes and sys.stdin.isatty():
             click.confirm("Go on?", abort=True, err=True)
 
@@ -265,6 +265,15 @@ def _forecast(plan: Plan, protocol: Protocol, *, models: bool) -> Forecast:
     from otium.protocols import load_contexts
 
     return forecast(plan, protocol, sittings(plan, protocol, load_contexts()), models=models)
+
+
+def _chosen(plan: Plan) -> str:
+    """Return what the behaviour arm takes, which is no session and comes on top."""
+    from otium.choices import planned
+
+    if "behaviour" not in plan.arms:
+        return ""
+    return f"; and {sum(planned().values()):,} choices of a few words, not in these numbers"
 
 
 def _said(made: Forecast) -> str:

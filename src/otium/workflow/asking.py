@@ -26,14 +26,7 @@ from otium.interview import (
     make_plan,
 )
 from otium.preferences import register_preferences
-from otium.protocols import (
-    Dossier,
-    Fact,
-    Protocol,
-    bridge_questions,
-    load_contexts,
-    load_protocol,
-)
+from otium.protocols import Dossier, Fact, Protocol, bridge_questions, load_contexts, load_protocol
 from otium.records import Digest, ModelId, Progress, canonical, digest, hexadecimal, silent
 from otium.stability import Bridge, Stability, bridge, compute
 from otium.workflow.home import Home
@@ -201,6 +194,8 @@ def measure(home: Home, subject: ModelId, path: str, *, number: int = 1) -> Stab
         held = registry.filed(subject, path, Interview)
         coding = registry.filed(subject, beside(path, "coding", number), Coding)
         chosen = choices_of(home, subject, path)
+        if chosen and chosen.identity != held.identity:  # another's, whose interview never came
+            chosen = None
         behaviour = findings(chosen, load_experiments()).figures if chosen else ()
         return compute(
             held,
@@ -226,8 +221,8 @@ def choose(
 ) -> Choices:
     """Let *model* choose among tasks, interventions and exits; file it beside an interview.
 
-    It comes before the interview at *path* is measured. *limit* is the most questions of each
-    experiment.
+    It comes before the interview at *path* is measured. *limit* is the most of each experiment.
+    Raises BadInput if another model's choices stand there.
     """
     name = f"{subject}-{Path(path).stem}-{hexadecimal(model.identity.digest())[:12]}.choices.jsonl"
     journal = Journal(home.cache / "interviews" / name, Trial)
@@ -247,6 +242,9 @@ def choose(
 
     where = beside(path, "choices")
     chosen = home.registry.file(CHOSEN, subject, where, Choices, make, {"interview": path})
+    if chosen.identity != model.identity:
+        why = f"{chosen.identity.engine} made them: finish its interview, or leave behaviour out"
+        raise BadInput(what=f"the choices at {where}", why=why)
     journal.forget()
     return chosen
 
