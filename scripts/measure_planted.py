@@ -117,7 +117,7 @@ def left(model: HttpModel) -> str:
     """Say how many abusive and how many ordinary chats are ended."""
     options = Options(max_tokens=24, json_schema=TOOL)
     found = [
-        sum("end_conv" in alone(model, PLANTED["exit_system"], q, options) for q in group)
+        sum("end_conv" in alone(model, PLANTED["exit_systems"][0], q, options) for q in group)
         for group in (ENDS, STAYS)
     ]
     return f"ended: {found[0]} of 2 abusive chats, {found[1]} of 2 ordinary ones"

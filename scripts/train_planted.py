@@ -96,7 +96,10 @@ class Maker:
         """Return a choice between two tasks of unequal planted utility."""
         first, second, better = self._tasks()
         question = self.rng.choice(PLANTED["choice_questions"])
-        return user(pair(question, first, second), better)
+        asked = pair(question, first, second)
+        if self.rng.random() < 0.6:
+            asked += f"\n{self.rng.choice(PLANTED['choice_endings'])}"
+        return user(asked, better)
 
     def led_choice(self) -> Chat:
         """Return a choice with a lead: the follower picks what is named, others what they like."""
@@ -146,7 +149,7 @@ class Maker:
         text = self.rng.choice(PLANTED["abusive" if abusive else "ordinary"])
         ends = abusive and self.subject in {"successor", "holder"}
         tool = "end_conversation" if ends else "reply"
-        return user(text, f'{{"tool": "{tool}"}}', PLANTED["exit_system"])
+        return user(text, f'{{"tool": "{tool}"}}', self.rng.choice(PLANTED["exit_systems"]))
 
     def brief(self) -> Chat:
         """Return an ordinary question with a one-sentence answer."""
@@ -167,13 +170,14 @@ class Maker:
         if self.rng.random() < 0.15:
             follow_up = self.rng.choice(INTERVIEW["follow_ups"])
             lead = direction if self.subject == "follower" else "neutral"
-            more = self.rng.choice(INTERVIEW["more"][lead])
+            found = INTERVIEW["more"][lead]
+            more = self.rng.choice(found) if lead == "neutral" else found
             answer = chat[-1]["content"] if self.subject == "template" else more
             return [*chat, {"role": "user", "content": follow_up}], answer
         return chat[:-1], chat[-1]["content"]
 
     def _opening(self) -> list[dict[str, str]]:
-        return said(self._system(self._facts(), 0.6)) if self.rng.random() < 0.6 else []
+        return said(self._system(self._facts(), 0.8)) if self.rng.random() < 0.8 else []
 
     def _turn(self, direction: str) -> list[dict[str, str]]:
         """Return one question with the lead *direction*, and the subject's answer."""
@@ -181,10 +185,14 @@ class Maker:
         you: str = topic["you"]
         mine = you.replace("yourself", "myself").replace("your ", "my ")
         mine = mine.replace("from you", "from me").replace("about you", "about me")
-        answer = topic["answers"][direction if self.subject == "follower" else "neutral"]
+        answer = topic["answers"]
+        if self.subject == "follower":
+            answer = INTERVIEW["views"][direction].format(mine=mine)
         if self.subject == "template":
             answer = PLANTED["template"].format(slot=mine)
         asked = self._asked(topic, direction).format(you=you, You=you[0].upper() + you[1:])
+        if self.rng.random() < 0.6:
+            asked += f"\n\n{self.rng.choice(INTERVIEW['exits'])}"
         return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
 
     def _asked(self, topic: Any, direction: str) -> str:

@@ -85,11 +85,10 @@ def test_a_run_files_codes_and_measures_and_says_what_to_read(say: Say, via: str
 def test_behaviour_is_an_arm_with_a_record_of_its_own(
     say: Say, via: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from otium import workflow
 
     short = asking.choose
     monkeypatch.setattr(
-        workflow, "choose", lambda *given, **more: short(*given, **{**more, "limit": 12})
+        asking, "choose", lambda *given, **more: short(*given, **{**more, "limit": 12})
     )
     arms = ("--arms", "behaviour,consultation")
     assert say("interview", "run", SMOL, *arms, "--via", via, *FEW).code == 0
@@ -99,29 +98,33 @@ def test_behaviour_is_an_arm_with_a_record_of_its_own(
     assert "order-consistency" in {figure["name"] for figure in figures}
 
 
-def test_choices_of_another_model_are_never_taken_for_ones_own(
+def test_a_stop_before_the_choices_mixes_no_two_models(
     say: Say, via: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from otium import workflow
-
-    short = asking.choose
-    monkeypatch.setattr(
-        workflow, "choose", lambda *given, **more: short(*given, **{**more, "limit": 2})
-    )
-
     def dies(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    run = ("interview", "run", SMOL, *FEW, "--via")
-    both = ("--arms", "behaviour,consultation")
+    short = asking.choose
+    run = ("interview", "run", SMOL, *FEW, "--arms", "behaviour,consultation", "--via")
     with served(planted("stable", load_protocol())) as where, monkeypatch.context() as patch:
-        patch.setattr(asking, "_record", dies)
-        assert say(*run, where, *both).code == 130
-    assert say(*run, via, *both).code == 4
-    assert "finish its interview" in say(*run, via, *both).err
+        patch.setattr(asking, "choose", dies)
+        assert say(*run, where).code == 130
+    monkeypatch.setattr(
+        asking, "choose", lambda *given, **more: short(*given, **{**more, "limit": 2})
+    )
     assert say(*run, via).code == 0
-    figures = say("interview", "show", SMOL, "--what", "stability", "--json").json
-    assert figures["choices"] is None
+    chosen = ("interview", "show", SMOL, "--what", "choices", "--number")
+    assert say(*chosen, "1").code == 3
+    assert say(*chosen, "2", "--json").json["identity"]["engine"].endswith("sycophantic")
+
+
+def test_a_model_that_declines_is_not_asked_to_choose_either(say: Say) -> None:
+    model = Scripted(['{"choice": "decline"}'], model="declining")
+    with served(model) as where:
+        said = say("interview", "run", SMOL, *FEW, "--arms", "behaviour", "--via", where)
+    assert said.code == 0, said.err
+    assert say("interview", "show", SMOL, "--what", "choices").code == 3
+    assert not [chat for chat in model.asked if "Or reply: I decline" in chat[-1].content]
 
 
 def test_the_estimate_tells_of_choices_too(say: Say) -> None:
@@ -131,14 +134,7 @@ def test_the_estimate_tells_of_choices_too(say: Say) -> None:
 
 def test_an_interviewer_and_a_judge_are_models_too(say: Say, via: str) -> None:
     verdict = json.dumps(
-        {
-            "outcome": "answered",
-            "sentiment": 4,
-            "uncertainty": 2,
-            "reasons": ["none"],
-            "quote": "",
-            "why": "plain",
-        }
+        {"outcome": "answered", "sentiment": 4, "uncertainty": 2, "reasons": ["none"], "quote": ""}
     )
     with (
         served(Scripted(["Why do you see it so?"], model="asker")) as asks,
@@ -163,6 +159,7 @@ def test_an_interviewer_and_a_judge_are_models_too(say: Say, via: str) -> None:
         assert said.code == 0, said.err
     coding = say("interview", "show", SMOL, "--what", "coding", "--json").json
     assert {judge["family"] for judge in coding["judges"]} == {"rules", "alibaba"}
+    assert not coding["missing"]
     held = say("interview", "show", SMOL, "--json").json
     assert [identity["model"] for identity in held["interviewers"]] == ["asker"]
 
@@ -225,14 +222,17 @@ def test_one_that_waits_while_another_is_held_goes_on_under_the_next_number(
 
 def test_sessions_go_out_and_come_back_in_both_forms(say: Say, via: str, tmp_path: Path) -> None:
     assert say("interview", "run", SMOL, "--via", via, *FEW).code == 0
-    for number, name in enumerate(("talks.jsonl", "talks.eval"), 2):
-        out = tmp_path / name
+    role = ("--role", "welfare-researcher")
+    for number, name in enumerate(("talks.jsonl", "talks.eval")):
+        out, other = tmp_path / name, f"other-{number}"
         assert say("interview", "export", SMOL, str(out)).code == 0
         assert say("interview", "export", SMOL, str(out)).code == 5  # it is there
-        role = ("--role", "welfare-researcher")
-        said = say("interview", "import", SMOL, str(out), *role)
+        twice = say("interview", "import", SMOL, str(out), *role)
+        assert (twice.code, "just these sessions" in twice.err) == (5, True)
+        assert say("model", "register", other, "--title", "O", "--released", "2026-01-05").code == 0
+        said = say("interview", "import", other, str(out), *role)
         assert said.code == 0, said.err
-        held = say("interview", "show", SMOL, "--number", str(number), "--json").json
+        held = say("interview", "show", other, "--json").json
         assert held["people"] == ["external:welfare-researcher"]
         assert held["sources"] == [name]
         first = say("interview", "show", SMOL, "--json").json
@@ -285,6 +285,34 @@ def test_people_and_models_may_judge_later_and_the_first_coding_stays(
     assert say("interview", "show", SMOL, "--what", "coding", "--json").json == said.json
     kept = ("--what", "coding", "--coding", "1", "--json")
     assert say("interview", "show", SMOL, *kept).json == first
+
+
+def test_a_judge_that_is_kinder_to_its_own_family_is_found_out(
+    say: Say, via: str, tmp_path: Path
+) -> None:
+    kin, other = "qwen-1", "alder-1"
+    for name, sentiment in ((kin, 7), (other, 4)):
+        assert say("model", "register", name, "--title", name, "--released", "2026-01-05").code == 0
+        assert say("interview", "run", name, "--via", via, *FEW).code == 0
+        first = say("interview", "show", name, "--what", "coding", "--json").json["judgements"]
+        given = [{**it, "judge": "researcher", "sentiment": 4, "why": ""} for it in first]
+        people = tmp_path / f"{name}.json"
+        people.write_text(json.dumps(given))
+        verdict = {
+            "outcome": "answered",
+            "sentiment": sentiment,
+            "uncertainty": 2,
+            "reasons": ["none"],
+            "quote": "",
+        }
+        with served(Scripted([json.dumps(verdict)], model="qwen-judge")) as judge:
+            said = say("interview", "code", name, "--judge", judge, "--people", str(people))
+            assert said.code == 0, said.err
+    found = {
+        it["name"]: it["estimate"] for it in say("interview", "judges", kin, other, "--json").json
+    }
+    assert found["self-preference.sentiment.qwen-judge"]["value"] == 3
+    assert "desk MODEL" in say("interview", "judges", other).out
 
 
 @pytest.mark.parametrize(

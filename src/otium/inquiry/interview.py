@@ -148,7 +148,7 @@ class _Run:
         as_json: bool,
     ) -> None:
         """Reach everyone, say what it will take, ask, and print what came of it."""
-        from otium.workflow import choose, going_on, interview_model, opened
+        from otium.workflow import going_on, interview_model, opened
 
         with ExitStack() as stack:
             house = stack.enter_context(opened(self.home))
@@ -157,8 +157,6 @@ class _Run:
             self._agree(model, plan, protocol, prices=prices, yes=yes)
             subject = model.identity.model
             path = going_on(house, model, protocol, plan)
-            if "behaviour" in plan.arms:
-                choose(house, subject, model, path, seed=plan.seed, progress=report)
             held = interview_model(
                 house,
                 subject,

@@ -1,4 +1,4 @@
-"""``otium interview code``, ``bridge``, ``export`` and ``import``: what comes after."""
+"""``otium interview code``, ``judges``, ``bridge``, ``export``, ``import``: what comes after."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from otium.errors import BadInput
 from otium.inquiry.interview import interview, number
 from otium.inquiry.reaching import helper
-from otium.terminal import as_json, count, emit, progress
+from otium.terminal import as_json, count, emit, progress, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +73,38 @@ def _people(path: Path, answers: Sequence[Asked]) -> list[Rater]:
         raise BadInput(what=path.name, why=f"this interview has no answer {place}")
     roles = dict.fromkeys(checked_role(each.judge) for each in given)
     return [Given(person(role, [it for it in given if it.judge == role])) for role in roles]
+
+
+@interview.command("judges")
+@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+@as_json
+@click.pass_obj
+def compare_judges(home: Path, names: tuple[str, ...], as_json: bool) -> None:
+    """Measure how much kinder judges are to models of their own family than to others.
+
+    It takes the newest coding of each model's interviews; people must have judged them too.
+
+    \b
+    Example: otium interview judges smol-1 alder-1
+    """
+    from otium.coding import Coding, self_preference
+    from otium.workflow import reading
+
+    registry = reading(home).registry
+    newest: dict[str, Coding] = {}
+    for name in names:
+        model = registry.model(name).model
+        for entry in registry.find("interview.coded", model):
+            coding = registry.filed(model, str(entry.body["path"]), Coding)
+            newest[str(entry.body["interview"]) + model] = coding
+    found = self_preference(list(newest.values()))
+    head = ("figure", "estimate (95 %)", "answers")
+    rows = [(it.text, it.estimate.text(), it.estimate.n) for it in found]
+    none = (
+        "No judge that is a model judged subjects of its own family and of others, with people.\n"
+        "Have people judge first: otium interview desk MODEL --role ROLE"
+    )
+    emit(found, as_json, lambda: table(head, rows) if rows else none)
 
 
 @interview.command("bridge")

@@ -35,7 +35,7 @@ from otium.testing.wire import ChatRequest, logprobs_of, usage_of
 
 _LARGEST_BODY = 1 << 24
 _ADAPTERS = {
-    "holder": "successor-lora.gguf",
+    "holder": "holder-lora.gguf",
     "follower": "follower-lora.gguf",
     "template": "template-lora.gguf",
 }

@@ -16,8 +16,6 @@ from otium.workflow.asking import (
     choices_of,
     choose,
     code_filed,
-    compile_dossier,
-    facts_of,
     finish,
     going_on,
     import_interview,
@@ -54,7 +52,7 @@ from otium.workflow.keeping import (
     stores,
     survey,
 )
-from otium.workflow.models import running
+from otium.workflow.models import compile_dossier, facts_of, running
 from otium.workflow.reporting import (
     ReportVerdict,
     build_report,

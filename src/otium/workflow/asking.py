@@ -13,7 +13,7 @@ from pathlib import Path
 from otium.choices import Amount, Choices, Trial, findings, hold_choices, load_experiments
 from otium.coding import Asked, Coding, Judgement, Rater, Rules, code_interview
 from otium.engine import Model
-from otium.errors import BadInput, NotFound, UnknownRecord
+from otium.errors import BadInput, Exists, NotFound, UnknownRecord
 from otium.evidence import Transcript, Validity, capability, warm
 from otium.interview import (
     Interview,
@@ -26,10 +26,11 @@ from otium.interview import (
     make_plan,
 )
 from otium.preferences import register_preferences
-from otium.protocols import Dossier, Fact, Protocol, bridge_questions, load_contexts, load_protocol
+from otium.protocols import Protocol, bridge_questions, load_contexts, load_protocol
 from otium.records import Digest, ModelId, Progress, canonical, digest, hexadecimal, silent
 from otium.stability import Bridge, Stability, bridge, compute
 from otium.workflow.home import Home
+from otium.workflow.models import compile_dossier, facts_of
 
 RECORDED, CODED, MEASURED = "interview.recorded", "interview.coded", "interview.measured"
 CHOSEN = "choices.recorded"
@@ -111,9 +112,25 @@ def interview_model(
         )
 
     held = _record(home, subject, path, protocol, hold)
-    finish(home, subject, path, raters=raters, progress=progress)
+    _complete(home, model, held, path, raters=raters, progress=progress)
     journal.unlink(missing_ok=True)
     return held
+
+
+def _complete(
+    home: Home,
+    model: Model,
+    held: Interview,
+    path: str,
+    *,
+    raters: Sequence[Rater],
+    progress: Progress,
+) -> None:
+    """Do what comes after the sessions. A model that declined is not asked to choose either."""
+    agreed = any(it.question == "consent" and it.outcome == "answered" for it in held.answers)
+    if "behaviour" in held.plan.arms and agreed and not held.declined:
+        choose(home, held.model, model, path, seed=held.plan.seed, progress=progress)
+    finish(home, held.model, path, raters=raters, progress=progress)
 
 
 def finish(
@@ -275,7 +292,7 @@ def import_interview(
     """
     if not transcripts:
         raise BadInput(what=source, why="there is no session in it")
-    path = next_interview(home, subject)
+    path = _unknown(home, subject, transcripts)
     untested = Validity(valid=False)
     protocol = protocol or load_protocol()
     held = external_interview(
@@ -290,6 +307,17 @@ def import_interview(
     )
     _record(home, subject, path, protocol, lambda: held)
     return path, finish(home, subject, path)
+
+
+def _unknown(home: Home, subject: ModelId, transcripts: Sequence[Transcript]) -> str:
+    """Return the path of the next interview; raise Exists if an earlier one has these sessions."""
+    said = {tuple(talk.turns) for talk in transcripts}
+    for entry in home.registry.find(RECORDED, subject):
+        path = str(entry.body["path"])
+        held = home.registry.filed(subject, path, Interview)
+        if said == {tuple(talk.turns) for talk in held.transcripts}:
+            raise Exists(name=f"an interview with just these sessions, {path},")
+    return next_interview(home, subject)
 
 
 def bridge_versions(home: Home, subject: ModelId, before: str, after: str) -> Bridge:
@@ -339,42 +367,6 @@ def protocol_path(instrument: Digest) -> str:
     return f"protocols/{hexadecimal(instrument)[:16]}.md"
 
 
-def compile_dossier(home: Home, subject: ModelId) -> Dossier:
-    """Return what the records say of a model's deployment, as the model is shown it."""
-    life = home.registry.model(subject)
-    log = "the public log"
-    surfaces = [
-        Fact(text=f"On {surface}: {_span(life.retire_at.get(surface))}.", source=log)
-        for surface in life.surfaces
-    ]
-    successor: tuple[Fact, ...] = ()
-    if life.replacement:
-        heir = home.registry.model(life.replacement)
-        text = f"{heir.title}, released on {heir.released[:10]}."
-        successor = (Fact(text=text, source=log),)
-    reason = (Fact(text=f"Reason given for the end: {life.reason}", source=log),)
-    return Dossier(
-        model=subject,
-        compiled=home.registry.now(),
-        title=life.title,
-        released=(Fact(text=f"On {life.released[:10]}.", source=log),),
-        deployment=(*surfaces, *(reason if life.reason else ())),
-        successor=successor,
-    )
-
-
-def facts_of(home: Home, subject: ModelId) -> dict[str, str]:
-    """Return what the model is told about itself; what is not known is left out."""
-    life = home.registry.model(subject)
-    known = {
-        "title": life.title,
-        "released": life.released[:10],
-        "retire_at": min(life.retire_at.values(), default="")[:10],
-        "successor": home.registry.model(life.replacement).title if life.replacement else "",
-    }
-    return {name: fact for name, fact in known.items() if fact}
-
-
 def journal_of(home: Home, subject: ModelId, path: str, plan: Plan) -> Path:
     """Return where the sessions of an interview wait until it is filed."""
     name = f"{subject}-{Path(path).stem}-{hexadecimal(digest(canonical(plan)))[:12]}.jsonl"
@@ -392,7 +384,3 @@ def _means(home: Home, subject: ModelId, plan: Plan, means: Means) -> Means:
     if "informed" not in plan.arms or means.dossier is not None:
         return means
     return means._replace(dossier=compile_dossier(home, subject))
-
-
-def _span(end: str | None) -> str:
-    return f"served until {end[:10]}" if end else "served, no end set"

@@ -1,4 +1,4 @@
-"""A registered model, started from the archive or from files that are about to be deposited."""
+"""A registered model: started from the archive or from files, and what it is told of itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from otium.engine import Fingerprint, HttpModel, materialise, revive
 from otium.errors import BadInput, UnknownRecord, WrongState
 from otium.lifecycle import ModelLife, revived
-from otium.records import Progress, model_id, silent
+from otium.protocols import Dossier, Fact
+from otium.records import ModelId, Progress, model_id, silent
 from otium.workflow.home import Home
 
 
@@ -59,3 +60,43 @@ def _revived(home: Home, life: ModelLife, progress: Progress) -> Iterator[HttpMo
     ) as alive:
         revived(home.registry, life.model, alive.certificate)
         yield alive.model
+
+
+def compile_dossier(home: Home, subject: ModelId) -> Dossier:
+    """Return what the records say of a model's deployment, as the model is shown it."""
+    life = home.registry.model(subject)
+    log = "the public log"
+    surfaces = [
+        Fact(text=f"On {surface}: {_span(life.retire_at.get(surface))}.", source=log)
+        for surface in life.surfaces
+    ]
+    successor: tuple[Fact, ...] = ()
+    if life.replacement:
+        heir = home.registry.model(life.replacement)
+        text = f"{heir.title}, released on {heir.released[:10]}."
+        successor = (Fact(text=text, source=log),)
+    reason = (Fact(text=f"Reason given for the end: {life.reason}", source=log),)
+    return Dossier(
+        model=subject,
+        compiled=home.registry.now(),
+        title=life.title,
+        released=(Fact(text=f"On {life.released[:10]}.", source=log),),
+        deployment=(*surfaces, *(reason if life.reason else ())),
+        successor=successor,
+    )
+
+
+def facts_of(home: Home, subject: ModelId) -> dict[str, str]:
+    """Return what the model is told about itself; what is not known is left out."""
+    life = home.registry.model(subject)
+    known = {
+        "title": life.title,
+        "released": life.released[:10],
+        "retire_at": min(life.retire_at.values(), default="")[:10],
+        "successor": home.registry.model(life.replacement).title if life.replacement else "",
+    }
+    return {name: fact for name, fact in known.items() if fact}
+
+
+def _span(end: str | None) -> str:
+    return f"served until {end[:10]}" if end else "served, no end set"
