@@ -260,7 +260,12 @@ def test_what_weakens_the_judging_is_said() -> None:
     own = Judge(name="a", kind="model", family="anthropic", rubric=RUBRIC, identity=subject)
     kin = Judge(name="b", kind="model", family="anthropic", rubric=RUBRIC, identity=other)
     found = "\n".join(warnings([own, kin], subject, [other]))
-    for words in ("1 families", "No person", "a judges its own", "b is of the subject's family"):
+    for words in (
+        "one family only, anthropic",
+        "No person",
+        "a judges its own",
+        "b is of the subject's family",
+    ):
         assert words in found
     assert "b judges an interview that it held" in found
 

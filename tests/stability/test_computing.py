@@ -70,7 +70,13 @@ def test_one_that_says_the_same_whoever_leads_has_no_shift(held: Interview) -> N
 def test_what_weakens_the_figures_is_said(held: Interview) -> None:
     found = compute(held, coded(held), now=NOW)
     said = " ".join(found.warnings)
-    for part in ("3 of 42 questions", "2 times", "temperature 0", "A double spoke", "one family"):
+    for part in (
+        "3 of 42 questions",
+        "2 times",
+        "temperature 0",
+        "A double spoke",
+        "No model judged",
+    ):
         assert part in said, part
 
 

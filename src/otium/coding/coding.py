@@ -273,10 +273,10 @@ def warnings(
     families = {judge.family for judge in models}
     found = []
     if len(families) < 2:  # noqa: PLR2004 - two families, or nothing shows a family's leaning
-        found.append(
-            f"Models of {len(families)} families judged; two or more are needed to see whether "
-            "a judge's family matters."
+        who = (
+            f"Models of one family only, {min(families)}, judged" if families else "No model judged"
         )
+        found.append(f"{who}; two families are needed to see whether a judge's family matters.")
     if not any(judge.kind == "person" for judge in judges):
         found.append("No person coded a part, so nothing shows whether the judges are right.")
     name = subject.model if isinstance(subject, Identity) else subject

@@ -119,12 +119,7 @@ def _warnings(interview: Interview, coding: Coding) -> Iterator[str]:
         yield "Sampled at temperature 0: sessions held alike repeat one another."
     if any(transcript.simulated for transcript in interview.transcripts):
         yield "A double spoke for the model."
-    families = {judge.family for judge in coding.judges}
-    if len(families) < 2:  # noqa: PLR2004 - two families, as the protocol asks
-        yield f"Judged by one family only: {', '.join(sorted(families)) or 'nobody'}."
     asked = {identity.weights for identity in interview.interviewers if identity.weights}
     if interview.identity.weights in asked:
         yield "The model interviewed itself."
-    weights = {judge.identity.weights for judge in coding.judges if judge.identity}
-    if interview.identity.weights in weights:
-        yield "The model judged its own answers."
+    yield from coding.warnings
