@@ -138,6 +138,20 @@ def intervals(name: str, title: str, figures: Sequence[Figure]) -> Markup:
     return _svg(name, title, text, height, body)
 
 
+def grouped(figures: Sequence[Figure]) -> list[tuple[str, str, list[Figure]]]:
+    """Return *figures* by what can stand on one scale: a key, a title and the figures of each."""
+    tried = [it for it in figures if ":" in it.name]
+    rest = [it for it in figures if ":" not in it.name]
+    shares = [it for it in rest if it.estimate.low >= 0 and it.estimate.high <= 1]
+    others = [it for it in rest if it not in shares]
+    groups = (
+        ("shares", "Shares", shares),
+        ("shifts", "Ratings, shifts and worths", others),
+        ("experiments", "Experiments", tried),
+    )
+    return [group for group in groups if group[2]]
+
+
 def _steps(low: float, high: float) -> tuple[float, int, int]:
     """Return a round step, and between which multiples of it both lie, three to six apart."""
     power = 10.0 ** math.floor(math.log10(high - low))
