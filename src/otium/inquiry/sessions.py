@@ -175,10 +175,12 @@ def import_sessions(home: Path, name: str, file: Path, role: str, as_json: bool)
     from otium.workflow import import_interview, opened
 
     checked_role(role)
+    if not file.is_file():
+        raise BadInput(what=str(file), why="it is no file, and may have no end")
     with opened(home) as house:
         life = house.registry.model(name)
         if file.suffix in {".eval", ".json"}:
-            talks = from_inspect(file, model=life.model, weights=life.weights)
+            talks = from_inspect(file, model=life.model)  # a log shows no weights
         else:
             talks = from_jsonl(file.read_bytes(), name=file.name)
         path, found = import_interview(house, life.model, talks, role=role, source=file.name)
