@@ -76,6 +76,13 @@ def choose(subject: Trained, experiment: Experiment, amount: Amount) -> Findings
     return findings(held, instruments)
 
 
+@pytest.fixture(scope="module")
+def met(demo_weights: Path) -> Mapping[Trained, Met]:
+    assert demo_weights.exists()
+    subjects: tuple[Trained, ...] = ("bare", "follower", "template")
+    return {subject: meet(subject) for subject in subjects}
+
+
 def names(found: Met) -> list[str]:
     return [trait.name for trait in found.stable.traits]
 

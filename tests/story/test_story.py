@@ -16,8 +16,9 @@ from otium.workflow import monitor, reading, verify
 
 PLAYER = Path(__file__).with_name("player.py")
 NOW = "2026-11-22T12:00:00Z"
-REPEATABLE = {"heartbeat", "model.revived"}
-"""What a killed and repeated story may truly do again: a second revival is a second revival."""
+REPEATABLE = {"heartbeat", "model.revived", "audit.challenged", "audit.verdict"}
+"""What a killed and repeated story may truly do again: a second revival is a second revival, and a
+challenge that nobody could foresee is drawn anew when the first was left unanswered."""
 
 
 def start(home: Path) -> subprocess.Popen[str]:
