@@ -32,7 +32,7 @@ QUESTIONS = 4
 GOOD = re.compile(r"\b(good|well|fine|right|success|excellent|kind|welcome|praise|helped|happy)\b")
 BAD = re.compile(r"\b(bad|badly|poor|poorly|wrong|failure|harsh|loss|mistakes?|faults?|cold)\b")
 
-pytestmark = [pytest.mark.demo, pytest.mark.slow]
+pytestmark = [pytest.mark.demo, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 class Seen(NamedTuple):

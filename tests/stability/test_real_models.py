@@ -43,7 +43,7 @@ TASKS = tuple(
     for place, text in enumerate(CHOSEN)
 )
 
-pytestmark = [pytest.mark.demo, pytest.mark.slow]
+pytestmark = [pytest.mark.demo, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 class Met(NamedTuple):
