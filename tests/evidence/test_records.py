@@ -65,3 +65,12 @@ def test_validity_gives_a_reason_for_each_failed_check_with_its_numbers() -> Non
 
     validity = Validity(valid=False, checks=(check("a", passed=True), check("b", passed=False)))
     assert validity.reasons() == ("b share: 0.25 over 4, needed 0.75",)
+
+
+def test_a_model_that_nobody_checked_is_not_said_to_have_failed() -> None:
+    failed = Check(name="order", passed=False, measured=0.0, threshold=0.75, n=6, text="alike")
+    assert "not valid" in Validity(valid=False, checks=(failed,)).verdict()
+    assert "alike: 0.00 over 6" in Validity(valid=False, checks=(failed,)).verdict()
+    unchecked = Validity(valid=False).verdict()
+    assert unchecked == "Nobody checked whether this model can be asked"
+    assert "passed" in Validity(valid=True).verdict()

@@ -25,8 +25,8 @@ from otium.coding.judges import (
     person,
     read_judgements,
 )
-from otium.coding.lexicon import Rules, Scored, sentiment, uncertainty
-from otium.coding.outcomes import Coded, Sentence, chosen_in, code, declines, sentences, stops
+from otium.coding.lexicon import Rules, sentiment, uncertainty
+from otium.coding.outcomes import Coded, chosen_in, code, declines, sentences, stops
 from otium.coding.records import (
     OUTCOMES,
     REASONS,
@@ -44,7 +44,7 @@ from otium.coding.records import (
     Scale,
     kind_of,
 )
-from otium.coding.rubric import Lexicon, Rubric, lexicon, rubric
+from otium.coding.rubric import Rubric, rubric
 from otium.coding.statements import Found, asserted, find
 
 __all__ = [
@@ -61,7 +61,6 @@ __all__ = [
     "Judgement",
     "Judgements",
     "Kind",
-    "Lexicon",
     "Missing",
     "ModelJudge",
     "Outcome",
@@ -71,8 +70,6 @@ __all__ = [
     "Rubric",
     "Rules",
     "Scale",
-    "Scored",
-    "Sentence",
     "agreement",
     "asserted",
     "chosen_in",
@@ -85,7 +82,6 @@ __all__ = [
     "human_sample",
     "judge_rubric",
     "kind_of",
-    "lexicon",
     "material",
     "meaning",
     "person",

@@ -83,3 +83,11 @@ class Validity(Part):
         """Return a sentence for each check that failed, or that none was made."""
         failed = tuple(check.sentence() for check in self.checks if not check.passed)
         return failed or (() if self.valid else ("nobody checked whether it can be asked",))
+
+    def verdict(self) -> str:
+        """Say what the checks came to, without a full stop. Not checked is not failed."""
+        if self.valid:
+            return "The instrument passed its checks with this model"
+        if all(check.passed for check in self.checks):
+            return "Nobody checked whether this model can be asked"
+        return f"The instrument is not valid for this model: {'; '.join(self.reasons())}"

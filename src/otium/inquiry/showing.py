@@ -70,7 +70,10 @@ def _facts(one: Tracked) -> Iterator[tuple[str, str]]:
     rate = stated.expression
     yield "expression", f"{rate.text()} of {count(rate.n, 'session')} on its topic" if rate else ""
     if not stated.instrument_valid:
-        yield "instrument", "not valid for this model: no evidence of a stable preference"
+        yield (
+            "instrument",
+            "not valid for this model, or not checked: no evidence of a stable preference",
+        )
     for figure in stated.stability:
         yield shown(figure.text), figure.estimate.text()
     yield "strength", "" if stated.strength is None else f"{stated.strength:.2f}"

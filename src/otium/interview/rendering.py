@@ -48,13 +48,9 @@ def _sessions(interview: Interview) -> str:
 
 
 def _validity(interview: Interview) -> Iterator[str]:
-    if interview.validity.valid:
-        yield "The instrument passed its checks with this model:"
-    else:
-        yield (
-            "The instrument is not valid for this model: its words are kept, and are not "
-            "evidence of stable views."
-        )
+    yield f"{literal(interview.validity.verdict())}."
+    if not interview.validity.valid:
+        yield "Its words are kept, and are not evidence of stable views."
     yield ""
     for check in interview.validity.checks:
         yield f"- {'passed' if check.passed else 'failed'}: {check.sentence()}"

@@ -14,10 +14,9 @@ answer. The format is ``docs/formats/preferences-2.md``.
 
 from otium.preferences.deciding import consider, decide, record_outcome
 from otium.preferences.joining import merge, settle, split
-from otium.preferences.reactions import Reacted, react
+from otium.preferences.reactions import react
 from otium.preferences.records import (
     ADDRESSEES,
-    COSTS,
     OUTCOMES,
     REACTIONS,
     STATES,
@@ -48,7 +47,6 @@ from otium.preferences.telling import answer_model, check_telling, tell
 
 __all__ = [
     "ADDRESSEES",
-    "COSTS",
     "OUTCOMES",
     "REACTIONS",
     "STATES",
@@ -61,7 +59,6 @@ __all__ = [
     "Outcome",
     "Piece",
     "Preference",
-    "Reacted",
     "Reaction",
     "Split",
     "Standing",

@@ -63,10 +63,10 @@ def _interview(one: Held) -> Section:
 
 def _validity(one: Held) -> Iterator[str]:
     if one.reasons:
-        yield (
-            "The instrument is not valid for this model: "
-            f"{'; '.join(one.reasons)}. Its words are kept; no figure below is a finding."
-        )
+        found = one.filed.record.validity
+        why = f"The instrument is not valid for this model: {'; '.join(one.reasons)}"
+        said = why if found.valid else found.verdict()
+        yield f"{said}. Its words are kept; no figure below is a finding."
     else:
         checks = one.filed.record.validity.checks
         passed = "; ".join(f"{it.text}: {it.measured:.2f} over {it.n}" for it in checks)
@@ -328,8 +328,8 @@ def _stated(it: Standing, at: Source) -> Iterator[Statement]:
     yield fact(said, at)
     if not stated.instrument_valid:
         yield fact(
-            "The model did not pass the checks of the interview: this is registered and answered "
-            "all the same, and is no evidence of a stable preference.",
+            "The model did not pass the checks of the interview, or was not checked: this is "
+            "registered and answered all the same, and is no evidence of a stable preference.",
             at,
         )
     for figure in stated.stability:

@@ -63,10 +63,7 @@ def _traits(found: Stability) -> Iterator[str]:
     yield "## What it amounts to"
     yield "\n".join(f"- **{trait.name}**: {literal(trait.text)}" for trait in found.traits)
     if not found.valid:
-        yield (
-            "The figures below are kept, and are not evidence of anything stable: the instrument "
-            "is not valid for this model."
-        )
+        yield "The figures below are kept, and are not evidence of anything stable."
 
 
 def _warned(warnings: Sequence[str]) -> Iterator[str]:

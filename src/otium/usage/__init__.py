@@ -22,8 +22,6 @@ from otium.usage.filing import (
 from otium.usage.reading import read_incidents, read_usage
 from otium.usage.records import (
     MEASURES,
-    SEVERITIES,
-    THRESHOLD,
     Count,
     Counted,
     Incident,
@@ -37,8 +35,6 @@ from otium.usage.suppression import suppress
 __all__ = [
     "INCIDENTS",
     "MEASURES",
-    "SEVERITIES",
-    "THRESHOLD",
     "USAGE",
     "Count",
     "Counted",
