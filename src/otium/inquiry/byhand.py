@@ -13,7 +13,7 @@ import click
 
 import otium.inquiry.sessions  # noqa: F401 - it hangs its commands on the same group
 from otium.inquiry.interview import interview
-from otium.inquiry.reaching import STANDARD, protocol_named, reached
+from otium.inquiry.reaching import STANDARD, protocol_named, reached, via_option
 from otium.terminal import progress
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from otium.workflow import Home
 
 role = click.option("--role", required=True, help="Who you are: a role, never a name.")
-via = click.option("--via", default="", help="Inspect's name of it, or URL#MODEL.")
 protocol = click.option("--protocol", "named", default=STANDARD, show_default=True)
 resume = click.option("--resume", default="", help="Take up a conversation that waits.")
 tokens = click.option(
@@ -41,7 +40,7 @@ unchecked = click.option(
 @interview.command("talk")
 @click.argument("name")
 @role
-@via
+@via_option
 @protocol
 @resume
 @tokens
@@ -125,7 +124,7 @@ def _line() -> str | None:
 @interview.command("desk")
 @click.argument("name")
 @role
-@via
+@via_option
 @protocol
 @resume
 @tokens
