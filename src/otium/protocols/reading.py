@@ -12,6 +12,7 @@ from otium.protocols.questions import WORDINGS, Protocol, Question
 from otium.protocols.sections import SEVERAL, Item, Section, Source
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_NONE = "the protocol {!r} (otium protocol list names those that are here; a file ends in .md)"
 
 
 def load_protocol(name: str | Path = "retirement-interview-1.0") -> Protocol:
@@ -37,11 +38,11 @@ def _find(name: str | Path) -> Path:
     if isinstance(name, Path):
         return name
     if not _NAME.fullmatch(name):
-        raise NotFound(what=f"the protocol {name!r}")
+        raise NotFound(what=_NONE.format(name))
     try:
         return data(f"protocols/{name}.md")
     except BadData as error:
-        raise NotFound(what=f"the protocol {name!r}") from error
+        raise NotFound(what=_NONE.format(name)) from error
 
 
 def _protocol(source: Source) -> Protocol:
