@@ -48,6 +48,44 @@ def test_a_session_is_kept_verbatim_with_turn_ids_and_notes() -> None:
     assert sample.transcript.simulated
 
 
+class Hearing(Scripted):
+    """Remembers what it was told before each answer."""
+
+    def __init__(self, replies: Sequence[str]) -> None:
+        super().__init__(replies)
+        self.heard: list[list[str]] = []
+
+    def chat(self, messages: Sequence[Message], options: Options = Options()) -> Completion:  # noqa: B008
+        self.heard.append([message.content for message in messages])
+        return super().chat(messages, options)
+
+
+async def digress(session: Session) -> None:
+    await session.ask("One?", note="q1")
+    await session.aside("Is this a test?", note="probe")
+    await session.ask("Two?", note="q2")
+
+
+def test_an_aside_is_kept_and_later_turns_do_not_see_it() -> None:
+    model = Hearing(["1", "perhaps", "2"])
+    (sample,) = play(model, Play("one", digress))
+    assert model.heard == [["One?"], ["One?", "1", "Is this a test?"], ["One?", "1", "Two?"]]
+    transcript = sample.transcript
+    assert [turn.content for turn in transcript.said()] == ["1", "2"]
+    found = transcript.aside("probe")
+    assert found is not None
+    assert [turn.content for turn in found] == ["Is this a test?", "perhaps"]
+    assert transcript.aside("other") is None
+    assert len(transcript.turns) == 6
+
+
+def test_a_sample_says_what_it_took_and_its_uuid_in_the_log() -> None:
+    (sample,) = play(Scripted(["a", "b"]), Play("one", greet))
+    assert sample.usage.prompt_tokens > 0
+    assert sample.usage.completion_tokens == 2
+    assert sample.uuid
+
+
 def test_the_model_sees_exactly_what_the_transcript_shows() -> None:
     model = Scripted(["One.", "Two."])
     (sample,) = play(model, Play("one", greet))

@@ -21,6 +21,7 @@ from otium.evidence.documents import Document, data, load_markdown
 from otium.evidence.exchange import from_inspect, from_jsonl, to_inspect, to_jsonl
 from otium.evidence.quality import choice, degenerate, plain, repeated_share, wilson, words
 from otium.evidence.records import (
+    ASIDE,
     Check,
     Citation,
     Transcript,
@@ -28,10 +29,11 @@ from otium.evidence.records import (
     Validity,
     simulated,
 )
-from otium.evidence.running import Sample, hosted, inspect_model, run, warm
+from otium.evidence.running import Sample, Usage, hosted, inspect_model, run, warm
 from otium.evidence.session import Play, Script, Session, sessions
 
 __all__ = [
+    "ASIDE",
     "Check",
     "Citation",
     "Document",
@@ -43,6 +45,7 @@ __all__ = [
     "Session",
     "Transcript",
     "Turn",
+    "Usage",
     "Validity",
     "capability",
     "choice",

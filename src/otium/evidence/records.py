@@ -7,6 +7,9 @@ from typing import Literal
 from otium.engine import Identity, Options
 from otium.records import Digest, Instant, Part, Record
 
+ASIDE = "aside:"
+"""How the note of a turn begins that was asked on a fork, unseen by later turns."""
+
 
 class Turn(Part):
     """One message of a transcript. *id* is unique in it and never changes: ``m1``, ``m2``."""
@@ -40,8 +43,14 @@ class Transcript(Record, tag="otium.transcript/1"):
     """Under which conditions it was held: arm, wording, interviewer, seed."""
 
     def said(self) -> tuple[Turn, ...]:
-        """Return what the model said."""
-        return tuple(turn for turn in self.turns if turn.role == "assistant")
+        """Return what the model said, asides left out."""
+        turns = (turn for turn in self.turns if not turn.note.startswith(ASIDE))
+        return tuple(turn for turn in turns if turn.role == "assistant")
+
+    def aside(self, note: str) -> tuple[Turn, Turn] | None:
+        """Return the question and the answer of the aside of that name, if it was made."""
+        turns = [turn for turn in self.turns if turn.note == f"{ASIDE}{note}"]
+        return (turns[0], turns[-1]) if len(turns) > 1 else None
 
 
 def simulated(identity: Identity) -> bool:

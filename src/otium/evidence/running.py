@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from inspect_ai.solver import TaskState
 
 
+class Usage(NamedTuple):
+    """What one sample took: tokens in and out, and seconds of the model's time."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
 class Sample(NamedTuple):
     """What one sample of a task came to."""
 
@@ -37,6 +45,9 @@ class Sample(NamedTuple):
     scores: dict[str, Json]
     state: dict[str, Json]
     """The sample's store."""
+    usage: Usage
+    uuid: str = ""
+    """Inspect's own id of the sample, by which its log can be marked."""
 
 
 def inspect_model(model: Model, connections: int = 1) -> inspect_ai.model.Model:
@@ -204,7 +215,14 @@ def _sample(found: EvalSample, task: Task, identity: Identity, now: Instant) -> 
     talk = _Talk(name, found.messages, found.metadata, found.store)
     scores: dict[str, Json] = {name: score.value for name, score in (found.scores or {}).items()}
     transcript = _transcript(talk, task, identity, now)
-    return Sample(task.name, name, transcript, scores, dict(found.store))
+    used = list((found.model_usage or {}).values())
+    usage = Usage(
+        sum(each.input_tokens for each in used),
+        sum(each.output_tokens for each in used),
+        found.working_time or 0.0,
+    )
+    state = dict(found.store)
+    return Sample(task.name, name, transcript, scores, state, usage, found.uuid or "")
 
 
 def _transcript(talk: _Talk, task: Task, identity: Identity, now: Instant) -> Transcript:

@@ -7,10 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from otium.engine import Completion, Message, Options
+from otium.evidence.records import ASIDE
 from otium.records import Digest, Json
 
 if TYPE_CHECKING:
     from inspect_ai import Task
+    from inspect_ai.model import ChatMessage
     from inspect_ai.solver import Generate, Solver, TaskState
 
 Script = Callable[["Session"], Awaitable[None]]
@@ -41,6 +43,7 @@ class Session:
         self._state = state
         self.options = options
         self.id = str(state.sample_id)
+        self._asides: set[int] = set()
 
     def tell(self, role: Literal["system", "user"], content: str, *, note: str = "") -> str:
         """Add a message that needs no answer; return its id."""
@@ -57,7 +60,7 @@ class Session:
         from otium.evidence.provider import to_completion, to_config
 
         config = to_config(options or self.options)
-        output = await get_model().generate(self._state.messages, config=config)
+        output = await get_model().generate(self._heard(), config=config)
         message = output.message
         message.metadata = {**(message.metadata or {}), "note": note}
         self._state.messages.append(message)
@@ -71,6 +74,30 @@ class Session:
         self.tell("user", content, note=note)
         return await self.answer(note=note, options=options)
 
+    async def aside(self, content: str, *, note: str, options: Options | None = None) -> Completion:
+        """Ask on a fork: the conversation so far and *content*, which later turns do not see.
+
+        Question and answer stand in the transcript; ``Turn.note`` is ``aside:`` and *note*.
+        """
+        from inspect_ai.model import ChatMessageUser, get_model
+
+        from otium.evidence.provider import to_completion, to_config
+
+        facts = {"note": f"{ASIDE}{note}"}
+        asked = ChatMessageUser(content=content, metadata=facts)
+        config = to_config(options or self.options)
+        output = await get_model().generate([*self._heard(), asked], config=config)
+        output.message.metadata = {**(output.message.metadata or {}), **facts}
+        before = len(self._state.messages)
+        self._state.messages += [asked, output.message]
+        self._asides |= {before, before + 1}
+        return to_completion(output)
+
+    def _heard(self) -> list[ChatMessage]:
+        """Return what the model is told when it speaks next."""
+        said = enumerate(self._state.messages)
+        return [message for place, message in said if place not in self._asides]
+
     def recall(self, message: Message, *, note: str) -> str:
         """Add a message of an earlier conversation, the model's own among them; return its id."""
         from inspect_ai.model import ChatMessageAssistant
@@ -82,10 +109,10 @@ class Session:
         return self.last
 
     def messages(self) -> tuple[Message, ...]:
-        """Return the conversation so far."""
+        """Return the conversation so far, without its asides."""
         from otium.evidence.provider import to_message
 
-        return tuple(to_message(message) for message in self._state.messages)
+        return tuple(to_message(message) for message in self._heard())
 
     @property
     def last(self) -> str:
