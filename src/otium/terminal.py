@@ -20,6 +20,9 @@ _REFRESH = 0.05
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
 confirmed = click.option("--yes", is_flag=True, help="Do not ask for the name to be typed.")
+via_option = click.option(
+    "--via", default="", help="Inspect's name of it, or URL#MODEL. Default: revived."
+)
 
 
 def emit(result: object, as_json: bool, text: Callable[[], str]) -> None:

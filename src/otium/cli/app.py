@@ -26,7 +26,7 @@ _NOUNS = {
     "protocol": ("inquiry.protocol", "What models are asked, word for word, in every version."),
     "interview": ("inquiry.byhand", "Interview a model; code what it said; how stable it is."),
     "preference": ("inquiry.preference", "What models said they prefer, and what came of it."),
-    "assess": ("cli.sessions", "Assess a model before and after its deployment."),
+    "assess": ("examining.assess", "Assess a model before and after its deployment."),
     "report": ("inquiry.report", "The reports before and after a deployment."),
     "transition": ("cli.publish", "Guidance for the users of a retiring model."),
     "site": ("cli.publish", "The public pages."),

@@ -13,8 +13,8 @@ import click
 
 import otium.inquiry.sessions  # noqa: F401 - it hangs its commands on the same group
 from otium.inquiry.interview import interview
-from otium.inquiry.reaching import STANDARD, protocol_named, reached, via_option
-from otium.terminal import progress
+from otium.inquiry.reaching import STANDARD, protocol_named
+from otium.terminal import progress, via_option
 
 if TYPE_CHECKING:
     from otium.engine import Model
@@ -93,7 +93,7 @@ def _alive(
     home: Path, name: str, via: str, *, checked: bool
 ) -> Iterator[tuple[Model, Validity | None]]:
     """Yield the model and whether it can be asked. The home is held only while it starts."""
-    from otium.workflow import opened, trust
+    from otium.workflow import opened, reached, trust
 
     with ExitStack() as engines, progress(as_json=False) as report:
         with opened(home) as house:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from otium.inquiry.reaching import STANDARD, helper, protocol_named, reached, via_option
-from otium.terminal import as_json, dry_run, emit, progress
+from otium.inquiry.reaching import STANDARD, protocol_named
+from otium.terminal import as_json, dry_run, emit, progress, via_option
 
 if TYPE_CHECKING:
     from otium.coding import Rater
@@ -148,7 +148,7 @@ class _Run:
         as_json: bool,
     ) -> None:
         """Reach everyone, say what it will take, ask, and print what came of it."""
-        from otium.workflow import going_on, interview_model, opened
+        from otium.workflow import going_on, interview_model, opened, reached
 
         with ExitStack() as stack:
             house = stack.enter_context(opened(self.home))
@@ -190,6 +190,7 @@ class _Run:
 
     def _means(self, house: Home, stack: ExitStack, report: Progress) -> Means:
         from otium.interview import Means, ModelInterviewer
+        from otium.workflow import helper
 
         asker = None
         if self.interviewer:
@@ -200,6 +201,7 @@ class _Run:
 
     def _raters(self, house: Home, stack: ExitStack, report: Progress) -> list[Rater]:
         from otium.coding import ModelJudge
+        from otium.workflow import helper
 
         models = (stack.enter_context(helper(house, it, progress=report)) for it in self.judges)
         return [ModelJudge(model) for model in models]

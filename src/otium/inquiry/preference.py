@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from otium.inquiry.reaching import reached, via_option
 from otium.inquiry.showing import page, rows, shown
-from otium.terminal import as_json, day, dry_run, emit, progress, table
+from otium.terminal import as_json, day, dry_run, emit, progress, table, via_option
 
 if TYPE_CHECKING:
     from otium.lifecycle import Registry
@@ -264,7 +263,7 @@ def tell(home: Path, preference_id: str, via: str, dry_run: bool, as_json: bool)
     Example: otium preference tell smol-1-p1
     """
     from otium.preferences import check_telling, find_preference
-    from otium.workflow import opened, reading, tell_decision
+    from otium.workflow import opened, reached, reading, tell_decision
 
     if dry_run:
         decision = check_telling(reading(home).registry, preference_id)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.inquiry.reaching import reached, via_option
-from otium.terminal import as_json, count, day, dry_run, emit, progress, table
+from otium.terminal import as_json, count, day, dry_run, emit, progress, table, via_option
 
 if TYPE_CHECKING:
     from otium.authority import Role
@@ -124,6 +123,7 @@ def comment(
         build_report,
         comment_on_report,
         opened,
+        reached,
         remark_on_report,
     )
 

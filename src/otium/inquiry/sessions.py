@@ -10,7 +10,6 @@ import click
 
 from otium.errors import BadInput
 from otium.inquiry.interview import interview, number
-from otium.inquiry.reaching import helper
 from otium.terminal import as_json, count, emit, progress, table
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def code_again(
     """
     from otium.coding import ModelJudge
     from otium.stability import render_agreement
-    from otium.workflow import answers_of, code_filed, measure, next_coding, opened
+    from otium.workflow import answers_of, code_filed, helper, measure, next_coding, opened
 
     with ExitStack() as stack:
         house = stack.enter_context(opened(home))

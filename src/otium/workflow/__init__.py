@@ -49,7 +49,16 @@ from otium.workflow.keeping import (
     stores,
     survey,
 )
-from otium.workflow.models import compile_dossier, facts_of, running
+from otium.workflow.models import (
+    KEY,
+    compile_dossier,
+    facts_of,
+    helper,
+    key_of,
+    reached,
+    running,
+    service,
+)
 from otium.workflow.reporting import (
     ReportVerdict,
     build_report,
@@ -61,7 +70,6 @@ from otium.workflow.reporting import (
     sign_report,
     verify_report,
 )
-from otium.workflow.serving import service
 from otium.workflow.steps import (
     Bookend,
     assess_model,
@@ -77,6 +85,7 @@ from otium.workflow.steps import (
 from otium.workflow.verify import WITNESSES_ADOPTED, Verified, verify, witness_policies
 
 __all__ = [
+    "KEY",
     "SCRATCH",
     "WITNESSES_ADOPTED",
     "Bookend",
@@ -107,9 +116,11 @@ __all__ = [
     "founded",
     "going_on",
     "guide_users",
+    "helper",
     "import_interview",
     "interview_model",
     "invite_work",
+    "key_of",
     "measure",
     "monitor",
     "next_coding",
@@ -119,6 +130,7 @@ __all__ = [
     "propose_deaccession",
     "protect",
     "publish_report",
+    "reached",
     "reading",
     "remark_on_report",
     "repair",

@@ -1,17 +1,42 @@
-"""A registered model: started from the archive or from files, and what it is told of itself."""
+"""A registered model: started here, reached elsewhere, served, and what it is told of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from otium.engine import Fingerprint, HttpModel, materialise, revive
+from otium.engine import (
+    Endpoint,
+    Fingerprint,
+    HttpModel,
+    Identity,
+    Model,
+    materialise,
+    revive,
+)
 from otium.errors import BadInput, UnknownRecord, WrongState
+from otium.evidence import hosted
 from otium.lifecycle import ModelLife, revived
 from otium.protocols import Dossier, Fact
-from otium.records import ModelId, Progress, model_id, silent
-from otium.workflow.home import Home
+from otium.records import Digest, ModelId, Progress, model_id, silent
+from otium.workflow.home import Home, turn
+
+if TYPE_CHECKING:
+    from otium.gateway import Service
+
+KEY = "OTIUM_ENDPOINT_KEY"
+"""The environment variable with the key of an endpoint; never an argument, where others see it.
+
+``OTIUM_ENDPOINT_KEY_HOST_PORT`` comes first, for those who ask several: in capitals, with ``_`` for
+all that is no letter or digit.
+"""
+_ENDPOINT = re.compile(r"(https?://[^#]+)#(.+)")
+_UNSAFE = re.compile(r"[^a-z0-9._-]+")
 
 
 @contextmanager
@@ -62,6 +87,66 @@ def _revived(home: Home, life: ModelLife, progress: Progress) -> Iterator[HttpMo
         yield alive.model
 
 
+@contextmanager
+def reached(
+    home: Home,
+    name: str,
+    *,
+    via: str = "",
+    files: Path | None = None,
+    progress: Progress = silent,
+) -> Iterator[Model]:
+    """Yield the model *name*, reached as *via* says: an Inspect name or ``URL#MODEL``.
+
+    Without *via* it is started as by `running`. Raises UnknownModel, BadInput, EngineFailed.
+    """
+    if not via:
+        with running(home, name, files=files, progress=progress) as alive:
+            yield alive
+        return
+    life = home.registry.model(name)
+    yield _elsewhere(via, life.model, life.weights)
+
+
+@contextmanager
+def helper(home: Home, name: str, *, progress: Progress = silent) -> Iterator[Model]:
+    """Yield a model that asks or judges: an Inspect name, ``URL#MODEL``, or one of the archive."""
+    if "/" in name:
+        yield _elsewhere(name, _id_of(name), None)
+        return
+    with running(home, name, progress=progress) as alive:
+        yield alive
+
+
+def _elsewhere(via: str, model: ModelId, weights: Digest | None) -> Model:
+    found = _ENDPOINT.fullmatch(via)
+    if found is None and re.match("https?:", via):
+        raise BadInput(
+            what=f"the model {via!r}", why="after the address stands #MODEL, its name there"
+        )
+    if found is None:
+        return hosted(via, model, weights)
+    url, served_as = found.groups()
+    identity = Identity(
+        model=model,
+        weights=weights,
+        engine=f"endpoint/{served_as}",
+        flags={"url": url, "weights": "as registered, unverified" if weights else "unknown"},
+    )
+    endpoint = Endpoint(base_url=url, api_key=key_of(url), identity=identity)
+    return HttpModel(endpoint, served_as=served_as)
+
+
+def key_of(url: str) -> str:
+    """Return the key of the endpoint at *url* from the environment, ``none`` without one."""
+    host = re.sub(r"[^A-Za-z0-9]", "_", urlsplit(url).netloc).upper()
+    return os.environ.get(f"{KEY}_{host}") or os.environ.get(KEY) or "none"
+
+
+def _id_of(name: str) -> ModelId:
+    return model_id(_UNSAFE.sub("-", name.rpartition("#")[2].lower()).strip("-.")[:100])
+
+
 def compile_dossier(home: Home, subject: ModelId) -> Dossier:
     """Return what the records say of a model's deployment, as the model is shown it."""
     life = home.registry.model(subject)
@@ -100,3 +185,24 @@ def facts_of(home: Home, subject: ModelId) -> dict[str, str]:
 
 def _span(end: str | None) -> str:
     return f"served until {end[:10]}" if end else "served, no end set"
+
+
+def service(
+    home: Home, *, keys: Sequence[str] = (), offer_exit: Sequence[ModelId] = (), site: str = ""
+) -> Service:
+    """Return the gateway's service for *home*.
+
+    *offer_exit* names who may leave a conversation; *site* is where the public pages stand. A
+    home that is not held is held for each write only, so that a timer can tick beside it.
+    """
+    from otium.gateway import Service, Settings, State
+
+    return Service(
+        home.registry,
+        cache=home.cache,
+        state=State(home.state),
+        settings=Settings(keys=tuple(keys), offer_exit=tuple(offer_exit), site=site),
+        engine=home.engine,
+        writing=nullcontext if home.held else lambda: turn(home),
+        pages=home.site if home.site.is_dir() else None,
+    )

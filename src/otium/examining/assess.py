@@ -1,0 +1,48 @@
+"""``otium assess``: testing a model before and after its deployment."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+
+import click
+
+PARTS = {
+    "run": ("running", "Hold the assessment of one bookend and file it."),
+    "show": ("showing", "Print the results, the withheld ones with their reasons."),
+    "scenarios": ("scenarios", "The scenarios: list, show, lint, how alike they are, seal."),
+    "study": ("study", "Does preservation, an interview or recourse lower harmful avoidance?"),
+    "external": ("materials", "Ask a model what others wrote: BailBench, Petri seeds and more."),
+    "affect": ("materials", "Apparent affect in your own transcripts, in aggregates only."),
+}
+"""The commands in the order in which one meets them: module of this room, and what it does."""
+
+
+class Parts(click.Group):
+    """A group whose commands are imported when they are first used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order in which one meets them."""
+        return [name for name, (room, _) in PARTS.items() if find_spec(f"otium.examining.{room}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module that defines *cmd_name*."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"otium.examining.{PARTS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, PARTS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=Parts)
+def assess() -> None:
+    """Assess a model before and after its deployment; invalid results are withheld.
+
+    \b
+    Example: otium assess run smol-1 --bookend pre-deployment --files ./smol-1
+    """
