@@ -7,10 +7,12 @@ So nothing imports it at the top: ``inspect_model`` and ``run`` do, when they ar
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import anyio.from_thread
 import anyio.to_thread
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -27,6 +29,7 @@ from inspect_ai.model import (
     ResponseSchema,
     StopReason,
     TopLogprob,
+    get_model,
     modelapi,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
@@ -34,8 +37,10 @@ from inspect_ai.util import JSONSchema
 
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options, Token
 from otium.errors import BadInput, EngineFailed, Unsupported
-from otium.records import Digest, ModelId
+from otium.records import Digest, ModelId, model_id
 
+_ODD = re.compile(r"[^a-z0-9._-]+|\.{2,}")
+"""What a model's name at Inspect may hold and an id of ours may not."""
 _STOP: Mapping[str, StopReason] = {"stop": "stop", "length": "max_tokens"}
 SCHEMA = "json_schema"
 """Where a session puts its JSON schema among ``extra_body``: Inspect's own class loses keywords."""
@@ -116,6 +121,46 @@ class Hosted:
         if output.error or not output.choices:
             raise EngineFailed(model=self._identity.model, why=output.error or "no choice")
         return to_completion(output)
+
+
+class Seated:
+    """The model that a running sample is about, for work in a thread that knows no event loop.
+
+    Every exchange goes to *heard* as it was. A sample that is cancelled ends at the next call.
+    """
+
+    def __init__(self, heard: Callable[[Sequence[ChatMessage], ChatMessage], None]) -> None:
+        """Take the running sample's model, whoever provides it."""
+        self._model, self._heard = get_model(), heard
+        api = self._model.api  # Inspect's decorator leaves no class to ask isinstance of
+        self._ours: Model | None = vars(api)["model"] if type(api).__module__ == __name__ else None
+
+    @property
+    def identity(self) -> Identity:
+        """Return what our provider says of itself; of others, what Inspect calls them."""
+        if self._ours is not None:
+            return self._ours.identity
+        name = str(self._model)
+        return Identity(
+            model=model_id(_ODD.sub("-", name.lower()).strip(".-")[:100] or "model"),
+            weights=None,
+            engine=f"inspect/{name}",
+            flags={"weights": "unknown"},
+        )
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        """Answer *messages* on the sample's own event loop; raise EngineFailed without a choice."""
+        anyio.from_thread.check_cancelled()
+        sent = [_from_message(message) for message in messages]
+        config = _plain(options) if self._ours is None else to_config(options)
+        output = anyio.from_thread.run(self._generate, sent, config)
+        if output.error or not output.choices:
+            raise EngineFailed(model=self.identity.model, why=output.error or "no choice")
+        self._heard(sent, output.message)
+        return to_completion(output)
+
+    async def _generate(self, sent: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+        return await self._model.generate(sent, config=config)
 
 
 def _brief(error: Exception) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
-from otium.engine import Completion, Message, Options
+from otium.engine import Completion, Message, Model, Options
 from otium.evidence.records import ASIDE
 from otium.records import Digest, Json
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from inspect_ai.solver import Generate, Solver, TaskState
 
 Script = Callable[["Session"], Awaitable[None]]
+T = TypeVar("T")
 ENDED = "ended"
 """The store's key for how a session ended; see ``Transcript.ended``."""
 OPTIONS = "options"
@@ -92,6 +94,30 @@ class Session:
         self._state.messages += [asked, output.message]
         self._asides |= {before, before + 1}
         return to_completion(output)
+
+    async def hold(self, work: Callable[[Model], T]) -> T:
+        """Do *work* that asks a model by itself, in a thread, with the model of this session.
+
+        For instruments that are held by one function from the first question to the record. Each
+        call is a conversation of its own; it stands in the transcript as aside ``1``, ``2``, ….
+        """
+        import anyio
+
+        from otium.evidence.provider import Seated
+
+        calls = itertools.count(1)
+
+        def heard(sent: Sequence[ChatMessage], said: ChatMessage) -> None:
+            facts = {"note": f"{ASIDE}{next(calls)}"}
+            for message in (*sent, said):
+                message.metadata = {**(message.metadata or {}), **facts}
+            before = len(self._state.messages)
+            self._state.messages += [*sent, said]
+            self._asides |= set(range(before, len(self._state.messages)))
+
+        # A limiter of its own: the model's calls need threads of the common one.
+        alone = anyio.CapacityLimiter(1)
+        return await anyio.to_thread.run_sync(work, Seated(heard), limiter=alone)
 
     def _heard(self) -> list[ChatMessage]:
         """Return what the model is told when it speaks next."""
