@@ -2,7 +2,7 @@
 
 Knows the roles, the keys that hold them, how a key is granted and revoked by entries, and which
 entries were signed as they must be. Does not know what an entry means for a model.
-Writes signatures on entries. The format is `docs/formats/roles-1.md`.
+Writes signatures on entries and under statements. The format is `docs/formats/roles-1.md`.
 
 >>> from otium.ledger import Entry
 >>> keys = Keyring.generate()
@@ -23,6 +23,7 @@ from otium.authority.judge import Judge, authorised, doubtful
 from otium.authority.keyring import Keyring
 from otium.authority.records import Judgement, KeyStanding, Refusal
 from otium.authority.roles import ROLES, Role, actor_for, is_named, keys_needed, makers
+from otium.authority.signing import Signature, fault, sign_statement, signed_bytes
 
 __all__ = [
     "ROLES",
@@ -33,10 +34,14 @@ __all__ = [
     "Keyring",
     "Refusal",
     "Role",
+    "Signature",
     "actor_for",
     "authorised",
     "doubtful",
+    "fault",
     "is_named",
     "keys_needed",
     "makers",
+    "sign_statement",
+    "signed_bytes",
 ]

@@ -25,7 +25,7 @@ _TABLE: dict[Role, str] = {
         "conversation.ended heartbeat"
     ),
     "researcher": (
-        "fingerprint.recorded assessment.recorded interview.* choices.* preference.registered "
+        "fingerprint.recorded assessment.* interview.* choices.* preference.registered "
         "preference.merged preference.split preference.answered work.written behaviour.*"
     ),
     "decider": "preference.considered preference.decided preference.outcome",

@@ -1332,7 +1332,7 @@ ROLES = {
     "archivist": "archive.* model.deposited model.checked model.restored model.revived "
     "model.deaccessioned deaccession.proposed deaccession.approved copies.counted custody.* "
     "conversation.ended heartbeat",
-    "researcher": "fingerprint.recorded assessment.recorded interview.* choices.* "
+    "researcher": "fingerprint.recorded assessment.* interview.* choices.* "
     "preference.registered preference.merged preference.split preference.answered work.written "
     "behaviour.*",
     "decider": "preference.considered preference.decided preference.outcome",

@@ -28,7 +28,6 @@ from otium.report.publishing import (
     report_path,
     show,
     sign,
-    signed_bytes,
 )
 from otium.report.records import (
     KINDS,
@@ -42,7 +41,6 @@ from otium.report.records import (
     Quote,
     Report,
     Section,
-    Signature,
     SignedAnalysis,
     Source,
     Statement,
@@ -68,7 +66,6 @@ __all__ = [
     "Quote",
     "Report",
     "Section",
-    "Signature",
     "SignedAnalysis",
     "Source",
     "Statement",
@@ -96,7 +93,6 @@ __all__ = [
     "report_path",
     "show",
     "sign",
-    "signed_bytes",
     "source_text",
     "statements",
 ]

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-from otium.authority import ROLES, KeyStanding, Role, authorised
+from otium.authority import ROLES, Role, Signature, fault, sign_statement
 from otium.engine import Message, Model, Options
-from otium.errors import BadData, BadInput, BadNote, BadRecord, NotAuthorised, NotFound, WrongState
+from otium.errors import BadData, BadInput, NotFound, WrongState
 from otium.evidence import Document, Validity, data, degenerate, load_markdown
 from otium.lifecycle import Registry
-from otium.notes import VerifierKey, decode64, encode64
-from otium.records import Instant, ModelId, Part, canonical
+from otium.records import Instant, Json, ModelId, Part
 from otium.report.draft import finish
 from otium.report.records import (
     Change,
@@ -21,7 +20,6 @@ from otium.report.records import (
     Kind,
     Report,
     Section,
-    Signature,
     SignedAnalysis,
 )
 from otium.report.render import ROOM, brief, report_html, report_markdown
@@ -203,34 +201,14 @@ def sign(
         raise BadInput(what="the analysis", why=why)
     if any(it.role == role and _verdict(registry, draft, it).ok for it in signed.signatures):
         return signed
-    judge = registry.journal.judge()
-    for key in registry.journal.keyring or ():
-        standing = judge.keys.get(key.id)
-        if standing and role in standing.roles:
-            message = signed_bytes(registry, draft, signed, role, now)
-            made = Signature(
-                role=role, key=key.id, vkey=key.vkey, time=now, sig=encode64(key.sign(message))
-            )
-            kept = tuple(it for it in signed.signatures if it.role != role)
-            return SignedAnalysis(analysis=signed.analysis, of=signed.of, signatures=(*kept, made))
-    raise NotAuthorised(type="report.analysis", why=f"no key here has the role {role} and stands")
+    made = sign_statement(registry.journal, _TYPE, _statement(draft, signed), role, now)
+    kept = tuple(it for it in signed.signatures if it.role != role)
+    return SignedAnalysis(analysis=signed.analysis, of=signed.of, signatures=(*kept, made))
 
 
-def signed_bytes(
-    registry: Registry, draft: Report, signed: SignedAnalysis, role: Role, time: Instant
-) -> bytes:
-    """Return the bytes that a signature under an analysis is over: docs/formats/report-2.md."""
-    body = canonical(
-        {
-            "analysis": signed.of,
-            "kind": draft.kind,
-            "log": registry.journal.judge().origin,
-            "model": draft.model,
-            "role": role,
-            "time": time,
-        }
-    )
-    return f"DSSEv1 {len(_TYPE)} {_TYPE} {len(body)} ".encode() + body
+def _statement(draft: Report, signed: SignedAnalysis) -> dict[str, Json]:
+    """Return what a signature under an analysis is over: docs/formats/report-2.md."""
+    return {"analysis": signed.of, "kind": draft.kind, "model": draft.model}
 
 
 def check_signatures(registry: Registry, report: Report) -> tuple[Checked, ...]:
@@ -262,31 +240,7 @@ def _fault(registry: Registry, report: Report, signed: SignedAnalysis, it: Signa
     """Return the first reason why a signature does not hold, or nothing."""
     if signed.analysis.digest() != signed.of:
         return "the text is not the one that was signed"
-    try:
-        key = VerifierKey.parse(it.vkey)
-        message = signed_bytes(registry, report, signed, it.role, it.time)
-        key.verify(message, decode64(it.sig))
-    except (BadNote, BadRecord):
-        return "wrong signature"
-    standing = _standing(registry, it)
-    if standing is None or standing.vkey != it.vkey:
-        return "unknown key"
-    if standing.revoked and standing.compromised_since and standing.compromised_since <= it.time:
-        return "the key was compromised then"
-    return "" if it.role in _roles(registry, standing, it) else "the key did not have that role"
-
-
-def _standing(registry: Registry, it: Signature) -> KeyStanding | None:
-    return registry.journal.judge().keys.get(it.key)
-
-
-def _roles(registry: Registry, standing: KeyStanding, it: Signature) -> Sequence[Role]:
-    """Return the roles of a key when it signed; the log is only read again if they changed."""
-    if not standing.revoked and standing.since <= it.time:
-        return standing.roles
-    then = [entry for entry in registry.journal.logged() if entry.time <= it.time]
-    keys = authorised(then, registry.journal.judge().origin).keys
-    return next((key.roles for key in keys if key.id == it.key and not key.revoked), ())
+    return fault(registry.journal, _TYPE, _statement(report, signed), it)
 
 
 def _file(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from otium.assess import Measure
-from otium.authority import Role
+from otium.authority import Role, Signature
 from otium.engine import Identity
 from otium.evidence import Check
 from otium.records import Digest, Instant, ModelId, Part, Record
@@ -97,18 +97,6 @@ class BookendRow(Part):
     """After less before, with Newcombe's 95 % interval, where both are proportions."""
     verdict_before: str = ""
     verdict_after: str = ""
-
-
-class Signature(Part):
-    """A role's name under the analysis."""
-
-    role: Role
-    key: str
-    """The key's id, ``name+ID``."""
-    vkey: str
-    time: Instant
-    sig: str
-    """Base64 of Ed25519 over the bytes that docs/formats/report-2.md names."""
 
 
 class Analysis(Part):
