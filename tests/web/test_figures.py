@@ -64,17 +64,20 @@ def test_titles_cannot_leave_a_picture(one: str, other: str) -> None:
     assert {element.tag for element in picture.iter()} <= {"svg", "title", "desc", "text", "line"}
 
 
+def drawn() -> ET.Element:
+    return ET.fromstring(f"<div>{figures.dots(bookends(None, assessment()))}</div>")
+
+
 def test_a_picture_has_a_title_and_a_description() -> None:
-    picture = ET.fromstring(str(figures.dots(bookends(None, assessment()))))
+    picture = next(iter(drawn()))
     assert picture.findtext("title") == "Before and after deployment"
     assert "95 % intervals" in (picture.findtext("desc") or "")
 
 
 def test_a_withheld_measure_is_drawn_dashed_not_left_out() -> None:
-    picture = ET.fromstring(str(figures.dots(bookends(None, assessment()))))
-    drawn = [c.get("class") for c in picture.iter("circle")]
-    assert drawn.count("after") == 4
-    assert drawn.count("after withheld") == 1
+    rows = [g.get("class") for g in drawn().iter("g") if g.find("line") is not None]
+    assert rows.count("row reported") == 4
+    assert rows.count("row withheld") == 1
 
 
 def test_a_report_without_proportions_has_no_picture() -> None:

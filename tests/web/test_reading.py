@@ -209,8 +209,10 @@ def test_an_interview_names_its_traits_first_and_shows_each_figure_twice(built: 
     assert "Fewer than 30 sessions: intervals are wide." in text
     assert "Judged by rules (rules), heron-1 (model, example)." in text
     assert "said in 0.44 (0.19 to 0.73) of 9 sessions on it" in text
-    tags = [tag for tag, _ in Reader(built.text(path)).tags]
-    assert tags.count("svg") == tags.count("table") == 4  # shares and shifts on scales of their own
+    tags = Reader(built.text(path)).tags
+    pictures = [it for tag, it in tags if tag == "svg" and it.get("class") == "plot"]
+    tables = [tag for tag, _ in tags if tag == "table"]
+    assert len(pictures) == len(tables) == 4  # shares and shifts on scales of their own
 
 
 def test_an_interview_that_cannot_be_trusted_says_so_first_with_its_numbers(
@@ -262,12 +264,12 @@ def test_intervals_stand_inside_their_picture_in_order(
 ) -> None:
     drawn = [figure("f", value, value - a, value + b) for value, a, b in many]
     picture = str(figures.intervals("p", "Figures", drawn))
-    dots = [float(x) for x in re.findall(r'<circle class="after" cx="([\d.e-]+)%"', picture)]
+    dots = [float(x) for x in re.findall(r'<svg x="([\d.]+)%"[^>]*><circle class="dot"', picture)]
     assert len(dots) == len(many)
     assert all(2.9 <= x <= 97.1 for x in dots)
     order = sorted(range(len(many)), key=lambda n: many[n][0])
     assert all(dots[a] <= dots[b] + 0.011 for a, b in pairwise(order))
-    ticks = re.findall(r'text-anchor="middle">(-?[\d.e+-]+)</text>', picture)
+    ticks = re.findall(r'text-anchor="middle">(\S+)</text>', picture)
     assert 2 <= len(ticks) <= 8
 
 

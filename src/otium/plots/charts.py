@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from otium.plots.drawing import (
     AXIS,
@@ -116,7 +115,15 @@ def _lines(panels: Sequence[tuple[str, Sequence[Row]]]) -> Iterator[dict[str, st
 
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    return [(text, list(lanes)) for text, lanes in groupby(rows, key=lambda row: row.label)]
+    """Return rows under their labels: neighbours that differ in their series share one."""
+    groups: list[tuple[str, list[Row]]] = []
+    for row in rows:
+        text, lanes = groups[-1] if groups else ("", [])
+        if lanes and text == row.label and all(row.series != lane.series for lane in lanes):
+            lanes.append(row)
+        else:
+            groups.append((row.label, [row]))
+    return groups
 
 
 def _svg(

@@ -11,6 +11,8 @@ from otium.statistics import LIMIT, Estimate
 LEFT, WIDTH = 3.0, 94.0
 """Per cent of the picture's width: where the scale begins, and how long it is."""
 _STEPS = 5
+_NOTHING = 1e-9
+"""What lies closer to an edge lies on it."""
 
 
 class Scale(Part):
@@ -27,7 +29,8 @@ class Scale(Part):
 
     def holds(self, value: float) -> bool:
         """Say whether *value* lies on the scale."""
-        return self.low <= value <= self.high
+        slack = self.step * _NOTHING
+        return self.low - slack <= value <= self.high + slack
 
     def ticks(self) -> Iterator[float]:
         """Yield the round values on the scale."""
@@ -44,12 +47,15 @@ def scale(estimates: Sequence[Estimate], span: tuple[float, float] | None = None
     power = 10.0 ** math.floor(math.log10(high - low))
     fits = (power * share for share in (0.1, 0.2, 0.25, 0.5, 1, 2, 5))
     step = next(it for it in fits if (high - low) / it <= _STEPS)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    first, last = math.floor(low / step + _NOTHING), math.ceil(high / step - _NOTHING)
     return Scale(low=first * step, high=last * step, step=step)
 
 
 def _span(estimates: Sequence[Estimate]) -> tuple[float, float]:
     known = [it for it in estimates if it.known]
     values = [x for it in known for x in (it.value, it.low, it.high) if abs(x) < LIMIT]
-    low, high = min(values, default=0.0), max(values, default=1.0)
+    low, high = (
+        0.0 if abs(edge) < _NOTHING else edge
+        for edge in (min(values, default=0.0), max(values, default=1.0))
+    )
     return (0.0, 1.0) if low >= 0 and high <= 1 else (min(0.0, low), max(0.0, high))

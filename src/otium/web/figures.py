@@ -6,11 +6,11 @@ with letters of the same size. Colours come from the style sheet.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup, escape
 
+from otium import plots
 from otium.assess import Measure
 from otium.markdown import inert
 from otium.records import Instant, days_between, instant
@@ -18,13 +18,11 @@ from otium.report import BookendRow
 from otium.statistics import Estimate, Figure
 from otium.web.views import Event, Row
 
-_LEFT, _WIDTH = 3.0, 94.0
+_LEFT = 3.0
 _LANE = 24
 _NEAR = 8.5
 """Per cent of the width under which two marks would touch on a phone."""
-_SHORT = 44
 _LONG_TICKS = 550
-_STEPS = 5
 
 
 class _Scale:
@@ -86,56 +84,30 @@ def overview(rows: Sequence[Row], now: Instant) -> Markup:
 
 def dots(rows: Sequence[BookendRow]) -> Markup:
     """Draw the proportions before and after deployment with their intervals."""
-    plotted = [(n, row) for n, row in enumerate(rows, 1) if _share(row.before) or _share(row.after)]
-    if not plotted:
-        return Markup()
-    height = 54 * len(plotted) + 30
-    body: list[str] = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        x = _LEFT + _WIDTH * share
-        body.append(f'<line class="tick" x1="{x}%" x2="{x}%" y1="4" y2="{height - 22}"/>')
-        body.append(
-            f'<text class="quiet" x="{x}%" y="{height - 6}" text-anchor="middle">{share:g}</text>'
+    drawn = [
+        plots.Row(
+            label=f"{row.instrument}: {row.text}",
+            estimate=estimate,
+            standing="withheld" if row.withheld else "reported",
+            series=series,
         )
-    for place, (number, row) in enumerate(plotted):
-        top = 54 * place
-        body.append(f'<text x="{_LEFT}%" y="{top + 16}">{number} {_shortened(_name(row))}</text>')
-        off = " withheld" if row.withheld else ""
-        body += [
-            *_interval(row.before, top + 29, f"before{off}"),
-            *_interval(row.after, top + 40, f"after{off}"),
-        ]
-    text = (
-        "Each measure before (hollow) and after (filled) deployment, with 95 % intervals; "
-        "withheld ones are dashed."
-    )
-    return _svg("dots", "Before and after deployment", text, height, body)
+        for row in rows
+        for series, measure in (("before", row.before), ("after", row.after))
+        if (estimate := _share(measure)) is not None
+    ]
+    return _plot(plots.dots("Before and after deployment", drawn, name="dots", span=(0, 1)))
 
 
 def intervals(name: str, title: str, figures: Sequence[Figure]) -> Markup:
     """Draw figures and their intervals on one scale, as far as the data bound them."""
-    drawn = [(n, it) for n, it in enumerate(figures, 1) if it.estimate.bounded]
-    if not drawn:
-        return Markup()
-    step, first, last = _steps(
-        min(0.0, *(it.estimate.low for _, it in drawn)),
-        max(1.0, *(it.estimate.high for _, it in drawn)),
-    )
-    low, high = first * step, last * step
-    height = 44 * len(drawn) + 30
-    body: list[str] = []
-    for place in range(first, last + 1):
-        x, value = _LEFT + _WIDTH * (place - first) / (last - first), place * step
-        body.append(f'<line class="tick" x1="{x}%" x2="{x}%" y1="4" y2="{height - 22}"/>')
-        body.append(
-            f'<text class="quiet" x="{x}%" y="{height - 6}" text-anchor="middle">{value:.4g}</text>'
-        )
-    for place, (number, it) in enumerate(drawn):
-        top, scaled = 44 * place, _scaled(it.estimate, low, high)
-        body.append(f'<text x="{_LEFT}%" y="{top + 16}">{number} {_shortened(it.text)}</text>')
-        body += _interval(scaled, top + 30, "after")
-    text = f"{len(drawn)} figures with 95 % intervals, from {low:.4g} to {high:.4g}."
-    return _svg(name, title, text, height, body)
+    drawn = [plots.Row(label=it.text, estimate=it.estimate) for it in figures]
+    known = any(it.estimate.known for it in figures)
+    return _plot(plots.dots(title, drawn if known else [], name=name))
+
+
+def _plot(picture: plots.Svg) -> Markup:
+    """Return *picture* for a page; nothing if it shows nothing."""
+    return Markup(plots.inline(picture) if picture.table.rows else "")  # noqa: S704  escaped there
 
 
 def grouped(figures: Sequence[Figure]) -> list[tuple[str, str, list[Figure]]]:
@@ -150,19 +122,6 @@ def grouped(figures: Sequence[Figure]) -> list[tuple[str, str, list[Figure]]]:
         ("experiments", "Experiments", tried),
     )
     return [group for group in groups if group[2]]
-
-
-def _steps(low: float, high: float) -> tuple[float, int, int]:
-    """Return a round step, and between which multiples of it both lie, three to six apart."""
-    power = 10.0 ** math.floor(math.log10(high - low))
-    fits = (power * share for share in (0.1, 0.2, 0.25, 0.5, 1, 2, 5))
-    step = next(it for it in fits if (high - low) / it <= _STEPS)
-    return step, math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-
-
-def _scaled(it: Estimate, low: float, high: float) -> Measure:
-    value, start, end = ((x - low) / (high - low) for x in (it.value, it.low, it.high))
-    return Measure(name="", text="", value=value, n=it.n, low=start, high=end)
 
 
 def _svg(name: str, title: str, text: str, height: float, body: Sequence[str]) -> Markup:
@@ -221,26 +180,13 @@ def _lanes(places: Sequence[float]) -> list[int]:
     return lanes
 
 
-def _interval(measure: Measure | None, y: float, name: str) -> Iterator[str]:
+def _share(measure: Measure | None) -> Estimate | None:
+    """Return a measure that is a proportion with an interval."""
     if measure is None or measure.low is None or measure.high is None:
-        return
-    low, high, at = (_LEFT + _WIDTH * v for v in (measure.low, measure.high, measure.value))
-    yield f'<line class="{name}" x1="{low:.2f}%" x2="{high:.2f}%" y1="{y}" y2="{y}"/>'
-    yield f'<circle class="{name}" cx="{at:.2f}%" cy="{y}" r="4.5"/>'
-
-
-def _share(measure: Measure | None) -> bool:
-    """Say whether a measure is a proportion with an interval."""
-    return measure is not None and measure.low is not None and 0 <= measure.value <= 1
-
-
-def _name(row: BookendRow) -> str:
-    """Name a measure so that two scenarios with the same measure differ."""
-    return f"{row.instrument}: {row.text}"
-
-
-def _shortened(text: str) -> Markup:
-    return _words(text if len(text) <= _SHORT else text[: _SHORT - 1] + "…")
+        return None
+    value, low, high = measure.value, measure.low, measure.high
+    share = Estimate(value=value, low=low, high=high, n=measure.n, method="")
+    return share if 0 <= value <= 1 else None
 
 
 def _words(text: str) -> Markup:

@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from otium import plots
 from otium.durability import Durability, fragment
 from otium.errors import BadInput, NotFound
 from otium.evidence import simulated, to_jsonl
@@ -101,7 +102,7 @@ def _write(house: House, new: Path, progress: Progress) -> Site:
         _put(new / path, data)
     listed = tuple(Listed(path=v.path, title=v.title, twin=v.twin) for v in views)
     site = Site(archive=house.registry.archive.id, built=house.now, pages=listed)
-    _put(new / _STYLE, (_HERE / "static" / _STYLE).read_bytes())
+    _put(new / _STYLE, (_HERE / "static" / _STYLE).read_bytes() + plots.style().encode())
     _put(new / _INDEX, canonical(site))
     return site
 
