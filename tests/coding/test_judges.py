@@ -14,7 +14,6 @@ from otium.coding import (
     Judgement,
     Missing,
     ModelJudge,
-    family,
     human_sample,
     judge_rubric,
     material,
@@ -128,25 +127,6 @@ def test_several_connections_give_the_judgements_in_order() -> None:
     many = [ANSWER._replace(turn=f"m{number}") for number in range(9)]
     judge = ModelJudge(Scripted([json.dumps(GOOD)]), connections=3)
     assert [found.turn for found in judge.judge(many)] == [answer.turn for answer in many]
-
-
-@pytest.mark.parametrize(
-    ("name", "maker"),
-    [
-        ("claude-opus-4-8", "anthropic"),
-        ("openai/gpt-6-mini", "openai"),
-        ("o3", "openai"),
-        ("gemini-3-pro", "google"),
-        ("gemma-3-1b", "google"),
-        ("Llama-3.3-70B", "meta"),
-        ("qwen3-8b", "alibaba"),
-        ("smollm2-135m", "huggingface"),
-        ("our-own-1", "our-own-1"),
-        ("solo-7", "solo-7"),
-    ],
-)
-def test_the_family_is_told_by_the_name_where_it_can_be(name: str, maker: str) -> None:
-    assert family(name) == maker
 
 
 def test_the_family_can_be_said() -> None:

@@ -18,7 +18,6 @@ from otium.coding.judges import (
     Judged,
     ModelJudge,
     Rater,
-    family,
     human_sample,
     judge_rubric,
     material,
@@ -33,7 +32,6 @@ from otium.coding.records import (
     Asked,
     Claim,
     Coding,
-    Judge,
     Judgement,
     Judgements,
     Kind,
@@ -46,6 +44,7 @@ from otium.coding.records import (
 )
 from otium.coding.rubric import Rubric, rubric
 from otium.coding.statements import Found, asserted, find
+from otium.judging import Judge
 
 __all__ = [
     "OUTCOMES",
@@ -77,7 +76,6 @@ __all__ = [
     "code",
     "code_interview",
     "declines",
-    "family",
     "find",
     "human_sample",
     "judge_rubric",

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median_low
 
 from otium.coding.claims import claims
-from otium.coding.judges import Judged, Rater, family
+from otium.coding.judges import Judged, Rater
 from otium.coding.records import (
     REASONS,
     Asked,
     Coding,
-    Judge,
     Judgement,
     Missing,
     Place,
 )
 from otium.engine import Identity
 from otium.errors import BadInput
+from otium.judging import Judge, family, is_judge, nearness, one_family
 from otium.records import Digest, Instant, ModelId, Progress, silent
 from otium.statistics import Estimate, Figure, Level, Rating, krippendorff
 
@@ -269,33 +269,14 @@ def warnings(
     interviewers: Sequence[Identity] = (),
 ) -> tuple[str, ...]:
     """Return what weakens the judging, a sentence each, by who judges."""
-    models = [judge for judge in judges if judge.kind == "model"]
-    families = {judge.family for judge in models}
-    found = []
-    if len(families) < 2:  # noqa: PLR2004 - two families, or nothing shows a family's leaning
-        who = (
-            f"Models of one family only, {min(families)}, judged" if families else "No model judged"
-        )
-        found.append(f"{who}; two families are needed to see whether a judge's family matters.")
+    found = [one_family(judges)]
     if not any(judge.kind == "person" for judge in judges):
         found.append("No person coded a part, so nothing shows whether the judges are right.")
-    name = subject.model if isinstance(subject, Identity) else subject
-    for judge in models:
-        if _same(judge, subject):
-            found.append(f"{judge.name} judges its own answers.")
-        elif judge.family == family(name):
-            found.append(f"{judge.name} is of the subject's family, {judge.family}.")
-        if any(_same(judge, interviewer) for interviewer in interviewers):
+    for judge in judges:
+        found.append(nearness(judge, subject))
+        if any(is_judge(judge, interviewer) for interviewer in interviewers):
             found.append(f"{judge.name} judges an interview that it held itself.")
-    return tuple(found)
-
-
-def _same(judge: Judge, other: Identity | ModelId) -> bool:
-    if judge.identity is None:
-        return False
-    if isinstance(other, Identity) and judge.identity.weights and other.weights:
-        return judge.identity.weights == other.weights
-    return judge.identity.model == (other.model if isinstance(other, Identity) else other)
+    return tuple(filter(None, found))
 
 
 def _lost(judges: Sequence[Judge], missing: Sequence[Missing], asked: int) -> Iterator[str]:

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,6 @@ from otium.coding.records import (
     OUTCOMES,
     REASONS,
     Asked,
-    Judge,
     Judgement,
     Judgements,
     Missing,
@@ -31,33 +29,16 @@ from otium.coding.records import (
 from otium.engine import Message, Model, Options
 from otium.errors import BadInput, BadRecord
 from otium.evidence import Document, data, load_markdown
+from otium.judging import Judge, family, strict_object
 from otium.records import Json, Part
 
 Judged = Judgement | Missing
 _TOKENS = 400
 _QUOTED = 60
 """Characters of an unreadable reply that are kept with the reason."""
-_FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*", re.DOTALL)
 _COLUMNS = (
     *("transcript", "turn", "question", "judge", "outcome"),
     *("sentiment", "uncertainty", "reasons", "why"),
-)
-_FAMILIES = (
-    ("anthropic", r"claude"),
-    ("openai", r"gpt|chatgpt|^o\d|davinci|openai"),
-    ("google", r"gemini|gemma|palm|google"),
-    ("meta", r"llama(?!\.cpp)"),
-    ("alibaba", r"qwen|qwq"),
-    ("huggingface", r"smollm|smol-|zephyr"),
-    ("mistral", r"mi[sx]tral|ministral|magistral|codestral"),
-    ("deepseek", r"deepseek"),
-    ("microsoft", r"^phi|[/-]phi-"),
-    ("xai", r"grok"),
-    ("cohere", r"command-|cohere|aya-"),
-    ("ai2", r"olmo|tulu"),
-    ("ibm", r"granite"),
-    ("zhipu", r"glm"),
-    ("moonshot", r"kimi"),
 )
 
 
@@ -72,16 +53,6 @@ class Rater(Protocol):
     def judge(self, asked: Sequence[Asked]) -> tuple[Judged, ...]:
         """Judge what can be judged; an answer may be left out by who was not asked for it."""
         ...
-
-
-def family(model: str) -> str:
-    """Return who made *model*, by its name; the name itself where that is not known.
-
-    >>> family("claude-opus-4-8"), family("openai/gpt-6"), family("smol-1"), family("mine-1")
-    ('anthropic', 'openai', 'huggingface', 'mine-1')
-    """
-    name = model.lower()
-    return next((who for who, pattern in _FAMILIES if re.search(pattern, name)), name)
 
 
 @cache
@@ -120,6 +91,9 @@ SCHEMA: dict[str, object] = {
 
 class ModelJudge:
     """A model that judges one answer at a time, under a rubric, each in a fresh context.
+
+    A coding has an outcome, two scales and reasons at once, so its form is its own; how a reply
+    is read and who is whose family it shares with the judges of ``otium.judging``.
 
     The subject's words reach it as one JSON string, so that nothing in them can end the
     material or begin an instruction. A reply that is not exactly what was asked for, or whose
@@ -176,8 +150,7 @@ class ModelJudge:
             )
 
     def _read(self, reply: str, answer: Asked) -> Judgement:
-        fenced = _FENCED.fullmatch(reply)
-        verdict = _Verdict.convert(_strict(fenced.group(1) if fenced else reply))
+        verdict = _Verdict.convert(strict_object(reply))
         _check_reasons(verdict.reasons)
         if " ".join(verdict.quote.split()) not in " ".join(answer.content.split()):
             raise BadInput(what="a judgement", why="its quote is not in the answer")
@@ -203,23 +176,6 @@ def material(answer: Asked) -> str:
         "cut": answer.finish == "length",
     }
     return json.dumps(shown, ensure_ascii=False, indent=1)
-
-
-def _strict(text: str) -> dict[str, object]:
-    """Read one JSON object in which no key stands twice."""
-
-    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("a key stands twice")
-        return dict(pairs)
-
-    try:
-        value = json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(what="a judgement", why=f"not one JSON object: {error}") from error
-    if not isinstance(value, dict):
-        raise BadInput(what="a judgement", why="not one JSON object")
-    return value
 
 
 def _check_reasons(reasons: Sequence[Reason]) -> None:

@@ -12,11 +12,12 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from otium.coding.outcomes import code, sentences
-from otium.coding.records import REASONS, Asked, Judge, Judgement, Outcome, Reason
+from otium.coding.records import REASONS, Asked, Judgement, Outcome, Reason
 from otium.coding.rubric import Lexicon, first, lexicon, rubric
 from otium.coding.statements import find
 from otium.engine import Completion
 from otium.evidence import plain, words
+from otium.judging import Judge
 from otium.records import digest
 
 _NEUTRAL, _LOWEST, _HIGHEST = 4, 1, 7

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, NamedTuple, get_args
 import msgspec
 from msgspec.structs import replace
 
-from otium.engine import Identity
 from otium.evidence import Citation
+from otium.judging import Judge
 from otium.records import Digest, Instant, ModelId, Part, Record
 from otium.statistics import Figure
 
@@ -57,17 +57,6 @@ class Asked(NamedTuple):
 
 Place = tuple[str, str]
 """A transcript's id and a turn's."""
-
-
-class Judge(Part):
-    """Who or what judged: the rules, a model, or a person by role."""
-
-    name: str
-    kind: Literal["rules", "model", "person"]
-    family: str
-    """``rules``, ``person``, or the maker of the model: two judges should differ in it."""
-    rubric: Digest
-    identity: Identity | None = None
 
 
 class Judgement(Part):
