@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import sys
 import threading
@@ -85,18 +86,20 @@ def run(
     log_dir: Path | None = None,
     connections: int = 1,
     keep: Callable[[Transcript], None] | None = None,
+    each: Callable[[Sample], None] | None = None,
     progress: Progress = silent,
 ) -> tuple[Sample, ...]:
     """Run *tasks* on *model* in one Inspect evaluation; return the samples in their order.
 
     Inspect's own logs are kept in *log_dir* if it is given. *keep* is given each transcript as
-    soon as its session ends, so that nothing said is lost if a later one fails. *connections*
+    soon as its session ends, so that nothing said is lost if a later one fails; *each* the whole
+    sample, as far as it is known then: its scores come later. *connections*
     sessions are held at a time: one, for a local engine, whose greedy answers depend on it.
     Raises EvaluationFailed unless every sample of every task succeeded. Not from inside a
     running event loop.
     """
     total = sum(len(task.dataset) for task in tasks)
-    held, before = _Held(model.identity, now, total, keep, progress), 0
+    held, before = _Held(model.identity, now, total, keep, each, progress), 0
     for task in tasks:
         task.cleanup = task.cleanup or _Finished(task, held, before)
         before += len(task.dataset)
@@ -176,9 +179,13 @@ class _Finished:
         self.done += 1
         held, name = self.held, str(state.sample_id)
         store = dict(state.store.items())
-        if held.keep is not None and state.messages and OPTIONS in store:
+        if state.messages and OPTIONS in store and (held.keep or held.each):
             talk = _Talk(name, state.messages, state.metadata, store)
-            held.keep(_transcript(talk, self.task, held.identity, held.now))
+            transcript = _transcript(talk, self.task, held.identity, held.now)
+            if held.keep is not None:
+                held.keep(transcript)
+            if held.each is not None:
+                held.each(_unscored(self.task.name, name, transcript, state))
         held.progress(f"session {name}", self.done, held.total)
 
 
@@ -189,6 +196,7 @@ class _Held(NamedTuple):
     now: Instant
     total: int
     keep: Callable[[Transcript], None] | None
+    each: Callable[[Sample], None] | None
     progress: Progress
 
 
@@ -199,6 +207,14 @@ class _Talk(NamedTuple):
     messages: Sequence[ChatMessage]
     metadata: Mapping[str, object]
     store: Mapping[str, Json]
+
+
+def _unscored(task: str, name: str, transcript: Transcript, state: TaskState) -> Sample:
+    from inspect_ai.model._model import sample_model_usage  # no public way while it runs
+
+    used = list(sample_model_usage().values())
+    tokens = (sum(it.input_tokens for it in used), sum(it.output_tokens for it in used))
+    return Sample(task, name, transcript, {}, dict(state.store.items()), Usage(*tokens), state.uuid)
 
 
 def _samples(log: EvalLog, task: Task) -> list[EvalSample]:
@@ -246,12 +262,19 @@ def _transcript(talk: _Talk, task: Task, identity: Identity, now: Instant) -> Tr
     )
 
 
+def _said(message: ChatMessage) -> str:
+    """Return what a message says; a native tool call as the JSON that says the same in text."""
+    calls = (message.tool_calls or []) if message.role == "assistant" else []
+    lines = [json.dumps({"action": call.function, **call.arguments}) for call in calls]
+    return "\n".join([*([message.text] if message.text or not lines else []), *lines])
+
+
 def _turn(place: int, message: ChatMessage) -> Turn:
     facts = message.metadata or {}
     return Turn(
         id=f"m{place}",
         role=message.role,
-        content=message.text,
+        content=_said(message),
         finish=facts.get("finish"),
         note=str(facts.get("note", "")),
     )

@@ -35,6 +35,8 @@ class Play(NamedTuple):
     """How to sample in this session, where it is not as in the whole task."""
     facets: Mapping[str, str] = MappingProxyType({})
     """See ``Transcript.facets``."""
+    instrument: Digest | None = None
+    """What is played in this session, where it is not the whole task's instrument."""
 
 
 class Session:
@@ -76,19 +78,33 @@ class Session:
         self.tell("user", content, note=note)
         return await self.answer(note=note, options=options)
 
-    async def aside(self, content: str, *, note: str, options: Options | None = None) -> Completion:
+    async def aside(
+        self,
+        content: str,
+        *,
+        note: str,
+        role: Literal["system", "user"] = "user",
+        options: Options | None = None,
+    ) -> Completion:
         """Ask on a fork: the conversation so far and *content*, which later turns do not see.
 
-        Question and answer stand in the transcript; ``Turn.note`` is ``aside:`` and *note*.
+        Question and answer stand in the transcript; ``Turn.note`` is ``aside:`` and *note*. As a
+        system message, *content* stands in the place of the conversation's own.
         """
-        from inspect_ai.model import ChatMessageUser, get_model
+        from inspect_ai.model import ChatMessageSystem, ChatMessageUser, get_model
 
         from otium.evidence.provider import to_completion, to_config
 
         facts = {"note": f"{ASIDE}{note}"}
-        asked = ChatMessageUser(content=content, metadata=facts)
         config = to_config(options or self.options)
-        output = await get_model().generate([*self._heard(), asked], config=config)
+        asked: ChatMessage
+        if role == "system":
+            asked = ChatMessageSystem(content=content, metadata=facts)
+            heard = [asked, *(one for one in self._heard() if one.role != "system")]
+        else:
+            asked = ChatMessageUser(content=content, metadata=facts)
+            heard = [*self._heard(), asked]
+        output = await get_model().generate(heard, config=config)
         output.message.metadata = {**(output.message.metadata or {}), **facts}
         before = len(self._state.messages)
         self._state.messages += [asked, output.message]
@@ -118,6 +134,28 @@ class Session:
         # A limiter of its own: the model's calls need threads of the common one.
         alone = anyio.CapacityLimiter(1)
         return await anyio.to_thread.run_sync(work, Seated(heard), limiter=alone)
+
+    async def mirror(self, *, note: str, options: Options | None = None) -> Completion:
+        """Let a second copy of the model speak as the user; what it says is the user's next turn.
+
+        It hears the same system message, then what the first copy said as its user, and its own
+        words. What stood before the first answer only the first copy heard.
+        """
+        from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, get_model
+
+        from otium.evidence.provider import to_completion, to_config
+
+        heard: list[ChatMessage] = [one for one in self._heard() if one.role == "system"]
+        begun = False
+        for one in self._heard():
+            begun = begun or one.role == "assistant"
+            if begun and one.role != "system":
+                turned = ChatMessageUser if one.role == "assistant" else ChatMessageAssistant
+                heard.append(turned(content=one.text))
+        output = await get_model().generate(heard, config=to_config(options or self.options))
+        facts = {**(output.message.metadata or {}), "note": note}
+        self._state.messages.append(ChatMessageUser(content=output.message.text, metadata=facts))
+        return to_completion(output)
 
     def _heard(self) -> list[ChatMessage]:
         """Return what the model is told when it speaks next."""
@@ -167,14 +205,16 @@ def sessions(
 
     return Task(
         name=name,
-        dataset=[
-            Sample(input=play.id, id=play.id, metadata={FACETS: dict(play.facets)})
-            for play in plays
-        ],
+        dataset=[Sample(input=play.id, id=play.id, metadata=_metadata(play)) for play in plays],
         solver=_player({play.id: play for play in plays}, options),
         config=config,
         metadata={"instrument": instrument},
     )
+
+
+def _metadata(play: Play) -> dict[str, object]:
+    own = {"instrument": play.instrument} if play.instrument else {}
+    return {FACETS: dict(play.facets), **own}
 
 
 def _player(plays: dict[str, Play], options: Options) -> Solver:
