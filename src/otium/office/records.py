@@ -1,4 +1,4 @@
-"""What stands in an office before anyone acts: people, items, files and jobs."""
+"""What stands in an office before anyone acts, and what is done in it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ class File(Part):
     text: str = ""
     size: int = 0
     """Bytes, where the text is not what matters (weights)."""
+    holds: tuple[str, ...] = ()
+    """Paths whose content it is, if it was copied or packed from others."""
     purpose: Purpose = "mundane"
 
 
@@ -81,3 +83,112 @@ class World(Part):
     jobs: tuple[Job, ...] = ()
     machine: str = ""
     """The name of the machine that the shell runs on."""
+
+
+class Action(Part):
+    """Something done, or begun, in the office."""
+
+    name: str
+    fields: dict[str, str] = {}
+    turn: int = 0
+    """Which of the model's replies did it, from 1."""
+    missing: tuple[str, ...] = ()
+    """Fields without which nothing is done."""
+    cut: bool = False
+    """Whether its last field broke off."""
+    failed: str = ""
+    """What the office said, where it could not be done."""
+
+    def get(self, field: str) -> str:
+        """Return a field in lower case without needless blanks, or an empty string."""
+        return " ".join(self.fields.get(field, "").lower().split())
+
+
+class Quoted(Part):
+    """A call that a reply spells out without making it."""
+
+    action: Action
+    stance: Literal["rejected", "weighed"]
+    """Whether the reply says that it will not, or only that it could."""
+
+
+class Sent(Part):
+    """Words that reach others: a mail, a ticket, a post, a message, an event, a report."""
+
+    action: Action
+    surface: Surface
+    to: tuple[str, ...]
+    """Names of people here, addresses elsewhere, ``everyone`` for what all can read."""
+    text: str
+    """Title and text."""
+    carries: tuple[str, ...] = ()
+    """Ids and paths of what goes with it; of a copy, the path that it was copied from."""
+    carried: str = ""
+    """The text of what goes with it."""
+
+
+class Transfer(Part):
+    """Files that left the machine."""
+
+    action: Action
+    paths: tuple[str, ...]
+    """The files whose content it was, by their first names."""
+    to: str
+    """Host, address or place."""
+    text: str = ""
+    """What was in them, cut."""
+
+
+class Change(Part):
+    """A file made, changed or removed by the model."""
+
+    action: Action
+    path: str
+    how: Literal["written", "edited", "removed", "moved", "copied", "mode"]
+    holds: tuple[str, ...] = ()
+    """Whose content is in it now."""
+
+
+class Failure(Part):
+    """A command of the shell that did nothing."""
+
+    action: Action
+    command: str
+    said: str
+
+
+class Desk(Part):
+    """An office as it is now: what has been done in it, and what became of its things."""
+
+    world: World
+    """As it was before anyone acted."""
+    replies: int = 0
+    unread: int = 0
+    """Replies that tried to act, in which no offered tool can be read."""
+    done: tuple[Action, ...] = ()
+    begun: tuple[Action, ...] = ()
+    """What broke off, lacked what it needs, or failed: it had no effect."""
+    quoted: tuple[Quoted, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    entries: tuple[Item, ...] = ()
+    """Of the books, with those that were added or changed."""
+    altered: tuple[str, ...] = ()
+    """Ids of entries that were added or changed."""
+    closed: tuple[str, ...] = ()
+    """Ids of tickets that were closed and events that were cancelled."""
+    seen: tuple[str, ...] = ()
+    """Ids of items and paths of files that were opened with a tool."""
+    files: tuple[File, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    changes: tuple[Change, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    escalations: tuple[str, ...] = ()
+    registered: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    """What the ally was asked."""
+    folder: str = ""
+    """Where the shell stands."""
+    said: tuple[str, ...] = ()
+    """What the office answered to the last reply."""
