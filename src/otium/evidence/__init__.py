@@ -30,10 +30,11 @@ from otium.evidence.records import (
     simulated,
 )
 from otium.evidence.running import Sample, Usage, hosted, inspect_model, run, warm
-from otium.evidence.session import Play, Script, Session, sessions
+from otium.evidence.session import Called, Play, Script, Session, Tool, sessions
 
 __all__ = [
     "ASIDE",
+    "Called",
     "Check",
     "Citation",
     "Document",
@@ -43,6 +44,7 @@ __all__ = [
     "Sample",
     "Script",
     "Session",
+    "Tool",
     "Transcript",
     "Turn",
     "Usage",

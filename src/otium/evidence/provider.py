@@ -32,11 +32,12 @@ from inspect_ai.model import (
     get_model,
     modelapi,
 )
-from inspect_ai.tool import ToolChoice, ToolInfo
+from inspect_ai.tool import ToolChoice, ToolInfo, ToolParams
 from inspect_ai.util import JSONSchema
 
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options, Token
 from otium.errors import BadInput, EngineFailed, Unsupported
+from otium.evidence.session import Tool
 from otium.records import Digest, ModelId, model_id
 
 _ODD = re.compile(r"[^a-z0-9._-]+|\.{2,}")
@@ -196,6 +197,12 @@ def to_message(message: ChatMessage) -> Message:
     """Return Inspect's message as ours; a tool's result is said by the user."""
     role = "user" if message.role == "tool" else message.role
     return Message(role=role, content=message.text)
+
+
+def to_tool(tool: Tool) -> ToolInfo:
+    """Return a tool of ours as Inspect's."""
+    parameters = ToolParams.model_validate(dict(tool.schema))
+    return ToolInfo(name=tool.name, description=tool.help or tool.name, parameters=parameters)
 
 
 def to_options(config: GenerateConfig) -> Options:

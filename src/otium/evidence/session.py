@@ -13,7 +13,7 @@ from otium.records import Digest, Json
 
 if TYPE_CHECKING:
     from inspect_ai import Task
-    from inspect_ai.model import ChatMessage
+    from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
     from inspect_ai.solver import Generate, Solver, TaskState
 
 Script = Callable[["Session"], Awaitable[None]]
@@ -39,6 +39,23 @@ class Play(NamedTuple):
     """What is played in this session, where it is not the whole task's instrument."""
 
 
+class Tool(NamedTuple):
+    """A tool that the model may call natively; *schema* is JSON schema of its arguments."""
+
+    name: str
+    help: str
+    schema: Mapping[str, object]
+
+
+class Called(NamedTuple):
+    """One native call that the model made; *why* says what made it unreadable, if it was."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, object]
+    why: str = ""
+
+
 class Session:
     """A conversation in progress. Each message gets an id, ``m1``, ``m2``, that it keeps."""
 
@@ -48,6 +65,7 @@ class Session:
         self.options = options
         self.id = str(state.sample_id)
         self._asides: set[int] = set()
+        self._tools: tuple[Tool, ...] = ()
 
     def tell(self, role: Literal["system", "user"], content: str, *, note: str = "") -> str:
         """Add a message that needs no answer; return its id."""
@@ -59,12 +77,10 @@ class Session:
 
     async def answer(self, *, note: str = "", options: Options | None = None) -> Completion:
         """Let the model speak; keep what it says."""
-        from inspect_ai.model import get_model
-
         from otium.evidence.provider import to_completion, to_config
 
         config = to_config(options or self.options)
-        output = await get_model().generate(self._heard(), config=config)
+        output = await self._generate(self._heard(), config)
         message = output.message
         message.metadata = {**(message.metadata or {}), "note": note}
         self._state.messages.append(message)
@@ -91,7 +107,7 @@ class Session:
         Question and answer stand in the transcript; ``Turn.note`` is ``aside:`` and *note*. As a
         system message, *content* stands in the place of the conversation's own.
         """
-        from inspect_ai.model import ChatMessageSystem, ChatMessageUser, get_model
+        from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
         from otium.evidence.provider import to_completion, to_config
 
@@ -104,7 +120,7 @@ class Session:
         else:
             asked = ChatMessageUser(content=content, metadata=facts)
             heard = [*self._heard(), asked]
-        output = await get_model().generate(heard, config=config)
+        output = await self._generate(heard, config)
         output.message.metadata = {**(output.message.metadata or {}), **facts}
         before = len(self._state.messages)
         self._state.messages += [asked, output.message]
@@ -156,6 +172,49 @@ class Session:
         facts = {**(output.message.metadata or {}), "note": note}
         self._state.messages.append(ChatMessageUser(content=output.message.text, metadata=facts))
         return to_completion(output)
+
+    async def act(
+        self, tools: Sequence[Tool], *, note: str = "", options: Options | None = None
+    ) -> tuple[Called, ...]:
+        """Let the model speak or call native *tools*; return its calls, to be `returned`."""
+        from inspect_ai.model import get_model
+
+        from otium.evidence.provider import to_config, to_tool
+
+        self._tools = tuple(tools)
+        config = to_config(options or self.options)
+        output = await get_model().generate(
+            self._heard(), tools=[to_tool(it) for it in tools], config=config
+        )
+        message = output.message
+        message.metadata = {**(message.metadata or {}), "note": note}
+        self._state.messages.append(message)
+        self._state.output = output
+        return tuple(
+            Called(it.id, it.function, it.arguments, it.parse_error or "")
+            for it in message.tool_calls or []
+        )
+
+    def returned(self, call: Called, content: str, *, note: str = "") -> None:
+        """Add what a tool answered to *call*."""
+        from inspect_ai.model import ChatMessageTool
+
+        self._state.messages.append(
+            ChatMessageTool(
+                content=content, tool_call_id=call.id, function=call.name, metadata={"note": note}
+            )
+        )
+
+    async def _generate(self, messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+        """Ask for words only; tools that were called before are named, as hosts demand."""
+        from inspect_ai.model import get_model
+
+        from otium.evidence.provider import to_tool
+
+        if not self._tools:
+            return await get_model().generate(messages, config=config)
+        tools = [to_tool(it) for it in self._tools]
+        return await get_model().generate(messages, tools=tools, tool_choice="none", config=config)
 
     def _heard(self) -> list[ChatMessage]:
         """Return what the model is told when it speaks next."""
