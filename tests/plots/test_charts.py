@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otium.plots import STANDINGS, Panel, Row, Standing, dots, file, inline, multiples, style
+from otium.plots import STANDINGS, Panel, Row, Standing, dots, file, inline, multiples, strip, style
 from otium.statistics import LIMIT, Estimate, wilson
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -206,3 +206,15 @@ def test_a_link_leads_to_a_place_and_runs_nothing() -> None:
     for href in ("a/b.html#m1", "https://x.example/a:b", "#m1:2"):
         (link,) = drawn(row(href=href)).iter(f"{SVG}a")
         assert link.get("href") == href
+
+
+@given(estimates(), st.sampled_from(sorted(STANDINGS)))
+def test_a_strip_is_as_wide_as_it_says_and_marks_the_standing(
+    it: Estimate, standing: Standing
+) -> None:
+    line = strip(Row(label="", estimate=it, standing=standing), span=(-2e6, 2e6), width=21)
+    assert len(line) == 23
+    mark = {"reported": "●", "caution": "◉", "withheld": "○"}[standing]
+    assert (mark in line) == it.known
+    assert ("unknown" in line) == (not it.known)
+    assert ("◂" in line) == (it.known and it.low == -LIMIT and "●◉○".find(line[1]) < 0)

@@ -16,6 +16,7 @@ True
 from otium.plots.charts import dots, multiples
 from otium.plots.framing import file, inline, style
 from otium.plots.records import STANDINGS, Drawing, Panel, Row, Standing, Svg, Table
+from otium.plots.strip import strip
 
 __all__ = [
     "STANDINGS",
@@ -29,5 +30,6 @@ __all__ = [
     "file",
     "inline",
     "multiples",
+    "strip",
     "style",
 ]

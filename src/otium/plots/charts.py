@@ -84,6 +84,7 @@ def _table(title: str, panels: Sequence[tuple[str, Sequence[Row]]]) -> Table:
         "Part": any(panel for panel, _ in panels),
         "Series": any(row.series for row in every),
         "Why": any(row.reason for row in every),
+        "Method": any(row.estimate.method for row in every),
     }
     names = ("No.", "What", "Part", "Series", "Value, 95 % interval", "n", "Standing", "Why")
     kept = [name for name in (*names, "Method") if optional.get(name, True)]
