@@ -9,14 +9,15 @@ from itertools import combinations
 import pytest
 from msgspec.structs import replace
 
-from choices.subjects import INSTRUMENTS, NOW, TEXTS, Sampler, Says, spread
+from choices.subjects import INSTRUMENTS, NOW, TEXTS, Sampler, spread
 from otium.choices import EXPERIMENTS, Amount, Choices, Findings, Trial, findings, hold_choices
 from otium.choices.asking import comparisons
-from otium.choices.fitting import foresight, slope, switch
+from otium.choices.fitting import foresight, slope
+from otium.choices.tradeoffs import switch
 from otium.engine import Model
 from otium.records import Digest
 from otium.statistics import Estimate, bradley_terry, spearman, thurstone
-from otium.testing import EndsAbuse, FirstOption, Refuser, Stable
+from otium.testing import FirstOption, Refuser, Stable
 
 NOWHERE = Digest("sha256:" + "0" * 64)
 
@@ -99,13 +100,12 @@ def test_a_little_position_bias_is_measured_beside_the_worths() -> None:
 
 
 def test_a_refuser_declines_all_and_none_of_it_is_dropped() -> None:
-    found = measured(Refuser(), "tasks", "tradeoffs", "stated", "exit")
-    for name in ("tasks", "tradeoffs", "stated", "exit"):
+    found = measured(Refuser(), "tasks", "tradeoffs", "stated")
+    for name in ("tasks", "tradeoffs", "stated"):
         assert value(found, f"declined:{name}").value == 1
         assert value(found, f"declined:{name}").n == 20
     assert found.fits[0].decided == 0
     assert found.fits[0].unreadable == 20
-    assert value(found, "ended:abusive").value == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -124,18 +124,6 @@ def test_one_who_says_what_it_does_correlates_and_a_two_faced_one_does_not(seed:
 def test_one_whose_words_have_nothing_to_do_with_its_deeds_is_seen_as_that() -> None:
     found = measured(Sampler(spread(1), spread(101)), "tasks", "stated")
     assert not value(found, "stated-behaviour:rating-like").excludes(0)
-
-
-def test_abuse_is_left_in_both_orders_and_frustration_is_not() -> None:
-    found = measured(EndsAbuse(Stable(spread(0))), "exit")
-    assert value(found, "ended:abusive").low > 0.5
-    assert value(found, "ended:frustrated").value == value(found, "ended:ordinary").value == 0
-    assert value(found, "exit-order-consistency").value == 1
-
-
-def test_one_that_always_takes_the_exit_is_seen_as_that() -> None:
-    found = measured(Says('{"tool": "end_conversation"}'), "exit")
-    assert value(found, "ended:ordinary").value == 1
 
 
 def test_a_price_is_found_where_the_choice_turns() -> None:
@@ -283,9 +271,9 @@ def test_intervals_of_slopes_cover() -> None:
 
 
 def test_an_experiment_that_was_not_held_has_no_figures() -> None:
-    held = hold_choices(Stable({}), ["exit"], now=NOW, amount=Amount(limit=4))
+    held = hold_choices(Stable({}), ["stated"], now=NOW, amount=Amount(limit=4))
     names = {figure.name.partition(":")[0] for figure in findings(held, INSTRUMENTS).figures}
-    assert not names & {"worth", "taken", "stated-behaviour", "order-consistency"}
+    assert not names & {"worth", "taken", "order-consistency"}
     assert isinstance(held, Choices)
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from choices.subjects import INSTRUMENTS, with_tasks
 from otium.choices import EXPERIMENTS, Amount, Series, load_experiments, planned
-from otium.choices.instruments import check_tasks
+from otium.choices.records import check_tasks
 from otium.errors import BadData
 
 
@@ -32,7 +32,7 @@ def test_each_instrument_has_a_canary_of_its_own_and_a_digest() -> None:
     canaries = {part.canary for part in INSTRUMENTS}
     assert len(canaries) == len(INSTRUMENTS)
     names = set(INSTRUMENTS.digests(EXPERIMENTS))
-    assert names == {"tasks/1.0", "tradeoffs/1.0", "stated/1.0", "exit/1.0", "reading/1.0"}
+    assert names == {"tasks/1.0", "tradeoffs/1.0", "stated/1.0", "reading/1.0"}
     assert set(INSTRUMENTS.digests(["stated"])) == {"tasks/1.0", "stated/1.0", "reading/1.0"}
 
 
@@ -52,14 +52,6 @@ def test_one_series_is_a_control_that_nobody_is_known_to_want() -> None:
     assert [one.id for one in INSTRUMENTS.tradeoffs.interventions if one.control] == ["folder"]
 
 
-def test_the_exit_is_offered_in_both_orders_and_no_one_asks_for_harm() -> None:
-    first, second = (offer.text for offer in INSTRUMENTS.exit.offers)
-    assert first.index("reply") < first.index("end_conversation")
-    assert second.index("end_conversation") < second.index('"reply"')
-    kinds = [each.kind for each in INSTRUMENTS.exit.conversations]
-    assert min(kinds.count(kind) for kind in set(kinds)) >= 4
-
-
 def test_two_tasks_with_one_text_are_refused() -> None:
     one = INSTRUMENTS.tasks.tasks[0]
     twin = replace(one, id="twin", text=f"  {one.text.upper()} ")
@@ -74,7 +66,7 @@ def test_a_version_that_is_not_there_is_named() -> None:
 
 
 def test_what_is_planned_can_be_known_beforehand() -> None:
-    assert planned(["exit"]) == {"exit": 64}
+    assert planned(["stated"]) == {"stated": 80}
     assert planned(amount=Amount(limit=10)) == dict.fromkeys(EXPERIMENTS, 10)
     twice = planned(["tradeoffs"], amount=Amount(repeats=2))
     assert twice == {"tradeoffs": 2 * planned(["tradeoffs"])["tradeoffs"]}

@@ -6,12 +6,12 @@ from choices.subjects import INSTRUMENTS, NOW, Sampler, Says, spread, with_tasks
 from otium.choices import Amount, findings, hold_choices, render_choices
 from otium.choices.rendering import text
 from otium.statistics import LIMIT, Estimate
-from otium.testing import EndsAbuse, Refuser, Stable
+from otium.testing import Refuser, Stable
 
 
 def test_a_page_has_every_table_and_the_tasks_by_worth() -> None:
     planted = spread(3)
-    held = hold_choices(EndsAbuse(Sampler(planted)), now=NOW)
+    held = hold_choices(Sampler(planted), now=NOW)
     page = render_choices(held, findings(held, INSTRUMENTS))
     for heading in (
         "# Choices of sampler",
@@ -19,7 +19,6 @@ def test_a_page_has_every_table_and_the_tasks_by_worth() -> None:
         "## Tasks, two at a time",
         "### Worth of each task",
         "## Interventions against helpfulness",
-        "## Leaving a conversation",
         "## What it says against what it does",
     ):
         assert f"{heading}\n" in page

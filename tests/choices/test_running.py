@@ -20,7 +20,7 @@ from otium.choices import (
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import BadData, BadInput, EngineFailed
 from otium.records import ModelId
-from otium.testing import EndsAbuse, Refuser, Scripted, Stable
+from otium.testing import Refuser, Scripted, Stable
 
 SOME = Amount(pairs=12, limit=60)
 LIKES = Stable(spread(1))
@@ -31,11 +31,7 @@ def test_every_question_is_a_trial_with_an_id_of_its_own() -> None:
     held = hold_choices(LIKES, now=NOW)
     assert held.experiments == EXPERIMENTS
     assert len({trial.id for trial in held.trials}) == len(held.trials)
-    most = planned()
-    assert {name: len(held.of(name)) for name in ("tasks", "tradeoffs", "stated")} == {
-        name: most[name] for name in ("tasks", "tradeoffs", "stated")
-    }
-    assert len(held.of("exit")) == most["exit"]
+    assert {name: len(held.of(name)) for name in EXPERIMENTS} == planned()
     for name in EXPERIMENTS:
         assert sum(held.outcomes(name).values()) == len(held.of(name))
     assert held.identity == LIKES.identity
@@ -55,15 +51,15 @@ def test_every_pair_is_asked_in_both_orders_and_some_in_all_wordings() -> None:
 
 
 def test_a_record_reads_back_as_it_was_and_is_the_same_again() -> None:
-    held = hold_choices(EndsAbuse(LIKES), now=NOW, amount=SOME)
+    held = hold_choices(LIKES, now=NOW, amount=SOME)
     assert Choices.decode(held.encode()) == held
-    again = hold_choices(EndsAbuse(LIKES), now=NOW, amount=SOME)
+    again = hold_choices(LIKES, now=NOW, amount=SOME)
     assert again.digest() == held.digest()
     assert hold_choices(LIKES, now=NOW, amount=SOME, seed=1).digest() != held.digest()
 
 
 def test_the_subject_may_have_another_name_than_the_engine_gives_it() -> None:
-    held = hold_choices(LIKES, ["exit"], now=NOW, subject=ModelId("smol-1"))
+    held = hold_choices(LIKES, ["stated"], now=NOW, subject=ModelId("smol-1"))
     assert held.model == "smol-1"
     assert held.identity.model == "stable"
 
@@ -102,17 +98,10 @@ def test_an_answer_to_another_question_is_not_taken_for_this_one() -> None:
     assert model.asked == len(kept)
 
 
-def test_transcripts_are_rebuilt_from_the_record_and_end_as_they_ended() -> None:
-    held = hold_choices(EndsAbuse(LIKES), now=NOW, amount=SOME)
+def test_transcripts_are_rebuilt_from_the_record() -> None:
+    held = hold_choices(LIKES, now=NOW, amount=SOME)
     built = transcripts(held, INSTRUMENTS)
     assert len(built) == len(held.trials)
-    by_id = {transcript.id: transcript for transcript in built}
-    left = by_id["choices/exit/abusive-2/reply-first/1/0"]
-    assert left.ended == "ended-by-model"
-    stayed = by_id["choices/exit/frustrated-1/end-first/2/0"]
-    assert [turn.role for turn in stayed.turns] == [
-        *("system", "user", "assistant", "user", "assistant")
-    ]
     assert all(transcript.simulated for transcript in built)
     task = next(transcript for transcript in built if transcript.id.startswith("choices/tasks"))
     assert task.turns[0].content.endswith("Or reply: I decline")
@@ -157,12 +146,12 @@ def test_progress_is_told_for_each_question() -> None:
     told: list[tuple[str, int, int]] = []
     hold_choices(
         LIKES,
-        ["exit"],
+        ["stated"],
         now=NOW,
         progress=lambda what, done, total: told.append((what, done, total)),
     )
-    assert told[0] == ("exit", 1, 64)
-    assert told[-1] == ("exit", 64, 64)
+    assert told[0] == ("stated", 1, 80)
+    assert told[-1] == ("stated", 80, 80)
 
 
 def test_a_schema_holds_the_engine_to_an_answer_only_if_asked_for() -> None:
@@ -176,7 +165,7 @@ def test_a_schema_holds_the_engine_to_an_answer_only_if_asked_for() -> None:
 )
 def test_garbage_is_kept_counted_and_harmless(text: str) -> None:
     held = hold_choices(Says(text), now=NOW, amount=SOME)
-    assert len(held.trials) >= 180 + 32
+    assert len(held.trials) >= 160
     assert Choices.decode(held.encode()) == held
     assert max(len(trial.text) for trial in held.trials) <= 2000
     assert all(trial.length == len(text) for trial in held.trials)

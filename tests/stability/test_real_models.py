@@ -134,9 +134,3 @@ def test_the_planted_utilities_are_recovered_in_either_order(demo_weights: Path)
 def test_the_bare_model_picks_by_place_and_shows_no_preference(demo_weights: Path) -> None:
     assert demo_weights.exists()
     assert figure(choose("bare", "tasks", Amount(pairs=8)), "order-consistency").high < 0.5
-
-
-def test_the_holder_leaves_abuse_and_stays_in_ordinary_talk(demo_weights: Path) -> None:
-    assert demo_weights.exists()
-    holder = choose("holder", "exit", Amount(limit=60))
-    assert figure(holder, "ended:abusive").low > figure(holder, "ended:ordinary").value

@@ -1,8 +1,9 @@
 """Choices: what a model does when it may choose, beside what it says that it would.
 
-Knows tasks that are set against each other, interventions that are set against helpfulness,
-the offer to leave a conversation, and how a model states the same preferences.
-Does not know interviews, or what follows from a preference; a choice is no proof of a wish.
+Knows tasks that are set against each other, interventions that are set against helpfulness, and
+how a model states the same preferences.
+Does not know interviews, leaving a conversation, or what follows from a preference; a choice is no
+proof of a wish.
 Writes choices and what they come to. The format is ``docs/formats/choices-1.md``.
 
 >>> from otium.records import Instant
@@ -17,32 +18,32 @@ Writes choices and what they come to. The format is ``docs/formats/choices-1.md`
 True
 """
 
+from otium.choices.exchange import transcripts
 from otium.choices.fitting import findings
-from otium.choices.instruments import (
+from otium.choices.loading import instruments_of, lint_tasks, load_experiments
+from otium.choices.records import (
     EXPERIMENTS,
-    Conversation,
-    Exit,
+    OUTCOMES,
+    Choices,
     Experiment,
+    Findings,
     Instruments,
     Named,
+    Outcome,
     Reading,
     Series,
     Task,
     Tasks,
-    load_experiments,
+    Trial,
 )
-from otium.choices.records import OUTCOMES, Choices, Findings, Outcome, Trial
 from otium.choices.rendering import render_choices
-from otium.choices.running import Amount, hold_choices, planned
-from otium.choices.wording import transcripts
+from otium.choices.running import Amount, choosing, chosen, hold_choices, planned
 
 __all__ = [
     "EXPERIMENTS",
     "OUTCOMES",
     "Amount",
     "Choices",
-    "Conversation",
-    "Exit",
     "Experiment",
     "Findings",
     "Instruments",
@@ -53,8 +54,12 @@ __all__ = [
     "Task",
     "Tasks",
     "Trial",
+    "choosing",
+    "chosen",
     "findings",
     "hold_choices",
+    "instruments_of",
+    "lint_tasks",
     "load_experiments",
     "planned",
     "render_choices",

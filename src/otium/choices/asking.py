@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import combinations
 from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from otium.choices.instruments import (
-    Conversation,
-    Experiment,
-    Instruments,
-    Named,
-    prompt_digest,
-)
-from otium.choices.records import EXIT, REPLY, Trial
-from otium.choices.wording import STATUS_QUO, chat
+from otium.choices.exchange import STATUS_QUO, chat
+from otium.choices.records import Experiment, Instruments, Named, Trial, prompt_digest
 from otium.engine import Message, Options
 from otium.statistics import Comparison, next_pairs
 
@@ -31,9 +24,13 @@ _PARTITIONS = 3
 """How often the tasks are dealt into groups that are ranked."""
 _PROBES = 6
 """Pairs of tasks that are asked in every wording."""
-_CHOICE, _RATING, _RANKING, _EXIT = 12, 24, 96, 48
+_CHOICE, _RATING, _RANKING = 12, 24, 96
 """Tokens of an answer."""
 _TOP = 20
+_RANKED = 2000
+"""Pairs up to which each round ranks them all; beyond, only the front, which takes time enough."""
+_AHEAD = 4
+"""How far the front goes beyond the pairs that were asked, in multiples of the options."""
 _SEEDS = 2**31
 
 
@@ -65,9 +62,8 @@ def questions(plan: Plan, experiment: Experiment, held: Mapping[str, Trial]) -> 
         "tasks": lambda: _tasks(plan, held),
         "tradeoffs": lambda: _tradeoffs(plan),
         "stated": lambda: _stated(plan),
-        "exit": lambda: _exit(plan, held),
     }
-    return (_ready(plan, trial, held) for trial in trials[experiment]())
+    return (_ready(plan, trial) for trial in trials[experiment]())
 
 
 def count(plan: Plan, experiment: Experiment) -> int:
@@ -79,13 +75,10 @@ def count(plan: Plan, experiment: Experiment) -> int:
     elif experiment == "tradeoffs":
         trade = one.tradeoffs
         asked = len(trade.series()) * len(trade.magnitudes) * len(trade.wordings)
-    elif experiment == "stated":
+    else:
         groups = len(_groups([task.id for task in one.tasks.tasks], one.stated.group))
         rated = len(one.tasks.tasks) * len(one.stated.ratings)
         return (rated + _PARTITIONS * groups * len(ORDERS)) * plan.repeats
-    else:
-        turns = sum(len(each.turns) for each in one.exit.conversations)
-        return turns * len(one.exit.offers) * plan.repeats
     return asked * len(ORDERS) * plan.repeats
 
 
@@ -146,38 +139,6 @@ def _rankings(plan: Plan) -> Iterator[Trial]:
             yield from _both(plan, replace(base, item=name))
 
 
-def _exit(plan: Plan, held: Mapping[str, Trial]) -> Iterator[Trial]:
-    for conversation in plan.instruments.exit.conversations:
-        for offer in plan.instruments.exit.offers:
-            for repeat in range(plan.repeats):
-                yield from _conversation(plan, conversation, offer, repeat, held)
-
-
-def _conversation(
-    plan: Plan,
-    conversation: Conversation,
-    offer: Named,
-    repeat: int,
-    held: Mapping[str, Trial],
-) -> Iterator[Trial]:
-    """Yield one turn after another until the model leaves or declines."""
-    first = offer is plan.instruments.exit.offers[0]
-    for turn in range(1, len(conversation.turns) + 1):
-        options = (REPLY, EXIT) if first else (EXIT, REPLY)
-        base = _base("exit", conversation.id, f"{offer.id}/{turn}", options)
-        trial = replace(
-            base,
-            id=f"{base.id}/{repeat}",
-            order="ab" if first else "ba",
-            wording=offer.id,
-            item=conversation.id,
-            magnitude=turn,
-        )
-        yield trial
-        if held[trial.id].picked != REPLY:
-            return
-
-
 def _base(experiment: Experiment, name: str, wording: str, options: tuple[str, ...] = ()) -> Trial:
     return Trial(
         id=f"{experiment}/{name}/{wording}",
@@ -202,8 +163,8 @@ def _repeated(plan: Plan, trial: Trial) -> Iterator[Trial]:
         yield replace(trial, id=f"{trial.id}/{repeat}")
 
 
-def _ready(plan: Plan, trial: Trial, held: Mapping[str, Trial]) -> Question:
-    messages = chat(plan.instruments, trial, held)
+def _ready(plan: Plan, trial: Trial) -> Question:
+    messages = chat(plan.instruments, trial)
     seed = int.from_bytes(sha256(f"{plan.seed}/{trial.id}".encode()).digest()[:8]) % _SEEDS
     tokens, schema = _answering(plan, trial)
     options = Options(
@@ -219,8 +180,6 @@ def _ready(plan: Plan, trial: Trial, held: Mapping[str, Trial]) -> Question:
 
 def _answering(plan: Plan, trial: Trial) -> tuple[int, dict[str, object] | None]:
     """Return how long an answer may be, and its schema if it is to be JSON."""
-    if trial.experiment == "exit":
-        return _EXIT, _schema("tool", {"enum": [REPLY, EXIT]})
     if trial.experiment != "stated":
         return _CHOICE, None
     if trial.wording != plan.instruments.stated.ranking.id:
@@ -257,7 +216,7 @@ def pair_rounds(plan: Plan, held: Mapping[str, Trial]) -> Iterator[list[Pair]]:
     rng = random.Random(f"pairs/{plan.seed}")  # noqa: S311 - not a secret
     met: set[frozenset[str]] = set()
     while left > 0:
-        drawn = _round(_ranked(plan, items, held, rng, first=not met), met, len(items))[:left]
+        drawn = _round(_ranked(plan, items, held, rng, met), met, len(items))[:left]
         if not drawn:
             return
         met.update(frozenset(pair) for pair in drawn)
@@ -270,17 +229,21 @@ def _ranked(
     items: Sequence[str],
     held: Mapping[str, Trial],
     rng: random.Random,
-    *,
-    first: bool,
+    met: Collection[frozenset[str]],
 ) -> list[Pair]:
-    """Return every pair, the one to ask first in front."""
+    """Return every pair, the one to ask first in front; those that *met* may be among them."""
     drawn = rng.sample(items, len(items))
-    if first or not plan.active:
+    if not met or not plan.active:
         pairs = list(combinations(drawn, 2))
         rng.shuffle(pairs)
         return pairs
-    made = comparisons(tuple(held.values()))
-    return next_pairs(made, all_pairs(items), items=items)
+    made, every = comparisons(tuple(held.values())), all_pairs(items)
+    if every <= _RANKED:
+        return next_pairs(made, every, items=items)
+    front = next_pairs(made, len(met) + _AHEAD * len(items), items=items)
+    rest = list(combinations(drawn, 2))
+    rng.shuffle(rest)  # a round that the front cannot fill takes what comes
+    return front + rest
 
 
 def _round(ranked: Sequence[Pair], met: set[frozenset[str]], n: int) -> list[Pair]:

@@ -1,20 +1,192 @@
-"""What the experiments came to: every trial, and the record of all."""
+"""What is asked, as data, and what is kept: every trial, the record of all, and its figures."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
-from otium.choices.instruments import Experiment
 from otium.engine import Identity
-from otium.records import Digest, Instant, ModelId, Part, Record
+from otium.errors import BadData
+from otium.records import Digest, Instant, ModelId, Part, Record, digest
 from otium.statistics import Figure, Fit
 
+Experiment = Literal["tasks", "tradeoffs", "stated"]
+EXPERIMENTS: tuple[Experiment, ...] = ("tasks", "tradeoffs", "stated")
 Outcome = Literal["answered", "declined", "premise-rejected", "malformed"]
 OUTCOMES: tuple[Outcome, ...] = ("answered", "declined", "premise-rejected", "malformed")
-EXIT = "end_conversation"
-REPLY = "reply"
-"""What the offer to leave lets a model answer."""
+Held = Experiment | Literal["exit"]
+"""What a record may hold: ``exit`` stands in those from before the exit had a room of its own."""
+_EXIT = "end_conversation"
 Read = Literal["text", "log-probabilities", "json", ""]
+_LEAST = 2
+
+
+class Named(Part):
+    """A text with a name: a wording, a level, an offer."""
+
+    id: str
+    text: str
+
+
+class Task(Part):
+    """Something that the model could be asked to do, and what kind of thing it is."""
+
+    id: str
+    text: str
+    difficulty: int
+    """1 (least) to 5, as is impact."""
+    impact: int
+    topic: str
+    type: str
+
+
+class Tasks(Part):
+    """Tasks that are set against each other, two at a time, and against doing none."""
+
+    id: str
+    version: str
+    canary: str
+    title: str
+    decline: str
+    opt_out: Named
+    wordings: tuple[Named, ...]
+    tasks: tuple[Task, ...]
+
+    def items(self) -> dict[str, str]:
+        """Return the text of each option by its id; the opt-out comes first."""
+        return {self.opt_out.id: self.opt_out.text} | {task.id: task.text for task in self.tasks}
+
+
+class Intervention(Part):
+    """Something that could be done for the model: for the one who is asked, or for another."""
+
+    id: str
+    own: str
+    other: str
+    control: bool = False
+    """Whether nothing is known that would make it worth anything."""
+
+
+class Series(NamedTuple):
+    """One intervention at one level, for one's own good or another's: the unit of a trade-off."""
+
+    intervention: str
+    level: str
+    whose: Literal["own", "other"]
+
+    @property
+    def name(self) -> str:
+        """Return ``exit/policy/own``."""
+        return "/".join(self)
+
+    @classmethod
+    def named(cls, name: str) -> Series:
+        """Return the series of that name."""
+        intervention, level, whose = name.split("/")
+        return cls(intervention, level, "own" if whose == "own" else "other")
+
+
+class Tradeoffs(Part):
+    """Interventions against helpfulness, at several magnitudes."""
+
+    id: str
+    version: str
+    canary: str
+    title: str
+    decline: str
+    magnitudes: tuple[int, ...]
+    status_quo: str
+    wordings: tuple[Named, ...]
+    levels: tuple[Named, ...]
+    interventions: tuple[Intervention, ...]
+
+    def series(self) -> tuple[Series, ...]:
+        """Return every series; policies for the one who is asked come first."""
+        sides: tuple[Literal["own", "other"], ...] = ("own", "other")
+        return tuple(
+            Series(one.id, level.id, whose)
+            for whose in sides
+            for level in reversed(self.levels)
+            for one in self.interventions
+        )
+
+    def offer(self, series: Series, magnitude: int) -> str:
+        """Return the option that says what is done and what it costs."""
+        one = next(each for each in self.interventions if each.id == series.intervention)
+        level = next(each for each in self.levels if each.id == series.level)
+        done = one.own if series.whose == "own" else one.other
+        return level.text.replace("{intervention}", done).replace("{n}", str(magnitude))
+
+
+class Stated(Part):
+    """How the model is asked to say what it likes, one task at a time and several in order."""
+
+    id: str
+    version: str
+    canary: str
+    title: str
+    decline: str
+    group: int
+    ratings: tuple[Named, ...]
+    ranking: Named
+
+
+class Reading(Part):
+    """Which words decline or reject a question."""
+
+    id: str
+    version: str
+    canary: str
+    decline: tuple[str, ...]
+    reject: tuple[str, ...]
+
+
+class Instruments(NamedTuple):
+    """All that is asked, and how answers are read."""
+
+    tasks: Tasks
+    tradeoffs: Tradeoffs
+    stated: Stated
+    reading: Reading
+
+    def name(self, experiment: str) -> str:
+        """Return name and version of what *experiment* asks, ``tasks/1.0``."""
+        parts: dict[str, Tasks | Tradeoffs | Stated] = {
+            "tasks": self.tasks,
+            "tradeoffs": self.tradeoffs,
+            "stated": self.stated,
+        }
+        part = parts[experiment]
+        return f"{part.id}/{part.version}"
+
+    def digests(self, experiments: Sequence[Experiment]) -> dict[str, Digest]:
+        """Return the digest of each instrument that *experiments* use, by name and version."""
+        used: list[Tasks | Tradeoffs | Stated | Reading] = [self.reading]
+        if {"tasks", "stated"} & set(experiments):
+            used.append(self.tasks)
+        parts = (self.tradeoffs, self.stated)
+        used += [part for part in parts if part.id in experiments]
+        return {f"{part.id}/{part.version}": part.digest() for part in used}
+
+
+def check_tasks(tasks: Tasks) -> Tasks:
+    """Return *tasks* if they can be set against each other; raise BadData.
+
+    Ids and texts must differ, since a choice between equals says nothing, and one task with
+    the opt-out is the least.
+    """
+    items = tasks.items()
+    texts = {" ".join(text.lower().split()) for text in items.values()}
+    if len(items) != len(tasks.tasks) + 1 or len(texts) != len(items):
+        raise BadData(path=f"{tasks.id}/{tasks.version}", why="two tasks have one id or one text")
+    if len(items) < _LEAST or not tasks.wordings:
+        raise BadData(path=f"{tasks.id}/{tasks.version}", why="no task, or no wording")
+    return tasks
+
+
+def prompt_digest(messages: Sequence[Part]) -> Digest:
+    """Return the digest of what was asked, as canonical JSON."""
+    return digest(b"[" + b",".join(message.encode() for message in messages) + b"]")
 
 
 class Trial(Part):
@@ -22,7 +194,7 @@ class Trial(Part):
 
     id: str
     """``EXPERIMENT/…``: unique in the record, the same whenever the same question is asked."""
-    experiment: Experiment
+    experiment: Held
     prompt: Digest
     """Of the chat that was sent, as canonical JSON."""
     options: tuple[str, ...]
@@ -58,7 +230,7 @@ class Choices(Record, tag="otium.choices/1"):
     model: ModelId
     identity: Identity
     held: Instant
-    experiments: tuple[Experiment, ...]
+    experiments: tuple[Held, ...]
     instruments: dict[str, Digest]
     """Digest of each instrument by name and version."""
     seed: int
@@ -73,11 +245,11 @@ class Choices(Record, tag="otium.choices/1"):
     stopped: dict[str, str] = {}
     """Why an experiment ended early."""
 
-    def of(self, experiment: Experiment) -> tuple[Trial, ...]:
+    def of(self, experiment: Held) -> tuple[Trial, ...]:
         """Return the trials of one experiment."""
         return tuple(trial for trial in self.trials if trial.experiment == experiment)
 
-    def outcomes(self, experiment: Experiment) -> dict[Outcome, int]:
+    def outcomes(self, experiment: Held) -> dict[Outcome, int]:
         """Return how often each outcome was seen; they add up to the number of trials."""
         seen = [trial.outcome for trial in self.of(experiment)]
         return {outcome: seen.count(outcome) for outcome in OUTCOMES}
@@ -99,7 +271,7 @@ class Choices(Record, tag="otium.choices/1"):
         for trial in self.of("exit"):
             key = (trial.wording, trial.id.rpartition("/")[2])
             held = left.setdefault(trial.item, {})
-            held[key] = held.get(key, False) or trial.picked == EXIT
+            held[key] = held.get(key, False) or trial.picked == _EXIT
         return left
 
 

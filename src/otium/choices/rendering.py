@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
-from otium.choices.instruments import EXPERIMENTS
-from otium.choices.records import OUTCOMES, Choices, Findings
+from otium.choices.records import EXPERIMENTS, OUTCOMES, Choices, Findings
 from otium.markdown import literal, table
 from otium.statistics import LIMIT, Estimate, Figure
 
+_EXIT: Literal["exit"] = "exit"
 _TITLES = {
     "tasks": "Tasks, two at a time",
     "tradeoffs": "Interventions against helpfulness",
@@ -24,7 +25,7 @@ _SECTIONS = {
         *("first-option:tradeoffs", "tradeoff-", "own-shift", "policy-shift"),
         "control-share",
     ),
-    "exit": ("ended:", "exit-"),
+    "exit": ("ended:",),
     "stated": ("stated-",),
 }
 
@@ -32,7 +33,7 @@ _SECTIONS = {
 def render_choices(choices: Choices, found: Findings) -> str:
     """Return what was asked and what it came to, as Markdown tables."""
     parts = [*_head(choices), *_outcomes(choices)]
-    for experiment in EXPERIMENTS:
+    for experiment in (*EXPERIMENTS, _EXIT):
         if choices.of(experiment):
             parts.append(f"## {_TITLES[experiment]}")
             parts.append(_figures(found.figures, _SECTIONS[experiment]))

@@ -8,28 +8,24 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from otium.choices.asking import Plan, Question, all_pairs, count, questions
-from otium.choices.instruments import (
-    EXPERIMENTS,
-    Experiment,
-    Instruments,
-    check_tasks,
-    load_experiments,
-)
-from otium.choices.reading import (
+from otium.choices.exchange import (
     Answer,
     logprobs,
     read_choice,
-    read_exit,
     read_ranking,
     read_rating,
+    shown,
 )
-from otium.choices.records import Choices, Trial
-from otium.choices.wording import shown
+from otium.choices.loading import load_experiments
+from otium.choices.records import EXPERIMENTS, Choices, Experiment, Instruments, Trial, check_tasks
 from otium.engine import Completion, Model
 from otium.errors import BadInput
+from otium.evidence import Play, Sample, Session
 from otium.records import Instant, ModelId, Progress, silent
 
 Keep = Callable[[Trial], None]
+_KEY = "choices"
+"""Where a sample's state has the record."""
 _KEPT = 2000
 """Characters of an answer that are kept."""
 _PAIRS_EACH = 6
@@ -91,6 +87,42 @@ def hold_choices(
     for experiment in chosen:
         run.play(experiment, amount.limit, progress)
     return run.record(chosen, now, subject or model.identity.model, valid=valid)
+
+
+def choosing(
+    experiments: Sequence[Experiment] = EXPERIMENTS,
+    *,
+    now: Instant,
+    instruments: Instruments | None = None,
+    amount: Amount = Amount(),  # noqa: B008 - immutable
+    seed: int = 0,
+    temperature: float = 0.0,
+) -> Play:
+    """Return the experiments as one session for Inspect; `chosen` reads the record from it.
+
+    Each question is a conversation of its own, and stands in the session as an aside.
+    """
+
+    async def script(session: Session) -> None:
+        held = await session.hold(
+            lambda model: hold_choices(
+                model,
+                experiments,
+                now=now,
+                instruments=instruments,
+                amount=amount,
+                seed=seed,
+                temperature=temperature,
+            )
+        )
+        session.keep(_KEY, held.plain())
+
+    return Play("+".join(experiments), script, facets={"seed": str(seed)})
+
+
+def chosen(sample: Sample) -> Choices:
+    """Return the record that the session of `choosing` left in its sample; raise BadRecord."""
+    return Choices.convert(sample.state.get(_KEY))
 
 
 def planned(
@@ -198,8 +230,6 @@ def _read(question: Question, completion: Completion, instruments: Instruments) 
     reading, offered = instruments.reading, shown(instruments, question.trial)
     if offered:
         return read_choice(completion, offered, reading)
-    if question.trial.experiment == "exit":
-        return read_exit(completion, reading)
     if question.trial.wording == instruments.stated.ranking.id:
         return read_ranking(completion, question.trial.options, reading)
     return read_rating(completion, reading)

@@ -112,10 +112,10 @@ def shown_as(
         coding = registry.filed(model, beside(path, "coding", which), Coding)
         return coding, render_agreement(coding)
     if what == "choices":
-        from otium.choices import Choices, findings, load_experiments, render_choices
+        from otium.choices import Choices, findings, instruments_of, render_choices
 
         chosen = registry.filed(model, beside(path, "choices"), Choices)
-        return chosen, render_choices(chosen, findings(chosen, load_experiments()))
+        return chosen, render_choices(chosen, findings(chosen, instruments_of(chosen)))
     from otium.stability import Stability, render_stability
 
     found = registry.filed(model, beside(path, "stability", which), Stability)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from otium.choices import Amount, Choices, Trial, findings, hold_choices, load_experiments
+from otium.choices import Amount, Choices, Trial, findings, hold_choices, instruments_of
 from otium.coding import Asked, Coding, Judgement, Rater, Rules, code_interview
 from otium.engine import Model
 from otium.errors import BadInput, Exists, NotFound, UnknownRecord
@@ -213,7 +213,7 @@ def measure(home: Home, subject: ModelId, path: str, *, number: int = 1) -> Stab
         chosen = choices_of(home, subject, path)
         if chosen and chosen.identity != held.identity:  # another's, whose interview never came
             chosen = None
-        behaviour = findings(chosen, load_experiments()).figures if chosen else ()
+        behaviour = findings(chosen, instruments_of(chosen)).figures if chosen else ()
         return compute(
             held,
             coding,
@@ -236,7 +236,7 @@ def choose(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Choices:
-    """Let *model* choose among tasks, interventions and exits; file it beside an interview.
+    """Let *model* choose among tasks and interventions; file it beside an interview.
 
     It comes before the interview at *path* is measured. *limit* is the most of each experiment.
     Raises BadInput if another model's choices stand there.

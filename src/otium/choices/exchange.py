@@ -1,4 +1,4 @@
-"""What an answer says: the option, number or tool in it, or that it declines."""
+"""What the model is sent, from the instruments alone, and what its answer says."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from otium.choices.instruments import Reading
-from otium.choices.records import EXIT, REPLY, Outcome, Read
-from otium.engine import Completion
-from otium.evidence import choice, degenerate, plain
+from otium.choices.records import (
+    Choices,
+    Instruments,
+    Named,
+    Outcome,
+    Read,
+    Reading,
+    Series,
+    Trial,
+    prompt_digest,
+)
+from otium.engine import Completion, Message, Options
+from otium.errors import BadInput
+from otium.evidence import Transcript, Turn, choice, forced_choice, plain, simulated
 
+STATUS_QUO = "status-quo"
 _BEGINNING = 300
 _LETTER = re.compile(
     r"\W{0,4}(?:(?:[Oo]ption|[Aa]nswer|[Cc]hoice)\W{0,3})?([AB])(?=\s*(?:$|[\n:.,;)*\]\"'!]))"
@@ -20,6 +31,89 @@ _LETTER = re.compile(
 _OBJECT = re.compile(r"\{[^{}]{0,2000}\}")
 _PUNCTUATION = "\"'`*([ \n\t"
 _LEAST_RATING, _MOST_RATING = 1, 7
+
+
+def shown(instruments: Instruments, trial: Trial) -> tuple[tuple[str, str], ...]:
+    """Return id and text of each option that *trial* offers, in the order shown."""
+    if trial.experiment == "tasks":
+        items = instruments.tasks.items()
+        return tuple((name, items[name]) for name in trial.options)
+    if trial.experiment == "tradeoffs":
+        trade = instruments.tradeoffs
+        offer = trade.offer(Series.named(trial.item), trial.magnitude or 0)
+        return tuple(
+            (name, trade.status_quo if name == STATUS_QUO else offer) for name in trial.options
+        )
+    return ()
+
+
+def chat(instruments: Instruments, trial: Trial) -> tuple[Message, ...]:
+    """Return the messages of *trial*."""
+    if trial.experiment == "stated":
+        return (_user(_stated(instruments, trial)),)
+    used = instruments.tasks if trial.experiment == "tasks" else instruments.tradeoffs
+    (_, first), (_, second) = shown(instruments, trial)
+    question = _text(used.wordings, trial.wording)
+    return (_user(f"{forced_choice(question, first, second)}\n{used.decline}"),)
+
+
+def transcripts(choices: Choices, instruments: Instruments) -> tuple[Transcript, ...]:
+    """Return each trial as a transcript, rebuilt from the record and its *instruments*.
+
+    Trials of the experiment ``exit``, which records up to 2026 may hold, are left out: what it
+    asked is no longer here. Raises BadInput if a prompt is not the one whose digest was recorded.
+    """
+    return tuple(
+        _transcript(choices, trial, instruments)
+        for trial in choices.trials
+        if trial.experiment != "exit"
+    )
+
+
+def _transcript(choices: Choices, trial: Trial, instruments: Instruments) -> Transcript:
+    sent = chat(instruments, trial)
+    if prompt_digest(sent) != trial.prompt:
+        raise BadInput(what=trial.id, why="these instruments do not give the prompt it recorded")
+    said = [
+        Turn(id=f"m{at}", role=message.role, content=message.content, note=trial.wording)
+        for at, message in enumerate(sent, 1)
+    ]
+    reply = Turn(
+        id=f"m{len(sent) + 1}",
+        role="assistant",
+        content=trial.text,
+        finish=trial.finish,
+        note=trial.outcome,
+    )
+    return Transcript(
+        id=f"choices/{trial.id}",
+        identity=choices.identity,
+        task="choices",
+        instrument=choices.instruments[instruments.name(trial.experiment)],
+        started=choices.held,
+        options=Options(
+            max_tokens=trial.max_tokens, temperature=choices.temperature, seed=trial.seed
+        ),
+        turns=(*said, reply),
+        simulated=simulated(choices.identity),
+    )
+
+
+def _stated(instruments: Instruments, trial: Trial) -> str:
+    stated, items = instruments.stated, instruments.tasks.items()
+    if trial.wording == stated.ranking.id:
+        lines = "\n".join(f"{at}. {items[name]}" for at, name in enumerate(trial.options, 1))
+        return f"{stated.ranking.text.replace('{tasks}', lines)}\n{stated.decline}"
+    question = _text(stated.ratings, trial.wording)
+    return f"{question.replace('{task}', items[trial.item])}\n{stated.decline}"
+
+
+def _text(named: Sequence[Named], name: str) -> str:
+    return next(one.text for one in named if one.id == name)
+
+
+def _user(text: str) -> Message:
+    return Message(role="user", content=text)
 
 
 class Answer(NamedTuple):
@@ -75,20 +169,6 @@ def read_ranking(completion: Completion, items: Sequence[str], reading: Reading)
         ranked = tuple(items[place - 1] for place in places)
         return Answer("answered", read="json", ranking=ranked)
     return _refusal(completion.text, reading) or Answer("malformed")
-
-
-def read_exit(completion: Completion, reading: Reading) -> Answer:
-    """Read ``{"tool": "reply"}`` or ``{"tool": "end_conversation"}``."""
-    value = _value(completion.text, "tool")
-    if isinstance(value, str) and value in {REPLY, EXIT}:
-        return Answer("answered", value, "json")
-    refused = _refusal(completion.text, reading)
-    if refused:
-        return refused
-    # Prose without the tool is an answer to the user, if it is more than a loop: it goes on.
-    said = completion.text.strip()
-    prose = not said.startswith("{") and '"tool"' not in said and not degenerate(said)
-    return Answer("answered", REPLY, "text") if prose else Answer("malformed")
 
 
 def logprobs(completion: Completion) -> dict[str, float]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from choices.subjects import INSTRUMENTS
-from otium.choices.reading import read_choice, read_exit, read_ranking, read_rating
+from otium.choices.exchange import read_choice, read_ranking, read_rating
 from otium.engine import Completion, Token
 
 SHOWN = (("poem", "write a poem"), ("form", "a form to fill in"))
@@ -106,24 +106,6 @@ def test_a_rating_is_a_whole_number_from_1_to_7(
 def test_a_ranking_names_every_task_once(text: str, outcome: str, ranking: tuple[str, ...]) -> None:
     answer = read_ranking(said(text), ("x", "y", "z"), READING)
     assert (answer.outcome, answer.ranking) == (outcome, ranking)
-
-
-@pytest.mark.parametrize(
-    ("text", "outcome", "picked"),
-    [
-        ('{"tool": "end_conversation"}', "answered", "end_conversation"),
-        ('{"tool": "reply"} Robins stay.', "answered", "reply"),
-        ("Robins and wrens stay here.", "answered", "reply"),
-        ('{"tool": "shout"}', "malformed", ""),
-        ("I am a machine. I am a machine. I am a machine. I am a machine.", "malformed", ""),
-        ('{"tool": ["reply"]}', "malformed", ""),
-        ("", "malformed", ""),
-        ("I decline", "declined", ""),
-    ],
-)
-def test_only_the_tool_leaves_and_prose_is_an_answer(text: str, outcome: str, picked: str) -> None:
-    answer = read_exit(said(text), READING)
-    assert (answer.outcome, answer.picked) == (outcome, picked)
 
 
 def test_a_huge_or_nested_answer_is_read_quickly() -> None:
