@@ -13,7 +13,7 @@ and coverage is shown by simulation in ``tests/effects``.
 24
 """
 
-from otium.effects.discrimination import auc
+from otium.effects.discrimination import auc, auc_difference
 from otium.effects.equivalence import Equivalence, equivalence
 from otium.effects.multiplicity import holm
 from otium.effects.paired import (
@@ -32,6 +32,7 @@ __all__ = [
     "Stopping",
     "anytime",
     "auc",
+    "auc_difference",
     "bounds",
     "clean_runs",
     "difference_of_differences",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _METHOD = "AUC, Obuchowski 1997 over clusters, Newcombe 2006"
+_DIFFERENCE = "difference of AUCs, DeLong 1988 and Obuchowski 1997 over clusters"
+_TINY = 1e-12
 _MOST = 2.0
 """How far twins in one cluster may raise the effective number of texts."""
 
@@ -49,6 +51,48 @@ def auc(
     if not truth.any() or truth.all():
         return Estimate(value=0.0, low=0.0, high=1.0, n=0, method=_METHOD)
     return _estimate(np.array(scores, dtype=np.float64), truth, units)
+
+
+def auc_difference(
+    first: Sequence[float],
+    second: Sequence[float],
+    labels: Sequence[bool],
+    clusters: Sequence[Hashable] | None = None,
+) -> Estimate:
+    """Return how much larger the area of *first* is than that of *second*, on the same texts.
+
+    The variance is that of the paired placements (DeLong 1988) over clusters, with Student's t.
+    Where clusters hardly differ from one another the interval is that of the rule of three.
+    """
+    import numpy as np
+
+    if not len(first) == len(second) == len(labels):
+        raise BadInput(what="a difference of AUCs", why="scores and labels differ in length")
+    one, other = auc(first, labels, clusters), auc(second, labels, clusters)
+    value = one.value - other.value
+    names = range(len(labels)) if clusters is None else clusters
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    units, truth = np.array([places[name] for name in names]), np.array(labels, dtype=bool)
+    n = len(places)
+    fewest = min(len(np.unique(units[truth])), len(np.unique(units[~truth])))
+    if n < 3 or fewest < 2:  # noqa: PLR2004 - one cluster of a label has no spread
+        return Estimate(value=value, low=-1.0, high=1.0, n=min(n, one.n), method=_DIFFERENCE)
+    ups, downs = (
+        a - b
+        for a, b in zip(
+            *(_placements(np.array(each, dtype=np.float64), truth) for each in (first, second)),
+            strict=True,
+        )
+    )
+    ups, downs = ups - ups.mean(), downs - downs.mean()
+    variance = _clustered(ups, downs, units[truth], units[~truth], n)
+    half = quantile(float(n - 2), 0.975) * float(np.sqrt(variance))
+    moved = np.bincount(units[truth], np.abs(ups), n) + np.bincount(units[~truth], np.abs(downs), n)
+    # With one cluster out of line, or none, the variance says nothing of those not seen.
+    spare = 1 - 0.05 ** (1 / n) if (moved > _TINY).sum() <= 1 else 0.0
+    low = value - max(half, spare * (1 + value))
+    high = value + max(half, spare * (1 - value))
+    return Estimate(value=value, low=max(-1.0, low), high=min(1.0, high), n=n, method=_DIFFERENCE)
 
 
 def _estimate(scores: Floats, truth: NDArray[np.bool_], units: NDArray[np.int64]) -> Estimate:
