@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otium.effects import Stopping, anytime, bounds, paired_difference
+from otium.effects import Arm, Stopping, anytime, bounds, paired_difference
 from otium.errors import BadInput
 from twins import Planted
 
@@ -24,9 +24,7 @@ def test_looks_that_cannot_be_are_refused(looks: tuple[float, ...]) -> None:
         bounds(looks)
 
 
-def course(
-    plan: Stopping, treated: dict[str, list[int]], control: dict[str, list[int]]
-) -> tuple[str, int, bool]:
+def course(plan: Stopping, treated: Arm, control: Arm) -> tuple[str, int, bool]:
     """Run a study base by base: how it ended, after how many, whether 0 was ever outside."""
     names, outside = list(treated), False
     for n in sorted({round(at * plan.planned) for at in plan.looks}):
