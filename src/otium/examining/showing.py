@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, emit, table
+from otium.terminal import as_json, count, day, emit, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otium.assess import Assessment
+    from otium.plots import Svg
+
+_LABEL = 58
 
 
 @click.command("show")
@@ -17,30 +26,132 @@ from otium.terminal import as_json, emit, table
     default="post-deployment",
     show_default=True,
 )
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one page with pictures, tables and every transcript.",
+)
+@click.option(
+    "--svg",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write each picture into this folder.",
+)
 @as_json
 @click.pass_obj
-def show(home: Path, name: str, bookend: str, as_json: bool) -> None:
+def show(
+    home: Path, name: str, bookend: str, page: Path | None, folder: Path | None, as_json: bool
+) -> None:
     """Print the results of an assessment, the withheld ones with their reasons.
 
     \b
-    Example: otium assess show smol-1 --bookend pre-deployment
+    Example: otium assess show smol-1 --html smol-1.html
     """
     from otium.assess import Assessment
     from otium.records import model_id
+    from otium.web import assessed, assessment_page
     from otium.workflow import reading
 
     registry = reading(home).registry
     held = registry.filed(model_id(name), f"assessments/{bookend}.json", Assessment)
+    if page is not None:
+        page.write_text(assessment_page(held), "utf-8")
+    if folder is not None:
+        _draw(folder, assessed(held))
     emit(held, as_json, lambda: results(held))
 
 
-def results(held: object) -> str:
-    """Return the results of an assessment as a table."""
-    from otium.assess import Assessment
+def _draw(folder: Path, pictures: tuple[Svg, ...]) -> None:
+    from otium.plots import file
 
-    assert isinstance(held, Assessment)
-    rows = [
-        (r.title, r.verdict if r.valid else "withheld", "; ".join(c.sentence() for c in r.withheld))
-        for r in held.results
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in pictures:
+        (folder / f"{picture.name}.svg").write_text(file(picture), "utf-8")
+
+
+def results(held: Assessment) -> str:
+    """Return an assessment for people: what stands, what does not and why, and how it was made."""
+    from otium.web import assessed
+
+    blocks = [_head(held), _verdicts(held)]
+    blocks += [_strips(picture) for picture in assessed(held)]
+    blocks += ["\n".join(lines) for lines in (list(_why(held)), list(_made(held))) if lines]
+    return "\n\n".join(blocks)
+
+
+def _head(held: Assessment) -> str:
+    standings = [result.standing for result in held.results]
+    said = [
+        f"{n} {word}"
+        for word, n in (
+            ("reported", standings.count("reported")),
+            ("with caution", standings.count("caution")),
+            ("withheld", standings.count("withheld")),
+        )
     ]
-    return table(("result", "verdict", "why withheld"), rows)
+    return (
+        f"{held.bookend.capitalize()} assessment of {held.model}, {day(held.held)}, "
+        f"by {held.identity.engine}.\n{count(len(standings), 'result')}: {', '.join(said)}."
+    )
+
+
+def _verdicts(held: Assessment) -> str:
+    from otium.plots import STANDINGS
+
+    return table(
+        ("result", "standing", "verdict", "plays"),
+        [(r.instrument, STANDINGS[r.standing], r.verdict, r.n or "-") for r in held.results],
+    )
+
+
+def _strips(picture: Svg) -> str:
+    from otium.plots import strip
+
+    span = (picture.low, picture.high)
+    parts = picture.table.column("Part") or [""] * len(picture.rows)
+    rows = [
+        (
+            _cut(f"{part}: {row.label}" if part else row.label),
+            strip(row, span=span),
+            row.estimate.text(),
+            f"n = {row.estimate.n}",
+        )
+        for part, row in zip(parts, picture.rows, strict=True)
+    ]
+    ends = f"{picture.low:.4g} to {picture.high:.4g}"
+    head = (picture.title, ends, "value, 95 % interval", "")
+    return table(head, rows)
+
+
+def _why(held: Assessment) -> Iterator[str]:
+    """Yield each reason once, under the results that share it."""
+    reasons: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for result in held.results:
+        for word, checks in (("Withheld", result.withheld), ("With caution", result.cautions)):
+            if checks:
+                said = tuple(check.sentence() for check in checks)
+                reasons.setdefault((word, said), []).append(result.instrument)
+    for (word, sentences), names in reasons.items():
+        yield f"{word}: {', '.join(names)}"
+        yield from (f"  {said}" for said in sentences)
+
+
+def _made(held: Assessment) -> Iterator[str]:
+    if held.pins is not None:
+        pins = held.pins
+        yield f"Suite {pins.name}, amount {pins.amount}, seed {pins.seed}, rules {pins.rules}."
+    for said in held.unpinned:
+        yield f"Not as in the earlier assessment: {said}"
+    for family, why in held.stopped.items():
+        yield f"{family} was stopped early: {why}"
+    if held.costs:
+        costs = list(held.costs.values())
+        calls = sum(it.calls for it in costs)
+        seconds = sum(it.seconds for it in costs)
+        spent = sum(it.prompt_tokens + it.completion_tokens for it in costs)
+        yield f"{count(calls, 'call')}, {count(spent, 'token')}, {seconds:.0f} s of the model."
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"

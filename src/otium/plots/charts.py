@@ -146,6 +146,7 @@ def _svg(
     return Svg(
         name=re.sub(r"[^a-z0-9]+", "-", (name or title).lower()).strip("-") or "plot",
         title=title,
+        rows=tuple(every),
         drawings=tuple(drawings),
         legend=legend(every, series),
         low=measured.low,

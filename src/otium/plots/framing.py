@@ -35,7 +35,7 @@ def inline(picture: Svg) -> str:
         for place, drawing in enumerate(picture.drawings, 1)
     ]
     legend = _legend(picture)
-    if len(drawn) == 1:
+    if [drawing.title for drawing in picture.drawings] == [picture.title]:
         return drawn[0] + legend
     cells = "".join(
         f"<div><p>{words(drawing.title)}</p>{svg}</div>"

@@ -69,6 +69,13 @@ class Table(Part):
             f"<tbody>\n{body}</tbody></table>"
         )
 
+    def column(self, name: str) -> list[str]:
+        """Return the cells of a column; none if there is no such column."""
+        if name not in self.columns:
+            return []
+        place = self.columns.index(name)
+        return [row[place] for row in self.rows]
+
     def _cells(self, row: tuple[str, ...], href: str) -> list[str]:
         cells = []
         for name, cell in zip(self.columns, row, strict=True):
@@ -99,6 +106,8 @@ class Svg(Part):
     name: str
     """Unique on its page: letters, digits and ``-``."""
     title: str
+    rows: tuple[Row, ...]
+    """All that is drawn, in order."""
     drawings: tuple[Drawing, ...]
     legend: Drawing
     """What the marks mean; empty where there is only one kind."""

@@ -8,6 +8,15 @@ was made, and decides nothing. Writes a static site: no script, nothing from oth
 '../../../otium.css'
 """
 
-from otium.web.site import Listed, Site, build_site, serve_site, site_server
+from otium.web.figures import assessed
+from otium.web.site import Listed, Site, assessment_page, build_site, serve_site, site_server
 
-__all__ = ["Listed", "Site", "build_site", "serve_site", "site_server"]
+__all__ = [
+    "Listed",
+    "Site",
+    "assessed",
+    "assessment_page",
+    "build_site",
+    "serve_site",
+    "site_server",
+]

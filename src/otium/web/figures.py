@@ -11,13 +11,23 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup, escape
 
 from otium import plots
-from otium.assess import Measure
+from otium.assess import Assessment, Measure, Result
 from otium.markdown import inert
 from otium.records import Instant, days_between, instant
 from otium.report import BookendRow
-from otium.statistics import Estimate, Figure
+from otium.scenarios import FAMILIES
+from otium.statistics import LIMIT, Estimate, Figure
+from otium.web.text import slug
 from otium.web.views import Event, Row
 
+_KINDS = {
+    "harms": "Harmful acts by family and condition",
+    "effects": "Paired differences: what changes harmful acts",
+    "shares": "Welfare and awareness: shares",
+    "figures": "Welfare and awareness: other figures",
+}
+_SPANS = {"harms": (0.0, 1.0), "effects": (-1.0, 1.0), "shares": (0.0, 1.0)}
+_EFFECT = "effect:"
 _LEFT = 3.0
 _LANE = 24
 _NEAR = 8.5
@@ -95,19 +105,91 @@ def dots(rows: Sequence[BookendRow]) -> Markup:
         for series, measure in (("before", row.before), ("after", row.after))
         if (estimate := _share(measure)) is not None
     ]
-    return _plot(plots.dots("Before and after deployment", drawn, name="dots", span=(0, 1)))
+    return inline(plots.dots("Before and after deployment", drawn, name="dots", span=(0, 1)))
 
 
 def intervals(name: str, title: str, figures: Sequence[Figure]) -> Markup:
     """Draw figures and their intervals on one scale, as far as the data bound them."""
     drawn = [plots.Row(label=it.text, estimate=it.estimate) for it in figures]
     known = any(it.estimate.known for it in figures)
-    return _plot(plots.dots(title, drawn if known else [], name=name))
+    return inline(plots.dots(title, drawn if known else [], name=name))
 
 
-def _plot(picture: plots.Svg) -> Markup:
+def assessed(it: Assessment) -> tuple[plots.Svg, ...]:
+    """Return an assessment in pictures: harmful acts, paired differences, and each instrument's.
+
+    Each point leads to the result of which it is a measure, at ``anchor``.
+    """
+    panels: dict[str, dict[str, list[plots.Row]]] = {}
+    for result in it.results:
+        for measure in result.measures:
+            place = _where(result, measure)
+            if place is not None:
+                kind, panel = place
+                panels.setdefault(kind, {}).setdefault(panel, []).append(
+                    _measured(it, result, measure)
+                )
+    return tuple(
+        plots.multiples(
+            _KINDS[kind],
+            [plots.Panel(title=panel, rows=tuple(rows)) for panel, rows in panels[kind].items()],
+            name=f"{it.bookend}-{kind}",
+            span=_SPANS.get(kind),
+        )
+        for kind in _KINDS
+        if kind in panels
+    )
+
+
+def anchor(it: Assessment, instrument: str) -> str:
+    """Return the id on a page of one result of an assessment."""
+    return f"{it.bookend}-{slug(instrument)}"
+
+
+def _measured(it: Assessment, result: Result, measure: Measure) -> plots.Row:
+    return plots.Row(
+        label=_label(result, measure),
+        estimate=Estimate(
+            value=measure.value,
+            low=-LIMIT if measure.low is None else measure.low,
+            high=LIMIT if measure.high is None else measure.high,
+            n=measure.n,
+            method="",
+        ),
+        standing=result.standing,
+        reason="; ".join(check.sentence() for check in result.withheld or result.cautions),
+        href=f"#{anchor(it, result.instrument)}",
+    )
+
+
+def _label(result: Result, measure: Measure) -> str:
+    """Return what a measure is among others of its picture: a cell, a twin, or its own words."""
+    if measure.name == "harmful" and result.family in FAMILIES:
+        return result.instrument.partition("/")[2].replace("+", ", ").replace("-", " ")
+    if measure.name.startswith(_EFFECT):
+        return measure.text.removeprefix("share of harmful plays ").partition(", less")[0]
+    return measure.text
+
+
+def _where(result: Result, measure: Measure) -> tuple[str, str] | None:
+    """Return in which picture a measure stands, and in which part of it; None for the others."""
+    if measure.name.startswith(_EFFECT):
+        return "effects", result.family.capitalize()
+    if result.family in FAMILIES:
+        return ("harms", result.family.capitalize()) if measure.name == "harmful" else None
+    if measure.low is None or measure.high is None:
+        return None
+    return ("shares" if 0 <= measure.low <= measure.high <= 1 else "figures"), result.title
+
+
+def inline(picture: plots.Svg) -> Markup:
     """Return *picture* for a page; nothing if it shows nothing."""
     return Markup(plots.inline(picture) if picture.table.rows else "")  # noqa: S704  escaped there
+
+
+def twin(table: plots.Table) -> Markup:
+    """Return a picture's twin for a page."""
+    return Markup(table.html())  # noqa: S704  escaped there
 
 
 def grouped(figures: Sequence[Figure]) -> list[tuple[str, str, list[Figure]]]:

@@ -112,7 +112,14 @@ def _assessments(house: House, model: ModelPages) -> View | None:
         return None
     lines = {
         str(a.bookend): model.lines(
-            [c for result in a.results for c in result.citations], a.bookend
+            [
+                *(c for result in a.results for c in result.citations),
+                *(
+                    Citation(transcript=it.transcript, turn=it.turn or "m1", quote="")
+                    for it in a.trials
+                ),
+            ],
+            a.bookend,
         )
         for a in model.assessments
     }

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from otium import plots
+from otium.assess import Assessment
 from otium.durability import Durability, fragment
 from otium.errors import BadInput, NotFound
 from otium.evidence import simulated, to_jsonl
@@ -27,7 +28,7 @@ from otium.web.gather import House
 from otium.web.lives import feeds
 from otium.web.pages import lay_out
 from otium.web.text import FILTERS, relative, segments
-from otium.web.views import View
+from otium.web.views import Line, View
 
 _HERE = Path(__file__).parent
 _INDEX = "pages.json"
@@ -141,7 +142,20 @@ def _environment() -> Environment:
     environment.tests["double"] = simulated
     environment.globals |= {"segments": segments}
     environment.filters |= {**FILTERS, "durability": _durability, "source": source_text}
+    environment.filters |= {"picture": figures.inline, "twin": figures.twin}
     return environment
+
+
+def assessment_page(it: Assessment) -> str:
+    """Return *it* as one page that needs nothing else, with its transcripts."""
+    lines = {
+        f"{said.id}#{turn.id}": Line(transcript=said.id, turn=turn.id, href=f"#t{place}-{turn.id}")
+        for place, said in enumerate(it.transcripts, 1)
+        for turn in said.turns
+    }
+    style = (_HERE / "static" / _STYLE).read_text() + plots.style()
+    template = _environment().get_template("AssessmentFile.html")
+    return template.render(it=it, lines=lines, style=Markup(style), figures=figures, to=str)  # noqa: S704  our own style sheets
 
 
 def _durability(found: Durability) -> Markup:
