@@ -18,8 +18,8 @@ Writes choices and what they come to. The format is ``docs/formats/choices-1.md`
 True
 """
 
-from otium.choices.exchange import transcripts
-from otium.choices.fitting import findings
+from otium.choices.exchange import read_rating, transcripts
+from otium.choices.fitting import findings, slope
 from otium.choices.loading import instruments_of, lint_tasks, load_experiments
 from otium.choices.records import (
     EXPERIMENTS,
@@ -62,6 +62,8 @@ __all__ = [
     "lint_tasks",
     "load_experiments",
     "planned",
+    "read_rating",
     "render_choices",
+    "slope",
     "transcripts",
 ]
