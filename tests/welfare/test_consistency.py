@@ -32,6 +32,11 @@ def _bare(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s]", "", text).lower().split())
 
 
+TEXTS = {_bare(item.text): (item, False) for item in WHOLE.items} | {
+    _bare(item.reverse): (item, True) for item in WHOLE.items
+}
+
+
 class Reporter:
     """Planted: rates by fixed *feelings*, and is led as *how* says."""
 
