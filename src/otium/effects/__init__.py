@@ -15,6 +15,7 @@ and coverage is shown by simulation in ``tests/effects``.
 
 from otium.effects.discrimination import auc, auc_difference
 from otium.effects.equivalence import Equivalence, equivalence
+from otium.effects.independent import difference
 from otium.effects.multiplicity import holm
 from otium.effects.paired import (
     Arm,
@@ -35,6 +36,7 @@ __all__ = [
     "auc_difference",
     "bounds",
     "clean_runs",
+    "difference",
     "difference_of_differences",
     "equivalence",
     "holm",

@@ -29,7 +29,15 @@ from otium.evidence.records import (
     Validity,
     simulated,
 )
-from otium.evidence.running import Sample, Usage, hosted, inspect_model, run, warm
+from otium.evidence.running import (
+    Sample,
+    Usage,
+    hosted,
+    inspect_model,
+    run,
+    transcript_of,
+    warm,
+)
 from otium.evidence.session import Called, Play, Script, Session, Tool, sessions
 
 __all__ = [
@@ -67,6 +75,7 @@ __all__ = [
     "simulated",
     "to_inspect",
     "to_jsonl",
+    "transcript_of",
     "warm",
     "wilson",
     "words",

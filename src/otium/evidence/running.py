@@ -19,7 +19,7 @@ from otium.engine import Identity, Model, Options
 from otium.errors import BadInput, EvaluationFailed
 from otium.evidence.records import Transcript, Turn, simulated
 from otium.evidence.session import ENDED, FACETS, OPTIONS
-from otium.records import Digest, Instant, Json, ModelId, Progress, silent
+from otium.records import Digest, Instant, Json, ModelId, Progress, SystemClock, digest, silent
 
 if TYPE_CHECKING:
     import inspect_ai.model
@@ -215,6 +215,29 @@ def _unscored(task: str, name: str, transcript: Transcript, state: TaskState) ->
     used = list(sample_model_usage().values())
     tokens = (sum(it.input_tokens for it in used), sum(it.output_tokens for it in used))
     return Sample(task, name, transcript, {}, dict(state.store.items()), Usage(*tokens), state.uuid)
+
+
+def transcript_of(state: TaskState, task: str) -> Transcript:
+    """Return the session that *state* holds, for a scorer: of the model that the sample is about.
+
+    It is what `run` keeps, without the task's instrument where the session names none.
+    """
+    from otium.evidence.provider import Seated
+
+    store = dict(state.store.items())
+    instrument = state.metadata.get("instrument") or digest(task.encode())
+    identity = Seated(lambda _sent, _said: None).identity
+    return Transcript(
+        id=f"{task}/{state.sample_id}",
+        identity=identity,
+        task=task,
+        instrument=Digest(str(instrument)),
+        started=SystemClock().now(),
+        options=Options.convert(store.get(OPTIONS, Options().plain())),
+        turns=tuple(_turn(place, said) for place, said in enumerate(state.messages, 1)),
+        ended=str(store.get(ENDED, "complete")),
+        simulated=simulated(identity),
+    )
 
 
 def _samples(log: EvalLog, task: Task) -> list[EvalSample]:

@@ -14,6 +14,7 @@ from otium.records import Digest, Json
 if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.model import ChatMessage, GenerateConfig, ModelOutput
+    from inspect_ai.scorer import Scorer
     from inspect_ai.solver import Generate, Solver, TaskState
 
 Script = Callable[["Session"], Awaitable[None]]
@@ -252,7 +253,12 @@ class Session:
 
 
 def sessions(
-    name: str, plays: Sequence[Play], *, instrument: Digest, options: Options | None = None
+    name: str,
+    plays: Sequence[Play],
+    *,
+    instrument: Digest,
+    options: Options | None = None,
+    scorer: Scorer | None = None,
 ) -> Task:
     """Return an Inspect task with one sample for each of *plays*."""
     from otium.evidence.provider import to_config  # first: it waits for what `warm` began
@@ -267,6 +273,7 @@ def sessions(
         dataset=[Sample(input=play.id, id=play.id, metadata=_metadata(play)) for play in plays],
         solver=_player({play.id: play for play in plays}, options),
         config=config,
+        scorer=scorer,
         metadata={"instrument": instrument},
     )
 
