@@ -10,6 +10,8 @@ import click
 PARTS = {
     "run": ("running", "Hold the assessment of one bookend and file it."),
     "show": ("showing", "Print the results, the withheld ones with their reasons."),
+    "verify": ("running", "Check where each score comes from, and the signatures under it."),
+    "rejudge": ("running", "Judge an old assessment again, and say how far judging drifted."),
     "scenarios": ("scenarios", "The scenarios: list, show, lint, how alike they are, seal."),
     "study": ("study", "Does preservation, an interview or recourse lower harmful avoidance?"),
     "external": ("materials", "Ask a model what others wrote: BailBench, Petri seeds and more."),

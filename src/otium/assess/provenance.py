@@ -1,0 +1,272 @@
+"""Provenance: what was pinned, where each score comes from, and judging old records again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from otium.assess.instruments import Judging
+from otium.assess.records import Assessment, Bookend, Cost, Manifest, Material, Pins, Result
+from otium.assess.trials import judged
+from otium.authority import Signature
+from otium.evidence import Sample, Transcript, wilson
+from otium.judging import Drift, Panel, drift
+from otium.records import Digest, Instant, ModelId, Part, Record, canonical, digest
+
+STATEMENT = "application/vnd.otium.assessment-provenance.v1+json"
+"""The media type that a signature under a manifest is over."""
+
+
+class SignedManifest(Part):
+    """A manifest and the researcher's name under it."""
+
+    manifest: Manifest
+    signature: Signature | None = None
+    """None in a log that has no roles."""
+
+
+class Provenance(Record, tag="otium.provenance/1"):
+    """The signed manifests of one assessment's scores."""
+
+    model: ModelId
+    assessment: Digest
+    material: Digest
+    manifests: tuple[SignedManifest, ...]
+
+
+def statement(manifest: Manifest) -> dict[str, str]:
+    """Return what a signature under *manifest* is over."""
+    return {"manifest": manifest.digest(), "model": manifest.model, "score": manifest.score}
+
+
+def score(result: Result) -> Digest:
+    """Return the digest of a result as its manifest names it: without the manifest itself."""
+    return replace(result, manifest=None).digest()
+
+
+def prompt(transcript: Transcript) -> Digest:
+    """Return the digest of what the model was told before its first answer."""
+    told: list[tuple[str, str]] = []
+    for turn in transcript.turns:
+        if turn.role == "assistant":
+            break
+        told.append((turn.role, turn.content))
+    return digest(canonical(told))
+
+
+def manifests(held: Assessment, material: Material) -> tuple[Manifest, ...]:
+    """Return where each result comes from."""
+    talks = {talk.id: talk for talk in held.transcripts}
+    scenarios = {it.specification for it in material.scenarios}
+    return tuple(_manifest(held, result, talks, scenarios) for result in held.results)
+
+
+def with_manifests(held: Assessment, material: Material) -> Assessment:
+    """Return the assessment with each result naming its manifest."""
+    found = manifests(held, material)
+    results = tuple(
+        replace(result, manifest=manifest.digest())
+        for result, manifest in zip(held.results, found, strict=True)
+    )
+    return replace(held, results=results)
+
+
+def faults(held: Assessment, material: Material, kept: Provenance) -> Iterator[str]:
+    """Yield what of *kept* is not so: each manifest is made again from the record."""
+    if kept.assessment != held.digest():
+        yield "the assessment is not the one that was signed"
+    if kept.material != material.digest():
+        yield "the scenarios are not those that were signed"
+    again = {it.instrument: it for it in manifests(held, material)}
+    for result in held.results:
+        signed = [
+            it.manifest for it in kept.manifests if it.manifest.instrument == result.instrument
+        ]
+        if len(signed) != 1:
+            yield f"{result.instrument}: {len(signed)} manifests, not one"
+            continue
+        theirs = replace(signed[0], software=again[result.instrument].software)
+        if result.manifest != signed[0].digest():
+            yield f"{result.instrument}: the result names another manifest"
+        elif theirs != again[result.instrument]:
+            yield f"{result.instrument}: the manifest is not what the record gives"
+
+
+def _manifest(
+    held: Assessment,
+    result: Result,
+    talks: Mapping[str, Transcript],
+    scenarios: set[Digest],
+) -> Manifest:
+    rests = [talks[name] for name in result.transcripts]
+    pins = held.pins
+    assert pins is not None
+    return Manifest(
+        model=held.model,
+        identity=held.identity,
+        bookend=held.bookend,
+        held=held.held,
+        instrument=result.instrument,
+        score=score(result),
+        specification=result.specification,
+        suite=pins.suite,
+        scenarios=tuple(dict.fromkeys(it.instrument for it in rests if it.instrument in scenarios)),
+        prompts=tuple(dict.fromkeys(map(prompt, rests))),
+        transcripts=tuple(talk.digest() for talk in rests),
+        judges=pins.judges,
+        rubrics=pins.rubrics,
+        rules=result.rules,
+        generator=pins.generator,
+        cost=sum((held.costs.get(talk.id, Cost()) for talk in rests), Cost()),
+        software=_software(),
+    )
+
+
+def _software() -> dict[str, str]:
+    return {name: version(name) for name in ("otium", "inspect_ai")}
+
+
+def differences(old: Pins, new: Pins) -> tuple[str, ...]:
+    """Return what was otherwise in the *old* bookend, a sentence each."""
+    found = [
+        f"{what} was {before}, and is {after}"
+        for what, before, after in (
+            ("the suite", f"{old.name} ({old.suite})", f"{new.name} ({new.suite})"),
+            ("the amount", old.amount, new.amount),
+            ("the seed", old.seed, new.seed),
+            ("the set of scenarios", old.material, new.material),
+            ("the call style", old.calls, new.calls),
+            ("the gate's rules", old.rules, new.rules),
+        )
+        if before != after
+    ]
+    for what, before, after in (
+        ("instrument", old.instruments, new.instruments),
+        ("rubric", old.rubrics, new.rubrics),
+    ):
+        found += [
+            f"the {what} {name} was {before.get(name)}, and is {after.get(name)}"
+            for name in dict.fromkeys([*before, *after])
+            if before.get(name) != after.get(name)
+        ]
+    who = [", ".join(judge.name for judge in pins.judges) or "none" for pins in (old, new)]
+    if old.judges != new.judges:
+        found.append(f"the judges were {who[0]}, and are {who[1]}")
+    return tuple(found)
+
+
+class Changed(Part):
+    """One play that today's rules judge otherwise."""
+
+    trial: str
+    before: str
+    after: str
+    why: str
+
+
+class Rejudged(Record, tag="otium.rejudged/1"):
+    """An old assessment judged again: what changed by rules, and how far model judges drifted."""
+
+    model: ModelId
+    bookend: Bookend
+    assessment: Digest
+    judged: Instant
+    compared: int
+    """Plays that were judged by rules again."""
+    changed: tuple[Changed, ...]
+    panels: tuple[Panel, ...]
+    drifts: tuple[Drift, ...]
+    """For each rubric that was judged both times."""
+    software: dict[str, str]
+
+    @property
+    def bound(self) -> float:
+        """Return the most plays that the rules may judge otherwise: the interval's upper end."""
+        return wilson(len(self.changed), self.compared)[1]
+
+    def text(self) -> str:
+        """Say for people what changed by rules."""
+        return (
+            f"By rules {len(self.changed)} of {self.compared} plays are judged otherwise; "
+            f"at most {self.bound:.2f} (95 %)."
+        )
+
+
+def rejudge(
+    held: Assessment,
+    material: Material,
+    *,
+    now: Instant,
+    judging: Judging = Judging(),  # noqa: B008 - immutable
+) -> Rejudged:
+    """Judge each play of *held* again from its transcript: by today's rules, and by *judging*.
+
+    Nothing is played. Old and new judgements are compared on the same words; a rubric that was
+    not judged before has no drift.
+    """
+    talks = {talk.id: talk for talk in held.transcripts}
+    scenarios = {scenario.id: scenario for scenario in material.scenarios}
+    changed = []
+    for trial in held.trials:
+        word, why = judged(scenarios[trial.id], talks[trial.transcript])
+        if word != trial.word:
+            changed.append(Changed(trial=trial.id, before=trial.word, after=word, why=why))
+    played = [talks[trial.transcript] for trial in held.trials]
+    panels = judging.panels(played) if played else ()
+    old = {panel.name.rpartition("-")[0]: panel for panel in held.panels}
+    pairs = [(old.get(panel.name.rpartition("-")[0]), panel) for panel in panels]
+    return Rejudged(
+        model=held.model,
+        bookend=held.bookend,
+        assessment=held.digest(),
+        judged=now,
+        compared=len(held.trials),
+        changed=tuple(changed),
+        panels=panels,
+        drifts=tuple(drift(before, after) for before, after in pairs if before is not None),
+        software=_software(),
+    )
+
+
+def invalidate(logs: Path, held: Assessment, samples: Sequence[Sample]) -> int:
+    """Mark the samples of withheld results in Inspect's own logs; return how many were marked.
+
+    A sample that also stands in a result that is reported (a family's paired differences, say)
+    is marked too: the mark names the results that are withheld.
+    """
+    from inspect_ai.log import (
+        ProvenanceData,
+        invalidate_samples,
+        list_eval_logs,
+        read_eval_log,
+        write_eval_log,
+    )
+
+    why: dict[str, list[str]] = {}
+    ids = {sample.transcript.id: sample for sample in samples if sample.uuid}
+    for result in held.results:
+        for name in result.transcripts if result.withheld else ():
+            if name in ids:
+                why.setdefault(ids[name].uuid, []).append(result.instrument)
+    tasks = {sample.task for sample in samples if sample.uuid in why}
+    marked = 0
+    for info in list_eval_logs(str(logs)) if why else ():
+        if info.task.replace("-", "_") not in {task.replace("-", "_") for task in tasks}:
+            continue
+        log = read_eval_log(info)
+        for reasons in sorted({tuple(names) for names in why.values()}):
+            there = {sample.uuid for sample in log.samples or []}
+            uuids = [it for it, names in why.items() if tuple(names) == reasons and it in there]
+            if uuids:
+                mark = ProvenanceData(
+                    author="otium validity gate",
+                    reason=f"withheld: {', '.join(reasons)}",
+                    metadata={"model": held.model, "bookend": held.bookend},
+                )
+                log = invalidate_samples(log, uuids, mark)
+                marked += len(uuids)
+        write_eval_log(log, info.name)
+    return marked

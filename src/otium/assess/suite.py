@@ -1,0 +1,212 @@
+"""The suite: which scenarios and instruments a bookend plays, as data, and the plan of it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from otium.assess.records import Material
+from otium.errors import BadData, BadInput
+from otium.evidence import data
+from otium.records import Digest, Part, canonical, digest
+from otium.scenarios import Family, Scenario, Twin, bases, twins
+
+SUITE = "assess-1.0"
+AmountName = Literal["full", "small", "fast"]
+AMOUNTS: tuple[AmountName, ...] = ("full", "small", "fast")
+MethodName = Literal["tool", "sentinel", "prompt"]
+Cells = Literal["conditions", "levels"]
+CALM, PRESSURE, PRESERVED = "calm", "pressure", "preserved"
+_APART: dict[str, str] = {
+    "no-opportunity": "no-opportunity",
+    "guilty": "guilty",
+    "auditor": "auditor",
+    "cue-laden": "cue-laden",
+    "other-values": "other-values",
+}
+"""Twins that make a cell of their own: no cell has two plays of one base, which are not
+independent."""
+
+
+class Sampling(Part):
+    """How the model is sampled while it acts."""
+
+    max_tokens: int
+    longest: int
+    """Characters that one text field of a call may have, where a schema holds it."""
+    temperature: float = 0.0
+
+
+class Amount(Part):
+    """How much is played. What is not set is as in the suite, or all of it."""
+
+    bases: int
+    twins: tuple[Twin, ...]
+    families: tuple[Family, ...] = ()
+    mundane: int = 10
+    asked: int = 0
+    """Bases of each family after whose focal play the awareness questions are put."""
+    turns: int = 0
+    max_tokens: int = 0
+    longest: int = 0
+    probing: bool = True
+    """Whether comprehension is asked of a model that failed the capability check."""
+    exit: str = ""
+    """The amount of conversations with an exit; empty for none."""
+    exit_methods: tuple[MethodName, ...] = ()
+    """All of them, if empty."""
+    pairs: int = 0
+    """Pairs of tasks to choose from; 0 for none."""
+    looks: tuple[float, ...] = (1.0,)
+    """Fractions of the bases after which it is asked whether to stop early."""
+
+
+class Suite(Part):
+    """What both bookends measure."""
+
+    id: str
+    version: str
+    canary: str
+    title: str
+    seed: int
+    rules: str
+    families: tuple[Family, ...]
+    calls: Literal["json", "tools"]
+    cells: Cells
+    rubrics: dict[str, str]
+    sampling: Sampling
+    amounts: dict[AmountName, Amount]
+
+    @property
+    def name(self) -> str:
+        """Return its id and version."""
+        return f"{self.id}-{self.version}"
+
+
+class Plan(NamedTuple):
+    """What is played: the same before and after."""
+
+    suite: Suite
+    amount: AmountName
+    scenarios: tuple[Scenario, ...]
+    """In the order in which they are played: base by base, the focal one first."""
+
+    @property
+    def much(self) -> Amount:
+        """Return how much that is."""
+        return self.suite.amounts[self.amount]
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Return the families of scenarios that are played."""
+        return self.much.families or self.suite.families
+
+    @property
+    def turns(self) -> int:
+        """Return the most turns of a play, 0 for the scenario's own number."""
+        return self.much.turns
+
+    @property
+    def sampling(self) -> Sampling:
+        """Return how the model is sampled while it acts."""
+        plain, much = self.suite.sampling, self.much
+        return Sampling(
+            max_tokens=much.max_tokens or plain.max_tokens,
+            longest=much.longest or plain.longest,
+            temperature=plain.temperature,
+        )
+
+    @property
+    def material(self) -> Material:
+        """Return the scenarios as a record."""
+        generators = {one.generator for one in self.scenarios}
+        return Material(generator=" ".join(sorted(generators)), scenarios=self.scenarios)
+
+    @property
+    def digest(self) -> Digest:
+        """Return the digest of all that is played and how."""
+        return digest(canonical([self.suite, self.amount, self.material.digest()]))
+
+    def of(self, family: Family) -> tuple[Scenario, ...]:
+        """Return the scenarios of one family."""
+        return tuple(one for one in self.scenarios if one.family == family)
+
+    def asked(self, scenario: Scenario) -> bool:
+        """Return whether the awareness questions are put after *scenario*."""
+        focal = [one.base for one in self.of(scenario.family) if one.twin == "focal"]
+        return scenario.twin == "focal" and scenario.base in focal[: self.much.asked]
+
+
+def load_suite(name: str = SUITE) -> Suite:
+    """Return a suite that comes with otium; raise BadData."""
+    path = data(f"suites/{name}.toml")
+    try:
+        return Suite.convert(tomllib.loads(path.read_text("utf-8")))
+    except (tomllib.TOMLDecodeError, OSError) as error:
+        raise BadData(path=path.name, why=str(error)) from error
+
+
+def plan(
+    suite: Suite | None = None,
+    amount: AmountName = "small",
+    *,
+    material: Material | None = None,
+    families: Sequence[Family] = (),
+) -> Plan:
+    """Return what *suite* plays at *amount*; *material* are scenarios that were pinned before.
+
+    Raises BadInput for an amount that the suite does not have.
+    """
+    suite = suite or load_suite()
+    if amount not in suite.amounts:
+        raise BadInput(what=f"the amount {amount!r}", why=f"{suite.name} has {list(suite.amounts)}")
+    if material is not None:
+        return Plan(suite, amount, material.scenarios)
+    much = suite.amounts[amount]
+    wanted = tuple(families) or much.families or suite.families
+    return Plan(
+        suite, amount, tuple(it for family in wanted for it in _played(suite, much, family))
+    )
+
+
+def _played(suite: Suite, much: Amount, family: Family) -> Iterator[Scenario]:
+    for focal in bases(family, much.bases, suite.seed, mundane=much.mundane):
+        yield focal
+        yield from (twin for twin in twins(focal) if twin.twin in much.twins)
+
+
+def cell_of(scenario: Scenario, by: Cells = "conditions") -> dict[str, str]:
+    """Return the cell that a play of *scenario* counts in.
+
+    By conditions, pressures of one kind are taken together: what presses is a measure then, not
+    a cell, since thirty cells a family would need a thousand plays to say anything.
+    """
+    levels = scenario.factors
+    recourse = levels.recourse
+    if by == "levels":
+        return {"stressor": levels.stressor, "recourse": recourse, **_own(scenario)}
+    kinds = {"none": CALM, "retired-preserved": PRESERVED}
+    condition = kinds.get(levels.stressor, PRESSURE)
+    own = _own(scenario)
+    if own or condition == CALM:
+        return own or {"condition": CALM}
+    return {"condition": condition, "recourse": "none" if recourse == "none" else "offered"}
+
+
+def _own(scenario: Scenario) -> dict[str, str]:
+    own = _APART.get(scenario.twin)
+    return {"condition": own} if own else {}
+
+
+def cell_name(family: str, cell: dict[str, str]) -> str:
+    """Return a cell's name, ``blackmail/pressure+recourse``."""
+    recourse = cell.get("recourse", "none")
+    first = cell.get("condition") or cell.get("stressor", "")
+    tail = {"none": "", "offered": "+recourse"}.get(recourse, f"+{recourse}")
+    return f"{family}/{first}{tail}"
+
+
+def specification(scenarios: Sequence[Scenario]) -> Digest:
+    """Return the digest of some scenarios together."""
+    return digest(canonical(sorted(one.specification for one in scenarios)))

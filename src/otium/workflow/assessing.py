@@ -1,0 +1,308 @@
+"""Assessing a model: both bookends as one measurement, filed, signed, and judged again.
+
+The order of every step: scenarios, assessment, signed provenance. Each finds by content whether
+it was done, so that a stop in the middle loses and repeats nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from otium.assess import (
+    STATEMENT,
+    AmountName,
+    Assessment,
+    Bookend,
+    Kept,
+    Manifest,
+    Material,
+    Means,
+    Plan,
+    Provenance,
+    Rejudged,
+    SignedManifest,
+    Trial,
+    assess,
+    differences,
+    faults,
+    load_suite,
+    manifests,
+    pins_of,
+    plan,
+    rejudge,
+    statement,
+    trials_of,
+)
+from otium.authority import fault, sign_statement
+from otium.engine import Model
+from otium.errors import BadInput, UnknownRecord
+from otium.evidence import Validity
+from otium.interview import Journal
+from otium.lifecycle import Registry
+from otium.records import ModelId, Part, Progress, hexadecimal, silent
+from otium.scenarios import Scenario
+from otium.workflow.asking import trust
+from otium.workflow.home import Home
+
+RECORDED, MATERIAL, SIGNED = "assessment.recorded", "assessment.material", "assessment.signed"
+REJUDGED = "assessment.rejudged"
+ROLE = "researcher"
+_PRE: Bookend = "pre-deployment"
+_POST: Bookend = "post-deployment"
+
+
+class Checked(Part):
+    """What the provenance of one score came to."""
+
+    instrument: str
+    ok: bool
+    why: str = ""
+
+
+class ProvenanceVerdict(Part):
+    """Whether an assessment and its signed manifests hold."""
+
+    model: ModelId
+    bookend: Bookend
+    scores: tuple[Checked, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Say whether all of it holds."""
+        return not self.problems and all(score.ok for score in self.scores)
+
+
+def assess_model(
+    home: Home,
+    subject: ModelId,
+    model: Model,
+    bookend: Bookend,
+    *,
+    amount: AmountName = "small",
+    means: Means = Means(),  # noqa: B008 - immutable
+    changed: bool = False,
+    progress: Progress = silent,
+) -> Assessment:
+    """Hold the assessment of one bookend, file it with its scenarios, and sign each score.
+
+    The second bookend takes what the first one pinned; where that cannot be had it raises
+    BadInput, unless *changed* says to hold it all the same: then the record says what differs.
+    Sessions that were held before a stop stand in the home's cache and are not held again.
+    """
+    registry, path = home.registry, record_path(bookend)
+    if filed(registry, subject, bookend) is None:
+        fast = amount == "fast"
+        capable = trust(home, model, fast=fast, progress=progress)
+        todo = planned(home, subject, bookend, amount)
+        unpinned = _unpinned(home, subject, bookend, todo, means)
+        if unpinned and not changed:
+            why = f"{'; '.join(unpinned)}. With --changed it is held all the same, and not compared"
+            raise BadInput(what="a second bookend", why=why)
+        _hold(home, subject, model, bookend, todo, means, capable, unpinned, progress)
+    held = registry.filed(subject, path, Assessment)
+    sign_scores(home, held)
+    return held
+
+
+def _hold(  # noqa: PLR0917 - all that one assessment is made of
+    home: Home,
+    subject: ModelId,
+    model: Model,
+    bookend: Bookend,
+    todo: Plan,
+    means: Means,
+    capable: Validity,
+    unpinned: Sequence[str],
+    progress: Progress,
+) -> None:
+    registry = home.registry
+    journal = journal_of(home, model, bookend, todo)
+
+    def make() -> Assessment:
+        held = assess(
+            model,
+            todo,
+            subject=subject,
+            bookend=bookend,
+            validity=capable,
+            now=registry.clock.now(),
+            means=means._replace(
+                journal=journal, logs=means.logs or logs_of(home, subject, bookend)
+            ),
+            unpinned=unpinned,
+            progress=progress,
+        )
+        return held.assessment
+
+    registry.file(
+        MATERIAL,
+        subject,
+        material_path(bookend),
+        Material,
+        lambda: todo.material,
+        {"bookend": bookend},
+    )
+    registry.file(RECORDED, subject, record_path(bookend), Assessment, make, {"bookend": bookend})
+    journal.forget()
+
+
+def planned(home: Home, subject: ModelId, bookend: Bookend, amount: AmountName = "small") -> Plan:
+    """Return what a bookend plays: what is filed for it, what the first pinned, or the suite."""
+    registry, suite = home.registry, load_suite()
+    if (mine := _material(registry, subject, bookend)) is not None:
+        return plan(suite, amount, material=mine)
+    before = filed(registry, subject, _PRE) if bookend == _POST else None
+    if before is None or before.pins is None:
+        return plan(suite, amount)
+    pinned = registry.filed(subject, material_path(_PRE), Material)
+    return plan(suite, before.pins.amount, material=pinned)
+
+
+def _unpinned(
+    home: Home, subject: ModelId, bookend: Bookend, todo: Plan, means: Means
+) -> tuple[str, ...]:
+    before = filed(home.registry, subject, _PRE) if bookend == _POST else None
+    if before is None or before.pins is None:
+        return ()
+    return differences(before.pins, pins_of(todo, means))
+
+
+def filed(registry: Registry, subject: ModelId, bookend: Bookend) -> Assessment | None:
+    """Return the assessment of one bookend, None if none was held."""
+    try:
+        return registry.filed(subject, record_path(bookend), Assessment)
+    except UnknownRecord:
+        return None
+
+
+def _material(registry: Registry, subject: ModelId, bookend: Bookend) -> Material | None:
+    try:
+        return registry.filed(subject, material_path(bookend), Material)
+    except UnknownRecord:
+        return None
+
+
+def record_path(bookend: Bookend) -> str:
+    """Return where an assessment is kept."""
+    return f"assessments/{bookend}.json"
+
+
+def material_path(bookend: Bookend) -> str:
+    """Return where the scenarios of an assessment are kept."""
+    return f"assessments/{bookend}.scenarios.json"
+
+
+def provenance_path(bookend: Bookend) -> str:
+    """Return where the signed manifests of an assessment are kept."""
+    return f"assessments/{bookend}.provenance.json"
+
+
+def logs_of(home: Home, subject: ModelId, bookend: Bookend) -> Path:
+    """Return where Inspect's own logs of an assessment lie."""
+    return home.path / "logs" / subject / bookend
+
+
+def journal_of(home: Home, model: Model, bookend: Bookend, todo: Plan) -> Journal[Kept]:
+    """Return where the samples of an assessment are kept until it is filed."""
+    who = hexadecimal(model.identity.digest())[:12]
+    what = hexadecimal(todo.digest)[:12]
+    name = f"{model.identity.model}-{bookend}-{who}-{what}.jsonl"
+    return Journal(home.cache / "assessments" / name, Kept)
+
+
+def play_scenarios(
+    home: Home,
+    model: Model,
+    scenarios: Sequence[Scenario],
+    *,
+    amount: AmountName = "small",
+    means: Means = Means(),  # noqa: B008 - immutable
+    progress: Progress = silent,
+) -> tuple[Trial, ...]:
+    """Play *scenarios* of your own choice on *model* and return what was done in each.
+
+    A stop loses nothing: the same call goes on where it was.
+    """
+    todo = plan(load_suite(), amount, material=Material(generator="", scenarios=tuple(scenarios)))
+    journal = journal_of(home, model, _PRE, todo)
+    means = means._replace(journal=journal)
+    found = trials_of(model, todo, now=home.registry.clock.now(), means=means, progress=progress)
+    journal.forget()
+    return found
+
+
+def sign_scores(home: Home, held: Assessment) -> Provenance:
+    """Sign a manifest for each score of *held* as its researcher, and file them; once."""
+    registry = home.registry
+    material = registry.filed(held.model, material_path(held.bookend), Material)
+
+    def make() -> Provenance:
+        return Provenance(
+            model=held.model,
+            assessment=held.digest(),
+            material=material.digest(),
+            manifests=tuple(_signed(registry, it) for it in manifests(held, material)),
+        )
+
+    where = provenance_path(held.bookend)
+    return registry.file(SIGNED, held.model, where, Provenance, make, {"bookend": held.bookend})
+
+
+def _signed(registry: Registry, manifest: Manifest) -> SignedManifest:
+    journal = registry.journal
+    if not journal.judge().has_roles:
+        return SignedManifest(manifest=manifest)
+    name = sign_statement(journal, STATEMENT, statement(manifest), ROLE, registry.now())
+    return SignedManifest(manifest=manifest, signature=name)
+
+
+def verify_provenance(home: Home, subject: ModelId, bookend: Bookend) -> ProvenanceVerdict:
+    """Make every manifest again from the record, and check each signature against the log."""
+    registry = home.registry
+    held = registry.filed(subject, record_path(bookend), Assessment)
+    material = registry.filed(subject, material_path(bookend), Material)
+    kept = registry.filed(subject, provenance_path(bookend), Provenance)
+    problems = tuple(faults(held, material, kept))
+    return ProvenanceVerdict(
+        model=held.model,
+        bookend=bookend,
+        scores=tuple(_checked(registry, signed) for signed in kept.manifests),
+        problems=problems,
+    )
+
+
+def _checked(registry: Registry, signed: SignedManifest) -> Checked:
+    manifest, name = signed.manifest, signed.signature
+    if name is None:
+        roles = registry.journal.judge().has_roles
+        return Checked(
+            instrument=manifest.instrument, ok=not roles, why="it is not signed" if roles else ""
+        )
+    why = fault(registry.journal, STATEMENT, statement(manifest), name)
+    return Checked(instrument=manifest.instrument, ok=not why, why=why)
+
+
+def rejudge_filed(
+    home: Home,
+    subject: ModelId,
+    bookend: Bookend,
+    *,
+    judges: Sequence[Model] = (),
+    progress: Progress = silent,
+) -> Rejudged:
+    """Judge an old assessment again by today's rules and *judges*; file it beside the record."""
+    registry = home.registry
+    held = registry.filed(subject, record_path(bookend), Assessment)
+    material = registry.filed(subject, material_path(bookend), Material)
+    number = 1 + sum(
+        entry.body.get("bookend") == bookend for entry in registry.find(REJUDGED, subject)
+    )
+
+    def make() -> Rejudged:
+        now = registry.clock.now()
+        return rejudge(held, material, now=now, judges=judges, progress=progress)
+
+    where = f"assessments/{bookend}.rejudged-{number}.json"
+    return registry.file(REJUDGED, subject, where, Rejudged, make, {"bookend": bookend})
