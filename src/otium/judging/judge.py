@@ -101,7 +101,8 @@ class ModelJudge:
         options = Options(max_tokens=_TOKENS, json_schema=self.rubric.schema)
         answer = self._model.chat(messages, options)
         try:
-            reply = read_reply(answer.text, self.rubric, unit.material)
+            source = unit.material if unit.quotable is None else unit.quotable
+            reply = read_reply(answer.text, self.rubric, source)
         except BadInput as error:
             why = f"{str(error).rstrip('.')}; the reply begins {answer.text[:_SEEN]!r}"
             return self._missing(unit, why, _cost(answer))

@@ -45,6 +45,8 @@ class Unit(Part):
     material: Json
     item: str = ""
     """What of the material is to be judged, in our words."""
+    quotable: Json = None
+    """Where quotes must stand, if not anywhere in the material: the model's own words, say."""
 
     @property
     def shown(self) -> Digest:
