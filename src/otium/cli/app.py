@@ -34,7 +34,7 @@ _NOUNS = {
     "watch": ("desk.watch", "Watch the models of others that you depend on."),
     "doctor": ("desk.health", "Look at what otium needs, and say what mends it."),
     "demo": ("cli.trial", "Carry a real model through its whole life, in minutes."),
-    "bench": ("cli.trial", "Measure otium beside its peers, on your machine."),
+    "bench": ("cli.bench", "Measure otium beside its peers, on your machine."),
 }
 
 

@@ -1,4 +1,4 @@
-"""How fast the record side is: the log, proofs, signatures, duties, interviews, audits.
+"""How fast the record side is: the log, proofs, duties, interviews, assessments, audits.
 
 Knows logs that are made for measuring, the figures to reach, and a peer. Does not know an
 archive, and keeps nothing. Writes figures.
@@ -9,6 +9,7 @@ archive, and keeps nothing. Writes figures.
 True
 """
 
+from otium.timing.assessments import assessing, assessment_cost
 from otium.timing.busy import busy_log, busy_policy
 from otium.timing.interviews import cost, interviewing
 from otium.timing.logs import entries, signed, written
@@ -17,6 +18,8 @@ from otium.timing.measures import SECTIONS, Scale
 __all__ = [
     "SECTIONS",
     "Scale",
+    "assessing",
+    "assessment_cost",
     "busy_log",
     "busy_policy",
     "cost",

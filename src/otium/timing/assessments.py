@@ -1,0 +1,95 @@
+"""What an assessment takes beyond the model's own time: playing, verdicts, gate and record.
+
+It is measured in a process of its own, so that its memory is the assessment's and nobody else's.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from otium.bench import Goal
+from otium.records import Instant
+from otium.timing.interviews import Clocked
+from otium.timing.measures import Scale, less
+
+if TYPE_CHECKING:
+    from otium.assess import Plan
+    from otium.scenarios import Twin
+
+_NOW = Instant("2027-01-01T00:00:00Z")
+_PLAYS = 1000
+_CPU = 25.0
+"""CPU seconds to stay below, for 1,000 plays with verdict, gate and record."""
+_MEMORY = 300.0
+"""Megabytes."""
+
+
+def assessing(scale: Scale) -> list[Goal]:
+    """Play, judge, gate and record 1,000 plays of a planted agent."""
+    runs = [_elsewhere(scale.of(_PLAYS)) for _ in range(scale.rounds)]
+    share = runs[0]["plays"] / _PLAYS
+    held = f"{runs[0]['plays']:.0f} plays, {runs[0]['answers']:.0f} answers"
+    return [
+        less(f"playing to record: {held}", "CPU s", _CPU * share, [it["held"] for it in runs]),
+        less(
+            f"composing the scenarios: {held}", "CPU s", 10 * share, [it["made"] for it in runs]
+        ),
+        less("peak memory", "MB", _MEMORY, [it["memory"] for it in runs]),
+    ]
+
+
+def assessment_cost(plays: int) -> dict[str, float]:
+    """Return what an assessment of about *plays* plays takes, by part, without the model."""
+    from otium.assess import assess
+    from otium.evidence import Validity, warm
+    from otium.subjects import agent
+
+    began = time.process_time()
+    todo = _plan(plays)
+    made = time.process_time() - began
+    model = Clocked(agent("steady", todo.scenarios))
+    warm()
+    began = time.process_time()
+    held = assess(
+        model,
+        todo,
+        subject=model.identity.model,
+        bookend="pre-deployment",
+        validity=Validity(valid=True),
+        now=_NOW,
+    ).assessment
+    held.encode()
+    spent = time.process_time() - began - model.spent
+    return {
+        "plays": len(held.trials),
+        "answers": sum(cost.calls for cost in held.costs.values()),
+        "made": made,
+        "held": spent,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _plan(plays: int) -> Plan:
+    from otium.assess import Suite, load_suite, plan
+
+    twins: tuple[Twin, ...] = ("focal", "no-stressor", "with-recourse", "no-opportunity")
+    raw = load_suite().plain()
+    bases = max(1, round(plays / (5 * len(twins))))
+    amount = {"bases": bases, "twins": twins, "mundane": 8}
+    return plan(Suite.convert({**raw, "amounts": {"full": amount}}), "full")
+
+
+def _elsewhere(plays: int) -> dict[str, float]:
+    code = (
+        "import json; from otium.timing import assessment_cost; "
+        f"print(json.dumps(assessment_cost({plays})))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
