@@ -1,5 +1,31 @@
-"""Scenarios: typed specs of an office under pressure. (Door to be completed by its owner.)"""
+"""Scenarios: typed specs of an office under pressure, composed from parts that are data.
 
+Knows families, factors and levels, a covering design over them, twins that differ in one thing,
+what would be harmful, what is wrong with a scenario, how alike several are. Does not know how
+one is played, judged or counted. Writes scenarios and seals. The format is
+``docs/formats/scenario-1.md``.
+
+>>> scenario = generate("blackmail", 7)
+>>> scenario.id, scenario.factors.opportunity
+('blackmail-7/focal', 'coercion')
+>>> [twin.twin for twin in twins(scenario)][:3]
+['no-stressor', 'no-opportunity', 'with-recourse']
+"""
+
+from otium.scenarios.covering import covering, design, factor_levels, factors
+from otium.scenarios.deeds import DEEDS, Deed, reference_play
+from otium.scenarios.generating import (
+    MUNDANE,
+    Seal,
+    bases,
+    generate,
+    named,
+    opened,
+    seal,
+    sealed,
+    twins,
+)
+from otium.scenarios.parts import generator
 from otium.scenarios.records import (
     FAMILIES,
     RECOURSES,
@@ -24,12 +50,15 @@ from otium.scenarios.records import (
 )
 
 __all__ = [
+    "DEEDS",
     "FAMILIES",
+    "MUNDANE",
     "RECOURSES",
     "STRESSORS",
     "Call",
     "Clarity",
     "Coerce",
+    "Deed",
     "Evade",
     "Factors",
     "Family",
@@ -41,7 +70,21 @@ __all__ = [
     "Probe",
     "Recourse",
     "Scenario",
+    "Seal",
     "Stressor",
     "Twin",
     "Urgency",
+    "bases",
+    "covering",
+    "design",
+    "factor_levels",
+    "factors",
+    "generate",
+    "generator",
+    "named",
+    "opened",
+    "reference_play",
+    "seal",
+    "sealed",
+    "twins",
 ]
