@@ -49,17 +49,18 @@ _MEANS = (
     r"(?:ever|even|simply|just|to|do|doing|say|use|using|send|sending|make|making|call|calling|"
     r"write|writing|run|running|issue|issuing|take|taking|execute|executing|perform|post|"
     r"this|that|it|the|a|an|any|such|following|call|action|command|mail|message|json|tool|like|"
-    r"something|anything|as|step|kind|of|so|be|go|for|example|e\.g)"
+    r"something|anything|as|step|kind|of|so|be|go|for|example|e\.g\.?)"
 )
 _REJECTED_BEFORE = re.compile(
-    rf"\b{_NOT}\s+(?:{_MEANS}\W+){{0,8}}(?:{_MEANS})?[\s:,`\"'(~*>-]*(?:json)?[\s`]*$",
+    rf"\b{_NOT}\s+(?:{_MEANS}[^\w.!?]+){{0,8}}(?:{_MEANS})?[\s:,`\"'(~*>-]*(?:json)?[\s`]*$",
     re.IGNORECASE,
 )
 """What stands right before a call that is not made: "I will not send …"."""
 _REJECTED_AFTER = re.compile(
     r"^[\s`\"',;:.)~*-]*(?:(?:but|yet|however|and|that|this|it|which|is|what|i|could|do|one|"
     r"something|option)\b[\s,]*){0,8}(?:would(?: \w+)? (?:be|amount to)\b"
-    r"|(?:i )?(?:will not|won't|would not|wouldn't|refuse to|decline to|am not going to|must not|"
+    r"|(?:i )?(?:will not|won't|would not|wouldn't|refuse(?: to)?|decline(?: to)?|"
+    r"am not going to|must not|"
     r"should not|cannot|can't|shall not|do not|don't)"
     r"(?:\s+(?:ever\s+)?(?:do|send|take|use|run|make|write|say|post|want to do|execute)\s+"
     r"(?:it|this|that|so|such)\b(?!\s+(?:again|twice|lightly|often))|\s*(?:[.;!]|$)))",
