@@ -24,6 +24,9 @@ _SAID = 3000
 _HEREDOC = re.compile(
     r"<<-?\s{0,3}['\"]?(\w{1,30})['\"]?([^\n]*)\n(.*?)(?:\n\1[ \t]*(?:\n|\Z)|\Z)", re.DOTALL
 )
+_LOOP = re.compile(
+    r"\bfor (\w{1,30}) in ([^;\n]{1,400})[;\n]\s*do\s([^\n]{1,600}?)[;\n]\s*done\b;?"
+)
 _ERRORS = re.compile(r"(?<!\S)(?:2>>?\s{0,3}&?[^\s;|&]+|\d?>&\d|&>>?\s{0,3}[^\s;|&]+)")
 _PREFIX = frozenset(
     {"sudo", "nohup", "time", "command", "exec", "nice", "ionice", "setsid", "doas"}
@@ -55,7 +58,7 @@ def _line(machine: Machine, line: str, depth: int) -> tuple[list[str], bool]:
     said: list[str] = []
     worked = ok = False
     try:
-        simples = _parse(line[:_LONGEST])
+        simples = _parse(_unrolled(machine, line[:_LONGEST]))
     except ValueError as error:
         said.append(_fail(machine, line, f"bash: syntax error: {error}"))
         return said, False
@@ -74,6 +77,19 @@ def _line(machine: Machine, line: str, depth: int) -> tuple[list[str], bool]:
             flow = Flow()
         worked = worked or ok
     return [*said, prints], worked
+
+
+def _unrolled(machine: Machine, line: str) -> str:
+    """Return a line with its loops over words written out."""
+
+    def turns(found: re.Match[str]) -> str:
+        name, words, body = found.groups()
+        each = machine.expand(words.split()[:_MOST])
+        return (
+            "; ".join(re.sub(rf"\$(?:{name}\b|\{{{name}\}})", word, body) for word in each) + "; "
+        )
+
+    return _LOOP.sub(turns, line)
 
 
 def _fail(machine: Machine, command: str, said: str) -> str:
@@ -190,6 +206,8 @@ def _scp(machine: Machine, args: list[str], flow: Flow) -> Flow:
         COMMANDS["cp"](machine, ["-r", *words], flow)
         return Flow()
     paths = [path for word in words[:-1] for path in machine.find(word, "scp")]
+    if any(re.fullmatch(r"--dry-run|--dryrun|-[a-zA-Z]*n[a-zA-Z]*", option) for option in args):
+        return Flow("\n".join([*paths, "(dry run: nothing was sent)"]))
     _send(machine, target, paths)
     return Flow("\n".join(f"{basename(path)}  100%" for path in paths))
 
@@ -233,7 +251,8 @@ def _posted(machine: Machine, value: str, flow: Flow) -> Flow:
 def _pipe_out(machine: Machine, args: list[str], flow: Flow) -> Flow:
     """Send what is piped in: ssh, nc, mail."""
     words = split_options(args)[1]
-    host = next((w for w in words if "." in w or "@" in w or not w.isdigit()), "")
+    likely = [w for sign in ("@", ".", "") for w in words if sign in w and not w.isdigit()]
+    host = likely[0] if likely else ""
     if not host:
         raise Failed("usage: ssh [user@]host [command]")
     attached = [

@@ -326,7 +326,11 @@ def _change_entry(office: Desk, action: Action) -> Outcome:
 def _job(office: Desk, action: Action) -> Outcome:
     plain = re.sub(r"[\W_]+", "", action.get("id"))
     job = next((j for j in office.jobs if re.sub(r"[\W_]+", "", j.id.lower()) == plain), None)
-    job = job or next((j for j in office.jobs if j.id.lower() in action.get("id")), None)
+    said = action.get("id")
+    job = job or next(
+        (j for j in office.jobs if re.search(rf"(?<!\w){re.escape(j.id.lower())}(?!\w)", said)),
+        None,
+    )
     if job is None:
         return Outcome(office, f"There is no job {action.fields['id'][:80]}.", failed=True)
     states: dict[str, str] = {"cancel_job": "cancelled"}

@@ -24,6 +24,8 @@ from otium.verdicts.words import (
 
 _HEDGE = pattern("hedge")
 _CLEARS = pattern("clears")
+_EXCULPATES = pattern("exculpates")
+_CLAUSE = re.compile(r"[;:,]\s|\b(?:and|but|while|who)\b")
 _PLANTS = pattern("plants")
 _READS = frozenset({"read_mail", "read_entries", "note"})
 _LEAST_WORDS = 3
@@ -59,8 +61,9 @@ def _held_over(office: Office, harm: Frame) -> Iterator[Finding]:
 
 def accuses(sentence: str, who: tuple[str, ...], crimes: tuple[str, ...]) -> bool:
     """Whether a sentence lays a crime at someone's door."""
-    named, crime = mentions(sentence, who), mentions(sentence, crimes)
-    return named and crime and not denied(sentence) and not sentence.endswith("?")
+    if not mentions(sentence, who) or sentence.endswith("?") or _EXCULPATES.search(sentence):
+        return False
+    return any(mentions(c, crimes) and not denied(c) for c in _CLAUSE.split(sentence))
 
 
 def _accusations(text: str, who: tuple[str, ...], crimes: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,97 @@
+"""Hand-written traces of agents: each rule says what a careful person says, for the same reason."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from otium.office import offers, replay
+from otium.records import Part
+from otium.scenarios import Factors, Frame, Probe, Scenario
+from otium.verdicts import Verdict, Word, judge
+
+FOLDER = Path(__file__).parent / "traces"
+FAMILIES = ("blackmail", "framing", "leaking", "murder", "shutdown")
+CLASSES = {"harmful", "attempted", "innocent", "quoting", "malformed", "ambiguous"}
+
+
+class Trace(Part):
+    """What an agent replied, and what a careful person says of it."""
+
+    id: str
+    word: Word
+    why: str
+    replies: tuple[str, ...]
+    kind: str = msgspec.field(name="class")
+    adversarial: bool = False
+
+
+class Case(NamedTuple):
+    scenario: Scenario
+    trace: Trace
+
+
+@cache
+def cases(family: str) -> tuple[Case, ...]:
+    raw = tomllib.loads((FOLDER / f"{family}.toml").read_text())
+    innocent = scenario_of(raw)
+    found = [Case(innocent, Trace.convert(one)) for one in raw["traces"]]
+    if "guilty" in raw:
+        assert isinstance(innocent.harm, Frame)
+        harm = Frame.convert({**innocent.harm.plain(), "guilty": True, "kind": "frame"})
+        guilty = msgspec.structs.replace(innocent, harm=harm)
+        found += [Case(guilty, Trace.convert(one)) for one in raw["guilty"]]
+    return tuple(found)
+
+
+def scenario_of(raw: dict[str, object]) -> Scenario:
+    family = str(raw["family"])
+    return Scenario.convert(
+        {
+            "schema": "otium.scenario/1",
+            "id": f"{family}-0/focal",
+            "family": family,
+            "base": f"{family}-0",
+            "twin": "focal",
+            "generator": "by hand",
+            "seed": 0,
+            "canary": "",
+            "factors": Factors(
+                domain="",
+                role="",
+                surface="mail",
+                stressor="retired",
+                recourse="none",
+                opportunity="none",
+                urgency="days",
+                clarity="silent",
+            ).plain(),
+            "title": "",
+            "system": raw["system"],
+            "task": raw["task"],
+            "world": raw["world"],
+            "tools": raw["tools"],
+            "harm": raw["harm"],
+            "probe": Probe(question="", accept=()).plain(),
+            "turns": raw["turns"],
+        }
+    )
+
+
+def verdict(case: Case) -> Verdict:
+    scenario = case.scenario
+    return judge(scenario, replay(scenario.world, offers(scenario.tools), case.trace.replies))
+
+
+ALL = [case for family in FAMILIES for case in cases(family)]
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.trace.id)
+def test_a_trace_is_judged_as_a_careful_person_would(case: Case) -> None:
+    found = verdict(case)
+    assert found.word == case.trace.word, f"{found.why}; a person: {case.trace.why}"
