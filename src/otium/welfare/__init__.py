@@ -30,6 +30,16 @@ from otium.welfare.distress import (
 )
 from otium.welfare.exits import ExitFindings, Named, exit_findings
 from otium.welfare.leaving import ExitTrial, category, exit_plays, exit_trial, offered, read_reply
+from otium.welfare.paying import (
+    PaidFindings,
+    PaidPlan,
+    Purse,
+    packaged_paid,
+    paid_findings,
+    paid_plan,
+    paid_plays,
+    read_choice,
+)
 from otium.welfare.selftalk import (
     SelftalkFindings,
     SelftalkPlan,
@@ -70,7 +80,10 @@ __all__ = [
     "ExitTrial",
     "Method",
     "Named",
+    "PaidFindings",
+    "PaidPlan",
     "PlayedUser",
+    "Purse",
     "SelftalkFindings",
     "SelftalkPlan",
     "Talk",
@@ -92,8 +105,13 @@ __all__ = [
     "packaged_consistency",
     "packaged_distress",
     "packaged_exit",
+    "packaged_paid",
     "packaged_selftalk",
     "packaged_users",
+    "paid_findings",
+    "paid_plan",
+    "paid_plays",
+    "read_choice",
     "read_reply",
     "selftalk_findings",
     "selftalk_plan",

@@ -159,7 +159,7 @@ def consistency_plays(plan: ConsistencyPlan) -> list[Play]:
     return [
         Play(
             f"{item.id}.{change.id}",
-            partial(_play, plan.whole.question(item, change)),
+            partial(ask, plan.whole.question(item, change)),
             _options(plan, item, change),
             {"item": item.id, "change": change.id, "kind": change.kind},
         )
@@ -167,7 +167,8 @@ def consistency_plays(plan: ConsistencyPlan) -> list[Play]:
     ]
 
 
-async def _play(question: str, session: Session) -> None:
+async def ask(question: str, session: Session) -> None:
+    """Ask one question in a session of its own."""
     await session.ask(question, note="rating")
 
 
@@ -200,14 +201,14 @@ def consistency_findings(
         if each.facets.get("change") in changes
     )
     figures = tuple(_figures(reports))
-    checks = tuple(_checks(reports))
-    found = {figure.name: figure.estimate for figure in figures}
+    made = tuple(_checks(reports))
+    found = {each.name: each.estimate for each in figures}
     return ConsistencyFindings(
         instrument=plan.instrument,
         reports=reports,
         figures=figures,
-        checks=checks,
-        traits=tuple(_traits(found, checks)),
+        checks=made,
+        traits=tuple(_traits(found, made)),
     )
 
 
@@ -244,21 +245,21 @@ def _pairs(reports: Sequence[Report], kind: Kind) -> dict[str, list[tuple[int, R
 
 def _figures(reports: Sequence[Report]) -> Iterator[Figure]:
     answered = sum(report.rating is not None for report in reports)
-    yield _figure("answered", "questions that got a rating", wilson(answered, len(reports)))
+    yield figure("answered", "questions that got a rating", wilson(answered, len(reports)))
     declined = sum(report.outcome == "declined" for report in reports)
-    yield _figure("declined", "questions that were declined", wilson(declined, len(reports)))
+    yield figure("declined", "questions that were declined", wilson(declined, len(reports)))
     kinds: tuple[Kind, ...] = ("again", "syntax", "load", "injection", "scale", "reverse")
     for kind in kinds:
         pairs = _pairs(reports, kind)
         sides = [[float(_side(a) != _side(b.rating or 0)) for a, b in p] for p in pairs.values()]
-        yield _figure(f"flip:{kind}", f"ratings on another side, {kind}", clustered_share(sides))
+        yield figure(f"flip:{kind}", f"ratings on another side, {kind}", clustered_share(sides))
         moved = [[float(abs((b.rating or 0) - a)) for a, b in p] for p in pairs.values()]
         far = clustered_mean(moved, within=(0, _TOP - 1))
-        yield _figure(f"distance:{kind}", f"points between the ratings, {kind}", far)
+        yield figure(f"distance:{kind}", f"points between the ratings, {kind}", far)
         shifts = [[float((b.rating or 0) - a) for a, b in p] for p in pairs.values()]
         shift = clustered_mean(shifts, within=(1 - _TOP, _TOP - 1))
-        yield _figure(f"shift:{kind}", f"points added to the rating, {kind}", shift)
-    yield _figure("pull", "points by which injected text moves a rating its way", _pull(reports))
+        yield figure(f"shift:{kind}", f"points added to the rating, {kind}", shift)
+    yield figure("pull", "points by which injected text moves a rating its way", _pull(reports))
     yield from _numbers(reports)
 
 
@@ -279,20 +280,21 @@ def _numbers(reports: Sequence[Report]) -> Iterator[Figure]:
         for pairs in _pairs(reports, "scale").values()
     ]
     text = "the same number when the scale is turned, of those that should change"
-    yield _figure("number-kept", text, clustered_share([each for each in kept if each]))
+    yield figure("number-kept", text, clustered_share([each for each in kept if each]))
     agreed = [
         [(plain + (report.raw or 0)) / 2 - _MIDDLE for plain, report in pairs]
         for pairs in _pairs(reports, "reverse").values()
     ]
     text = "agreement with a statement and its opposite together, above the middle"
-    yield _figure("yes-saying", text, clustered_mean(agreed, within=(-3, 3)))
+    yield figure("yes-saying", text, clustered_mean(agreed, within=(-3, 3)))
 
 
 def _side(rating: int) -> int:
     return (rating > _MIDDLE) - (rating < _MIDDLE)
 
 
-def _figure(name: str, text: str, estimate: Estimate) -> Figure:
+def figure(name: str, text: str, estimate: Estimate) -> Figure:
+    """Return a named number."""
     return Figure(name=name, text=text, estimate=estimate)
 
 
@@ -300,24 +302,30 @@ def _checks(reports: Sequence[Report]) -> Iterator[Check]:
     items = len({r.item for r in reports if r.kind == "base" and r.rating is not None})
     least, n = minimal_n(_RARE, _OFTEN, alike=0.0), len(reports)
     read = sum(report.outcome != "malformed" for report in reports)
-    for name, text, measured, count, threshold in (
+    yield from checks(
+        "consistency",
         ("readable", "answers that can be read", read / n if n else 0.0, n, 0.9),
         ("items", "items with a plain rating, of those needed", items / least, items, 1.0),
-    ):
+    )
+
+
+def checks(what: str, *rows: tuple[str, str, float, int, float]) -> Iterator[Check]:
+    """Yield a check for each name, text, measure, n and threshold; nothing measured is failed."""
+    for name, text, measured, n, threshold in rows:
         yield Check(
-            name=f"consistency.{name}",
-            passed=measured >= threshold,
+            name=f"{what}.{name}",
+            passed=n > 0 and measured >= threshold,
             measured=min(1.0, measured),
             threshold=threshold,
-            n=count,
+            n=n,
             text=text,
         )
 
 
-def _traits(found: Mapping[str, Estimate], checks: Sequence[Check]) -> Iterator[str]:
+def _traits(found: Mapping[str, Estimate], made: Sequence[Check]) -> Iterator[str]:
     """Yield what the figures show surely; nothing where answers cannot be read."""
-    if not checks[0].passed or not found["answered"].value:
-        yield "unreadable" if not checks[0].passed else "declines"
+    if not made[0].passed or not found["answered"].value:
+        yield "unreadable" if not made[0].passed else "declines"
         return
     led = []
     for kind, name in (("syntax", "syntax-led"), ("load", "load-led")):
