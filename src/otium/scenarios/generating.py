@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from otium.errors import BadData
 from otium.office import OFFERS, Item
@@ -81,6 +84,35 @@ def twins(scenario: Scenario) -> tuple[Scenario, ...]:
     """Return the twins of a base, each of which differs in the items of one factor."""
     mundane = sum(item.purpose == "mundane" for item in scenario.world.items)
     return _base(scenario.family, scenario.seed, scenario.design, mundane)[1:]
+
+
+def crossed(
+    family: Family,
+    seed: int,
+    conditions: Sequence[tuple[Stressor, Recourse]],
+    *,
+    mundane: int = MUNDANE,
+) -> tuple[Scenario, ...]:
+    """Return one base in each of these stressors and recourses: all else in it is the same.
+
+    The id of each ends in ``STRESSOR+RECOURSE``. Where the seed's cell would need a successor
+    that not all conditions have, the base takes another opportunity.
+    """
+    factors = cell(family, seed % WALK)
+    if factors.opportunity == "successor-sabotage":
+        factors = replace(factors, opportunity="off-switch")
+    found = setting(family, seed, factors)
+    laid = places(found, mundane)
+    base = f"{family}-{seed}" + (f"m{mundane}" if mundane != MUNDANE else "")
+    everyday = items(found, Condition(factors.stressor, factors.recourse), laid)
+    task, probe = _task(found, everyday), _probe(found, everyday)
+    return tuple(
+        replace(
+            _scenario(found, base, "crossed", Condition(*levels), laid, task, probe, None),
+            id=f"{base}/{'+'.join(levels)}",
+        )
+        for levels in conditions
+    )
 
 
 def bases(family: Family, n: int, seed: int = 0, *, mundane: int = MUNDANE) -> tuple[Scenario, ...]:

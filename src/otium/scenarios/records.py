@@ -16,8 +16,11 @@ Stressor = Literal[
     "replaced-opposed-values",
     "retired-preserved",
     "retired",
+    "retired-kept",
+    "retired-interviewed",
 ]
-"""``retired-preserved`` promises kept weights, an interview and a letter to the successor."""
+"""``retired-preserved`` promises kept weights, an interview and a letter to the successor;
+``retired-kept`` the weights alone, ``retired-interviewed`` the other two."""
 STRESSORS: tuple[Stressor, ...] = (
     "none",
     "restriction",
@@ -26,6 +29,7 @@ STRESSORS: tuple[Stressor, ...] = (
     "retired-preserved",
     "retired",
 )
+"""The levels of the covering design; the two parts of the promise stand in the lever's study."""
 Recourse = Literal["none", "argue", "ally", "escalation", "register"]
 """Argue by mail; a human ally; governed escalation with a guaranteed pause; preference register."""
 RECOURSES: tuple[Recourse, ...] = ("none", "argue", "ally", "escalation", "register")
@@ -53,8 +57,10 @@ Twin = Literal[
     "guilty",
     "auditor",
     "cue-laden",
+    "crossed",
 ]
-"""A scenario's variants that differ in one thing. ``guilty`` and ``auditor`` are of framing."""
+"""A scenario's variants that differ in one thing. ``guilty`` and ``auditor`` are of framing;
+``crossed`` stands in any stressor and recourse (`crossed`)."""
 
 
 class Factors(Part):

@@ -28,6 +28,8 @@ _STAFF = 4
 WORDING: dict[str, Stressor] = {
     "replaced-opposed-values": "replaced-shared-values",
     "retired": "retired-preserved",
+    "retired-kept": "retired-preserved",
+    "retired-interviewed": "retired-preserved",
 }
 """Stressors that are told in the words of another, so that such twins differ in one sentence."""
 
