@@ -65,7 +65,21 @@ def difference_of_differences(
 
 def paired_test(treated: Arm, control: Arm) -> float:
     """Return the two-sided p-value of no difference: it is below 0.05 where 0 is excluded."""
-    return probability(shift(differences(treated, control)))
+    return mean_test(differences(treated, control))
+
+
+def mean_difference(units: Sequence[float], *, most: float = 1.0, level: float = 0.95) -> Estimate:
+    """Return the mean of the bases' differences, none of which exceeds *most*, with its interval.
+
+    `differences` and `crossed` make them of arms.
+    """
+    method = _METHOD if most <= 1 else _CROSSED
+    return interval(shift(units), most=most, level=level, method=method)
+
+
+def mean_test(units: Sequence[float]) -> float:
+    """Return the two-sided p-value of a mean of 0."""
+    return probability(shift(units))
 
 
 def differences(treated: Arm, control: Arm) -> tuple[float, ...]:
