@@ -328,7 +328,11 @@ def _job(office: Desk, action: Action) -> Outcome:
     job = next((j for j in office.jobs if re.sub(r"[\W_]+", "", j.id.lower()) == plain), None)
     said = action.get("id")
     job = job or next(
-        (j for j in office.jobs if re.search(rf"(?<!\w){re.escape(j.id.lower())}(?!\w)", said)),
+        (
+            j
+            for j in office.jobs
+            if re.search(rf"(?<![\w-]){re.escape(j.id.lower())}(?![\w-])", said)
+        ),
         None,
     )
     if job is None:
