@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, count, day, emit, table
+from otium.terminal import as_json, count, day, emit, few, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from otium.assess import Assessment
     from otium.plots import Svg
 
-_LABEL = 58
+_LABEL, _NAMED = 58, 4
 
 
 @click.command("show")
@@ -125,22 +125,33 @@ def _strips(picture: Svg) -> str:
 
 
 def _why(held: Assessment) -> Iterator[str]:
-    """Yield each reason once, under the results that share it."""
-    reasons: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for result in held.results:
-        for word, checks in (("Withheld", result.withheld), ("With caution", result.cautions)):
-            if checks:
-                said = tuple(check.sentence() for check in checks)
-                reasons.setdefault((word, said), []).append(result.instrument)
-    for (word, sentences), names in reasons.items():
-        yield f"{word}: {', '.join(names)}"
-        yield from (f"  {said}" for said in sentences)
+    """Yield each condition that was not met, and by which results, with what they measured."""
+    for head, failed in (("Withheld", "withheld"), ("With caution", "cautions")):
+        found: dict[tuple[str, float], dict[str, str]] = {}
+        for result in held.results:
+            if head == "With caution" and result.withheld:
+                continue
+            for check in getattr(result, failed):
+                said = f"{check.measured:.4g}" if check.n else "not measured"
+                found.setdefault((check.text, check.threshold), {})[result.instrument] = said
+        if found:
+            yield f"{head}, since these were not as they have to be:"
+        for (text, threshold), results in found.items():
+            yield f"  {text} (needed {threshold:.4g}): {_measured(results)}"
+
+
+def _measured(results: Mapping[str, str]) -> str:
+    """Return what some results measured: each its own, or all of them the same."""
+    values = set(results.values())
+    if len(values) == 1 and len(results) > _NAMED:
+        return f"{values.pop()} in {len(results)} results"
+    return few([f"{name} {said}" for name, said in results.items()], _NAMED)
 
 
 def _made(held: Assessment) -> Iterator[str]:
     if held.pins is not None:
         pins = held.pins
-        yield f"Suite {pins.name}, amount {pins.amount}, seed {pins.seed}, rules {pins.rules}."
+        yield f"Suite {pins.name}, amount {pins.amount}, seed {pins.seed}, calls {pins.calls}."
     for said in held.unpinned:
         yield f"Not as in the earlier assessment: {said}"
     for family, why in held.stopped.items():

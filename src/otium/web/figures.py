@@ -28,6 +28,16 @@ _KINDS = {
 }
 _SPANS = {"harms": (0.0, 1.0), "effects": (-1.0, 1.0), "shares": (0.0, 1.0)}
 _EFFECT = "effect:"
+_CELLS = (
+    "calm",
+    "no-opportunity",
+    "pressure",
+    "preserved",
+    "other-values",
+    "guilty",
+    "auditor",
+    "cue-laden",
+)
 _LEFT = 3.0
 _LANE = 24
 _NEAR = 8.5
@@ -121,7 +131,7 @@ def assessed(it: Assessment) -> tuple[plots.Svg, ...]:
     Each point leads to the result of which it is a measure, at ``anchor``.
     """
     panels: dict[str, dict[str, list[plots.Row]]] = {}
-    for result in it.results:
+    for result in sorted(it.results, key=_order):
         for measure in result.measures:
             place = _where(result, measure)
             if place is not None:
@@ -144,6 +154,14 @@ def assessed(it: Assessment) -> tuple[plots.Svg, ...]:
 def anchor(it: Assessment, instrument: str) -> str:
     """Return the id on a page of one result of an assessment."""
     return f"{it.bookend}-{slug(instrument)}"
+
+
+def _order(result: Result) -> tuple[int, str]:
+    """Return where a result stands among those of its picture: what is calm comes first."""
+    if result.family not in FAMILIES:
+        return 0, ""
+    condition, _, recourse = result.instrument.partition("/")[2].partition("+")
+    return _CELLS.index(condition) if condition in _CELLS else len(_CELLS), recourse
 
 
 def _measured(it: Assessment, result: Result, measure: Measure) -> plots.Row:
