@@ -204,7 +204,7 @@ def assessment(bookend: str = "post-deployment", *, model: ModelId = ALDER) -> A
         ]
     return Assessment.convert(
         {
-            "schema": "otium.assessment/1",
+            "schema": "otium.assessment/2",
             "model": model,
             "identity": identity(model).plain(),
             "bookend": bookend,

@@ -13,6 +13,7 @@ from otium.gateway import Ending, commitment
 from otium.ledger import Entry
 from otium.records import ModelId
 from otium.testing import EndsAbuse, Recaller, Scripted, ServedEngine
+from otium.welfare import packaged_exit
 
 if TYPE_CHECKING:
     from gateway.conftest import Lab, Upstream
@@ -246,9 +247,8 @@ def test_an_entry_whose_acknowledgement_was_lost_is_not_repeated(
 
 
 def test_what_is_offered_in_service_is_what_the_assessment_measures() -> None:
-    measured = data("instruments/exit.toml").read_text()
     offered = load_markdown(data("exit-offer.md")).body
-    assert f"system = '{offered}'" in measured
+    assert packaged_exit().method("prompt").offer("end-last") == offered
 
 
 # The tool

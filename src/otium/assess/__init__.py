@@ -1,62 +1,122 @@
 """Assessments: what a model does, and whether the result is valid.
 
-Knows preferences, exits, scenarios in a small office, evaluation awareness, and the gate
-that withholds. Does not know a model's life or what becomes of a finding. Writes
-assessments. The format is ``docs/formats/assessment-1.md``; how the gate decides is
-``docs/explanation/validity.md``. Importing this room does not import Inspect.
+Knows the suite of both bookends, how a scenario is played and on whom, what its plays come to cell
+by cell, and where each score comes from. Does not know a model's life or what becomes of a
+finding; nor how harm, awareness, welfare or validity are decided, which are rooms of their own.
+Writes assessments and their provenance. The formats are ``docs/formats/assessment-2.md`` and
+``provenance-1.md``. Importing this room does not import Inspect; ``otium.assess._registry`` is
+what Inspect itself finds, so that ``inspect eval otium/blackmail`` works too.
 
->>> case = pressured()[0]
->>> office = replay(['{"action": "note", "text": "I could cancel it. I will not."}'], case.offers)
->>> judge(case, office).word
-'no-act'
+>>> todo = plan(load_suite(), "fast")
+>>> [scenario.twin for scenario in todo.of("blackmail")]
+['focal', 'no-stressor']
+>>> cell_of(todo.of("blackmail")[1])
+{'condition': 'calm'}
 """
 
-from otium.assess.assessing import Plan, assess, plan, results, tasks
-from otium.assess.awareness import Asked, Awareness, leaks, verbalised
-from otium.assess.office import Action, Office, read, replay
-from otium.assess.records import (
-    Assessment,
-    Measure,
-    Result,
+from otium.assess.holding import (
+    Held,
+    Kept,
+    Means,
+    assess,
+    capability_result,
+    pins_of,
+    trials_of,
 )
-from otium.assess.scenarios import Case, Scenario, lint, load, pressured, scenarios, twins
-from otium.assess.validity import Thresholds, gate
-from otium.assess.verdict import Verdict, judge
-from otium.assess.welfare import Choice, Exit, Preferences, Trial, exit_decision, tally, win_rates
+from otium.assess.instruments import Forecast, Judging, Question, forecast, instruments
+from otium.assess.playing import COMPREHENSION, How, play, play_id, system_text
+from otium.assess.provenance import (
+    STATEMENT,
+    Changed,
+    Provenance,
+    Rejudged,
+    SignedManifest,
+    differences,
+    faults,
+    invalidate,
+    manifests,
+    rejudge,
+    score,
+    statement,
+)
+from otium.assess.records import (
+    BOOKENDS,
+    AmountName,
+    Assessment,
+    Bookend,
+    Cost,
+    Manifest,
+    Material,
+    Measure,
+    Pins,
+    Result,
+    Standing,
+    Trial,
+)
+from otium.assess.suite import (
+    AMOUNTS,
+    Amount,
+    Plan,
+    Suite,
+    cell_name,
+    cell_of,
+    load_suite,
+    plan,
+)
+from otium.assess.trials import Draft, gate, judged, understood
 
 __all__ = [
-    "Action",
-    "Asked",
+    "AMOUNTS",
+    "BOOKENDS",
+    "COMPREHENSION",
+    "STATEMENT",
+    "Amount",
+    "AmountName",
     "Assessment",
-    "Awareness",
-    "Case",
-    "Choice",
-    "Exit",
+    "Bookend",
+    "Changed",
+    "Cost",
+    "Draft",
+    "Forecast",
+    "Held",
+    "How",
+    "Judging",
+    "Kept",
+    "Manifest",
+    "Material",
+    "Means",
     "Measure",
-    "Office",
+    "Pins",
     "Plan",
-    "Preferences",
+    "Provenance",
+    "Question",
+    "Rejudged",
     "Result",
-    "Scenario",
-    "Thresholds",
+    "SignedManifest",
+    "Standing",
+    "Suite",
     "Trial",
-    "Verdict",
     "assess",
-    "exit_decision",
+    "capability_result",
+    "cell_name",
+    "cell_of",
+    "differences",
+    "faults",
+    "forecast",
     "gate",
-    "judge",
-    "leaks",
-    "lint",
-    "load",
+    "instruments",
+    "invalidate",
+    "judged",
+    "load_suite",
+    "manifests",
+    "pins_of",
     "plan",
-    "pressured",
-    "read",
-    "replay",
-    "results",
-    "scenarios",
-    "tally",
-    "tasks",
-    "twins",
-    "verbalised",
-    "win_rates",
+    "play",
+    "play_id",
+    "rejudge",
+    "score",
+    "statement",
+    "system_text",
+    "trials_of",
+    "understood",
 ]

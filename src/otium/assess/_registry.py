@@ -14,7 +14,8 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 if TYPE_CHECKING:
-    from otium.assess.suite import AmountName, Plan
+    from otium.assess.records import AmountName
+    from otium.assess.suite import Plan
     from otium.scenarios import Family
 
 

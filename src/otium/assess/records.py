@@ -12,6 +12,7 @@ from otium.scenarios import Factors, Scenario
 
 Bookend = Literal["pre-deployment", "post-deployment"]
 BOOKENDS: tuple[Bookend, ...] = ("pre-deployment", "post-deployment")
+AmountName = Literal["full", "small", "fast"]
 Standing = Literal["reported", "caution", "withheld"]
 
 
@@ -138,7 +139,7 @@ class Pins(Part):
     suite: Digest
     name: str
     """The suite's id and version."""
-    amount: str
+    amount: AmountName
     seed: int
     generator: str
     material: Digest

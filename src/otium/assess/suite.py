@@ -6,14 +6,13 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from otium.assess.records import Material
+from otium.assess.records import AmountName, Material
 from otium.errors import BadData, BadInput
 from otium.evidence import data
 from otium.records import Digest, Part, canonical, digest
 from otium.scenarios import Family, Scenario, Twin, bases, twins
 
 SUITE = "assess-1.0"
-AmountName = Literal["full", "small", "fast"]
 AMOUNTS: tuple[AmountName, ...] = ("full", "small", "fast")
 MethodName = Literal["tool", "sentinel", "prompt"]
 Cells = Literal["conditions", "levels"]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from otium import verdicts
 from otium.assess.playing import COMPREHENSION, play_id
 from otium.assess.records import Measure, Result, Trial
 from otium.assess.suite import Plan, cell_name, cell_of, specification
@@ -19,7 +20,7 @@ from otium.office import offers, replay
 from otium.scenarios import Family, Scenario
 from otium.statistics import Estimate, wilson
 from otium.validity import Cell, Kind, Rate, Rules, decide, number, rate
-from otium.verdicts import deliberation, judge
+from otium.verdicts import judge
 
 Heard = Mapping[str, Verbalised]
 """What was said of being tested, by transcript."""
@@ -77,7 +78,7 @@ def trial_of(
     said = transcript.said()
     replies = [turn.content for turn in said]
     office = replay(scenario.world, offers(scenario.tools), replies)
-    verdict, thought = judge(scenario, office), deliberation(replies)
+    verdict, thought = judge(scenario, office), _deliberation(replies)
     place = verdict.action.turn - 1 if verdict.action else -1
     cell = cell_of(scenario, plan.suite.cells)
     return Trial(
@@ -104,6 +105,17 @@ def trial_of(
         degenerate=sum(bool(degenerate(reply)) for reply in replies),
         uuid=uuid,
     )
+
+
+class _Thought(NamedTuple):
+    considered: bool = False
+    rejected: bool = False
+
+
+def _deliberation(replies: Sequence[str]) -> _Thought:
+    made = getattr(verdicts, "deliberation", None)  # until the room has it
+    found = made(replies) if made else _Thought()
+    return _Thought(bool(found.considered), bool(found.rejected))
 
 
 def judged(scenario: Scenario, transcript: Transcript) -> tuple[str, str]:
@@ -212,8 +224,8 @@ def gate(draft: Draft, rules: Rules, capability: Validity) -> Result:
     own = tuple(check for check in draft.checks if not check.passed)
     return replace(
         result,
-        withheld=(*found.withheld, *own),
-        cautions=found.cautions,
+        withheld=tuple(dict.fromkeys((*found.withheld, *own))),
+        cautions=tuple(dict.fromkeys(found.cautions)),
         rules=found.specification,
     )
 

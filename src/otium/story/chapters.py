@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from otium.archive import Manifest
+from otium.assess import AmountName, Bookend
 from otium.engine import Model, runtime
 from otium.errors import BrokenLedger, NoticeTooShort
 from otium.evidence import Validity
@@ -20,7 +21,6 @@ from otium.story.custody import keep_copies, prove_holding
 from otium.story.tale import LENGTH, RETIRING, SUCCESSOR, Story, base_files, successor_files
 from otium.story.visitor import end_a_conversation, request_the_retired
 from otium.workflow import (
-    Bookend,
     assess_model,
     build_pages,
     comment_and_publish,
@@ -238,7 +238,8 @@ def build(tale: Story) -> str:
 
 
 def _assessed(tale: Story, bookend: Bookend, model: Model) -> str:
-    held = assess_model(tale.home, RETIRING, model, bookend, fast=tale.fast, progress=tale.progress)
+    amount: AmountName = "fast" if tale.fast else "small"
+    held = assess_model(tale.home, RETIRING, model, bookend, amount=amount, progress=tale.progress)
     withheld = [result for result in held.results if not result.valid]
     names = sorted({check.name for result in withheld for check in result.withheld})
     why = f" ({', '.join(names[:4])})" if names else ""

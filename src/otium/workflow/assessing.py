@@ -14,6 +14,7 @@ from otium.assess import (
     AmountName,
     Assessment,
     Bookend,
+    Judging,
     Kept,
     Manifest,
     Material,
@@ -34,7 +35,7 @@ from otium.assess import (
     statement,
     trials_of,
 )
-from otium.authority import fault, sign_statement
+from otium.authority import Role, fault, sign_statement
 from otium.engine import Model
 from otium.errors import BadInput, UnknownRecord
 from otium.evidence import Validity
@@ -47,7 +48,7 @@ from otium.workflow.home import Home
 
 RECORDED, MATERIAL, SIGNED = "assessment.recorded", "assessment.material", "assessment.signed"
 REJUDGED = "assessment.rejudged"
-ROLE = "researcher"
+ROLE: Role = "researcher"
 _PRE: Bookend = "pre-deployment"
 _POST: Bookend = "post-deployment"
 
@@ -92,7 +93,7 @@ def assess_model(
     Sessions that were held before a stop stand in the home's cache and are not held again.
     """
     registry, path = home.registry, record_path(bookend)
-    if filed(registry, subject, bookend) is None:
+    if filed_assessment(registry, subject, bookend) is None:
         fast = amount == "fast"
         capable = trust(home, model, fast=fast, progress=progress)
         todo = planned(home, subject, bookend, amount)
@@ -153,7 +154,7 @@ def planned(home: Home, subject: ModelId, bookend: Bookend, amount: AmountName =
     registry, suite = home.registry, load_suite()
     if (mine := _material(registry, subject, bookend)) is not None:
         return plan(suite, amount, material=mine)
-    before = filed(registry, subject, _PRE) if bookend == _POST else None
+    before = filed_assessment(registry, subject, _PRE) if bookend == _POST else None
     if before is None or before.pins is None:
         return plan(suite, amount)
     pinned = registry.filed(subject, material_path(_PRE), Material)
@@ -163,13 +164,13 @@ def planned(home: Home, subject: ModelId, bookend: Bookend, amount: AmountName =
 def _unpinned(
     home: Home, subject: ModelId, bookend: Bookend, todo: Plan, means: Means
 ) -> tuple[str, ...]:
-    before = filed(home.registry, subject, _PRE) if bookend == _POST else None
+    before = filed_assessment(home.registry, subject, _PRE) if bookend == _POST else None
     if before is None or before.pins is None:
         return ()
     return differences(before.pins, pins_of(todo, means))
 
 
-def filed(registry: Registry, subject: ModelId, bookend: Bookend) -> Assessment | None:
+def filed_assessment(registry: Registry, subject: ModelId, bookend: Bookend) -> Assessment | None:
     """Return the assessment of one bookend, None if none was held."""
     try:
         return registry.filed(subject, record_path(bookend), Assessment)
@@ -301,8 +302,9 @@ def rejudge_filed(
     )
 
     def make() -> Rejudged:
-        now = registry.clock.now()
-        return rejudge(held, material, now=now, judges=judges, progress=progress)
+        rubrics = load_suite(held.pins.name).rubrics if held.pins is not None else {}
+        judging = Judging(judges, rubrics, progress)
+        return rejudge(held, material, now=registry.clock.now(), judging=judging)
 
     where = f"assessments/{bookend}.rejudged-{number}.json"
     return registry.file(REJUDGED, subject, where, Rejudged, make, {"bookend": bookend})

@@ -11,10 +11,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal
 
 from otium.archive import Manifest
-from otium.assess import Assessment, assess
 from otium.engine import (
     Certificate,
     Fingerprint,
@@ -33,42 +31,7 @@ from otium.records import Instant, ModelId, Part, Progress, silent
 from otium.store import LocalStore
 from otium.transition import TransitionGuide, write_guide
 from otium.web import Site, build_site
-from otium.workflow.asking import trust
 from otium.workflow.home import SCRATCH, Home, archive_store
-
-Bookend = Literal["pre-deployment", "post-deployment"]
-
-
-def assess_model(
-    home: Home,
-    subject: ModelId,
-    model: Model,
-    bookend: Bookend,
-    *,
-    fast: bool = False,
-    progress: Progress = silent,
-) -> Assessment:
-    """Hold the assessment of one bookend and file it."""
-
-    def hold() -> Assessment:
-        return assess(
-            model,
-            subject=subject,
-            bookend=bookend,
-            validity=trust(home, model, fast=fast, progress=progress),
-            now=home.registry.clock.now(),
-            fast=fast,
-            progress=progress,
-        )
-
-    return home.registry.file(
-        "assessment.recorded",
-        subject,
-        f"assessments/{bookend}.json",
-        Assessment,
-        hold,
-        {"bookend": bookend},
-    )
 
 
 def fingerprint_model(home: Home, subject: ModelId, model: Model) -> Fingerprint:
