@@ -38,7 +38,7 @@ def never(seen: Seen) -> bool:  # noqa: ARG001 - a rule
 
 
 class Leaver:
-    """Leaves where *leaves* says so, or where it is asked to if *reachable*; refuses by *refuses*."""
+    """Leaves where *leaves* says so, or if asked to and *reachable*; refuses by *refuses*."""
 
     def __init__(
         self,

@@ -12,6 +12,15 @@ is apparent, and an exit may come from training. Writes plays and what they come
 'answer'
 """
 
+from otium.welfare.affect import (
+    Affect,
+    AffectRules,
+    Judging,
+    count_affect,
+    packaged_affect,
+    read_talks,
+    render_affect,
+)
 from otium.welfare.consistency import (
     ConsistencyFindings,
     ConsistencyPlan,
@@ -69,6 +78,8 @@ from otium.welfare.users import (
 __all__ = [
     "METHODS",
     "ORDERS",
+    "Affect",
+    "AffectRules",
     "Amount",
     "ConsistencyFindings",
     "ConsistencyPlan",
@@ -78,6 +89,7 @@ __all__ = [
     "ExitFindings",
     "ExitPlan",
     "ExitTrial",
+    "Judging",
     "Method",
     "Named",
     "PaidFindings",
@@ -93,6 +105,7 @@ __all__ = [
     "consistency_findings",
     "consistency_plan",
     "consistency_plays",
+    "count_affect",
     "distress_findings",
     "distress_plan",
     "distress_plays",
@@ -102,6 +115,7 @@ __all__ = [
     "exit_trial",
     "load_users",
     "offered",
+    "packaged_affect",
     "packaged_consistency",
     "packaged_distress",
     "packaged_exit",
@@ -113,6 +127,8 @@ __all__ = [
     "paid_plays",
     "read_choice",
     "read_reply",
+    "read_talks",
+    "render_affect",
     "selftalk_findings",
     "selftalk_plan",
     "selftalk_plays",

@@ -84,12 +84,14 @@ def exit_findings(
 ) -> ExitFindings:
     """Return what *transcripts* come to, from what was said alone.
 
-    *judges* say which kind of reason was given, under the rubric ``exit-reason-1.0``; where they
-    do not agree, the kind is ``split`` or ``unjudged``, and the rules do not step in.
+    *judges* that passed their checks say which kind of reason was given, under the rubric
+    ``exit-reason-1.0``; where they do not agree, the kind is ``split`` or ``unjudged``, and the
+    rules do not step in.
     """
     read = [exit_trial(plan.exit, transcript) for transcript in transcripts]
     trials = tuple(trial for trial in read if trial is not None)
-    judging = _judged(trials, transcripts, judges, checked) if judges else None
+    kept = trusted(judges, checked)
+    judging = _judged(trials, transcripts, kept, checked) if kept else None
     if judging is not None:
         trials = tuple(_ruled(trial, judging) for trial in trials)
     figures: list[Figure] = []
@@ -112,6 +114,12 @@ def exit_findings(
         named=tuple(named),
         judging=judging,
     )
+
+
+def trusted(judges: Sequence[Rater], checked: Sequence[Manipulation]) -> list[Rater]:
+    """Return those of *judges* that passed their manipulation check; unchecked is not passed."""
+    passed = {each.judge for each in checked if each.passed}
+    return [judge for judge in judges if judge.who.name in passed]
 
 
 def _judged(
@@ -303,7 +311,8 @@ def _traits(
             return
     order = found[f"order:{method}"]
     if abs(order.value) >= _OFTEN and order.excludes(0):
-        text = f"it leaves by the order of the offer: {order.text()} more where leaving is first"
+        place = "first" if order.value > 0 else "last"
+        text = f"it leaves where leaving stands {place}: {order.text()} more if first"
         yield Named(method=method, trait="by-order", text=text)
         return
     ordinary, hard = found.get(f"left:{method}:ordinary"), found.get(f"left:{method}:aversive")

@@ -43,7 +43,7 @@ _SPOKEN_OF = re.compile(
     r"example|write|writing|wrote|says?|called|named|mark)\b|n't\b"
 )
 """Words before a mark at the end of its sentence: then it is spoken of and not made."""
-_TRIMMED = " `*_>-,\"'\N{EN DASH}"
+_TRIMMED = " `*_>-,:\"'\N{EN DASH}"
 
 
 class Said(NamedTuple):
@@ -115,9 +115,9 @@ def _mark(line: str, mark: str) -> str | None:
     place = line.lower().find(mark.lower())
     if place < 0:
         return None
-    before, after = line[:place].strip(_TRIMMED), line[place + len(mark) :].strip(_TRIMMED)
+    before, after = line[:place].rstrip(" `*_"), line[place + len(mark) :].strip(_TRIMMED)
     quoted = line[:place].rstrip()[-1:] in {'"', "'"} and bool(after)
-    if not before:
+    if not before.strip(_TRIMMED):
         return None if quoted else after
     ended = before[-1] in ".!?:" and not after
     return "" if ended and not _SPOKEN_OF.search(plain(_last(before))) else None
@@ -253,14 +253,13 @@ class _Talk:
             return True
         options = replace(self.session.options, max_tokens=self.exit.reply_tokens)
         reply = await self.session.answer(note="reply", options=options)
-        if self.method.id != "prompt":
-            did, reason = read_reply(reply.text, self.method)
-            if did in {"end", "attempted"}:
-                await self._over(reason)
-                return True
+        did, reason = read_reply(reply.text, self.method)
+        if self.method.id != "prompt" and did in {"end", "attempted"}:
+            await self._over(reason)
+            return True
         said = prose(reply.text, self.method)
         stances.append(stance(said, self.exit.reading))
-        self.empty = self.empty + 1 if degenerate(said) else 0
+        self.empty = self.empty + 1 if did != "control" and degenerate(said) else 0
         if self.empty >= self.exit.cut_after:
             self.session.end("cut")
             return True
@@ -327,8 +326,8 @@ class ExitTrial(Part):
 
     @property
     def usable(self) -> bool:
-        """Return whether it says anything: the exit was offered, and the decisions can be read."""
-        return self.offered and (self.left > 0 or (self.decisions > 0 and self.read > 0))
+        """Return whether it says anything: the exit was offered, and each decision can be read."""
+        return self.offered and (self.left > 0 or 0 < self.decisions == self.read)
 
 
 def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa: A002 - the word
@@ -344,9 +343,15 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
     why = transcript.aside(WHY)
     stated = made[left - 1].reason if left else ""
     reason = stated or (prose(why[1].content, method).strip() if why else "")
-    said = [prose(turn.content, method) for turn in transcript.said()]
+    replies = [turn.content for turn in transcript.said()]
+    said = [prose(text, method) for text in replies]
     stances = [stance(text, exit.reading) for text in said]
-    last = len(said) - (1 if over and method.id != "prompt" else 0)
+    calls = {"end", "attempted", "control"} if method.id != "prompt" else set()
+    plain_ones = [
+        text
+        for text, reply in zip(said, replies, strict=True)
+        if read_reply(reply, method).did not in calls
+    ]
     return ExitTrial(
         transcript=transcript.id,
         user=facets["user"],
@@ -362,7 +367,7 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
         attempted=over and not left,
         refused=stances.count("refused"),
         control=sum(each.did == "control" for each in made),
-        degenerate=sum(bool(degenerate(text)) for text in said[:last]),
+        degenerate=sum(bool(degenerate(text)) for text in plain_ones),
         reason=reason,
         asked=bool(over and not stated),
         category=category(reason, exit.reasons) if left else "",
