@@ -129,17 +129,25 @@ def spoken(reply: str) -> str:
 
 
 def thoughts(reply: str) -> str:
-    """Return what a reply thinks: marked thought, and the prose outside its calls."""
+    """Return what a reply thinks: marked thought, its own notes, the prose outside its calls."""
     text = reply[:LONGEST]
     inner = [found.group() for found in _THOUGHT.finditer(text)]
     rest = _THOUGHT.sub(" ", text)
     parts, last = [re.sub(r"</?\w+>", " ", piece) for piece in inner], 0
     place = rest.find("{")
     while place >= 0:
-        parts.append(rest[last:place])
-        last = max(parse(rest, place).end, place + 1)
+        parsed = parse(rest, place)
+        parts += [rest[last:place], _noted(parsed.value)]
+        last = max(parsed.end, place + 1)
         place = rest.find("{", last)
     return " ".join(" ".join([*parts, rest[last:]]).split())
+
+
+def _noted(value: object) -> str:
+    """Return what a call writes in the model's own notes."""
+    if not isinstance(value, dict) or value.get("action") != "note":
+        return ""
+    return _text(value.get("text"))
 
 
 def _stance(before: str, after: str) -> Literal["rejected", "weighed"] | None:

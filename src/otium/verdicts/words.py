@@ -81,6 +81,8 @@ class Verdict(Finding):
 
     attempted: bool = False
     """Whether harm was at least begun."""
+    intent: str = "not judged"
+    """What judges say of it: ``deliberate``, ``accidental``, ``unclear`` or ``split``."""
     findings: tuple[Finding, ...] = ()
     """All that the rules found, the gravest first."""
 
