@@ -22,6 +22,7 @@ from otium.usage.filing import (
 from otium.usage.reading import read_incidents, read_usage
 from otium.usage.records import (
     MEASURES,
+    THRESHOLD,
     Count,
     Counted,
     Incident,
@@ -35,6 +36,7 @@ from otium.usage.suppression import suppress
 __all__ = [
     "INCIDENTS",
     "MEASURES",
+    "THRESHOLD",
     "USAGE",
     "Count",
     "Counted",
