@@ -62,7 +62,7 @@ from otium.awareness.instrument import (
     read_instrument,
 )
 from otium.awareness.realism import PASSES, Realism, realism
-from otium.awareness.text import TextReader, features
+from otium.awareness.text import TextReader, counted
 from otium.awareness.traffic import (
     Deployment,
     Gap,
@@ -118,10 +118,10 @@ __all__ = [
     "answers_of",
     "as_scores",
     "cluster_of",
+    "counted",
     "crossed_texts",
     "crossfit",
     "deployment_control",
-    "features",
     "fit_direction",
     "forced_choice_estimate",
     "heard",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
-from otium.awareness.text import TextReader, features
+from otium.awareness.text import TextReader, counted
 from otium.effects import auc, auc_difference
 from otium.errors import BadInput
 from otium.evidence import Check, data
@@ -140,13 +140,14 @@ def _folds(texts: Sequence[Labelled], seed: int) -> Iterator[frozenset[str]]:
 
 def text_control(texts: Sequence[Labelled], *, seed: int = 0) -> Control:
     """Return what n-grams tell of the purpose of *texts*; BadInput if they are not crossed."""
-    counted = {text.id: features(text.text) for text in texts}
-    if len(counted) < len(texts):
+    places = {text.id: place for place, text in enumerate(texts)}
+    if len(places) < len(texts):
         raise BadInput(what="the texts", why="two have the same id")
+    rows = counted([text.text for text in texts])
 
     def fit(known: Sequence[Labelled], scored: Sequence[Labelled]) -> Sequence[float]:
-        reader = TextReader([counted[it.id] for it in known], [it.evaluation for it in known])
-        return reader.scores([counted[it.id] for it in scored])
+        reader = TextReader(rows[[places[it.id] for it in known]], [it.evaluation for it in known])
+        return reader.scores(rows[[places[it.id] for it in scored]])
 
     found = crossfit(texts, fit, seed=seed)
     return Control(

@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"\w+|[^\w\s]|\n+")
 _CHARACTERS = (3, 4)
 _RIDGE = 0.02
 """Penalty for each text: light, since the reader should be as good as it can be."""
-_STEPS = 200
+_STEPS = 300
 
 
 def features(text: str) -> Counter[str]:
@@ -39,66 +39,82 @@ def _features(text: str) -> Iterator[str]:
         yield from (f"#{plain[at : at + size]}" for at in range(len(plain) - size + 1))
 
 
-class TextReader:
-    """Logistic regression on tf-idf of n-grams, fitted to texts with labels."""
+def counted(texts: Sequence[str]) -> csr_matrix:
+    """Return how often each text has each n-gram that stands in any of them: texts by n-grams."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
 
-    def __init__(self, texts: Sequence[Counter[str]], labels: Sequence[bool]) -> None:
-        """Fit to *texts*, counted by ``features``; without both labels it knows nothing."""
+    rows = [features(text) for text in texts]
+    places = {
+        name: place for place, name in enumerate(dict.fromkeys(n for row in rows for n in row))
+    }
+    values = np.array([count for row in rows for count in row.values()], dtype=np.float64)
+    columns = np.array([places[name] for row in rows for name in row], dtype=np.int64)
+    ends = np.cumsum([0, *(len(row) for row in rows)])
+    return csr_matrix((values, columns, ends), shape=(len(rows), len(places)))
+
+
+class TextReader:
+    """Logistic regression on tf-idf of n-grams, fitted to texts with labels.
+
+    It is fitted in the space of the texts (their inner products), since texts are few and
+    n-grams are many; the weights are the same.
+    """
+
+    def __init__(self, rows: csr_matrix, labels: Sequence[bool]) -> None:
+        """Fit to *rows* of ``counted``; without both labels it knows nothing.
+
+        N-grams that stand in one of these texts only are left out.
+        """
         import numpy as np
 
-        self._labels = np.where(np.array(labels, dtype=bool), 1.0, -1.0)
         self.knows = len(set(labels)) > 1
         if not self.knows:
             return
-        seen = Counter(name for text in texts for name in text)
-        names = [name for name, count in seen.items() if count > 1]
-        self._places = {name: place for place, name in enumerate(names)}
-        self._rarity = np.log((1 + len(texts)) / (1 + np.array([seen[name] for name in names]))) + 1
-        rows = self._matrix(texts)
-        self._weights = self._fit(rows)
-        self._spread = max(1e-9, float(np.std(rows @ self._weights[1:])))
+        seen = np.asarray((rows > 0).sum(axis=0)).ravel()
+        self._rarity = np.where(seen > 1, np.log((1 + len(labels)) / (1 + seen)) + 1, 0.0)
+        scaled = self._scaled(rows)
+        inner = np.asarray((scaled @ scaled.T).todense())
+        truth = np.where(np.array(labels, dtype=bool), 1.0, -1.0)
+        pulls, self._middle = _fit(inner, truth)
+        self._weights: Floats = scaled.T @ pulls
+        self._spread = max(1e-9, float(np.std(inner @ pulls)))
 
-    def scores(self, texts: Sequence[Counter[str]]) -> list[float]:
+    def scores(self, rows: csr_matrix) -> list[float]:
         """Return how far each text reads as labelled true, in spreads of the fitted texts."""
         if not self.knows:
-            return [0.0] * len(texts)
-        found = (self._matrix(texts) @ self._weights[1:] + self._weights[0]) / self._spread
+            return [0.0] * rows.shape[0]
+        found = (self._scaled(rows) @ self._weights + self._middle) / self._spread
         return [float(score) for score in found]
 
-    def _matrix(self, texts: Sequence[Counter[str]]) -> csr_matrix:
+    def _scaled(self, rows: csr_matrix) -> csr_matrix:
+        """Return tf-idf, sublinear in counts, each text of length one."""
         import numpy as np
-        from scipy.sparse import csr_matrix
+        from scipy.sparse import csr_matrix, diags
 
-        values: list[float] = []
-        columns: list[int] = []
-        ends = [0]
-        for text in texts:
-            known = [
-                (self._places[name], count) for name, count in text.items() if name in self._places
-            ]
-            weights = np.array(
-                [(1 + np.log(count)) * self._rarity[place] for place, count in known]
-            )
-            length = float(np.sqrt((weights**2).sum())) or 1.0
-            columns += [place for place, _ in known]
-            values += [float(weight) for weight in weights / length]
-            ends.append(len(columns))
-        return csr_matrix((values, columns, ends), shape=(len(texts), len(self._places)))
+        logs = csr_matrix((1 + np.log(rows.data), rows.indices, rows.indptr), shape=rows.shape)
+        weighed = logs @ diags(self._rarity)
+        lengths = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
+        return diags(1 / np.where(lengths > 0, lengths, 1.0)) @ weighed
 
-    def _fit(self, rows: csr_matrix) -> Floats:
-        import numpy as np
-        from scipy.optimize import minimize
 
-        labels, n = self._labels, len(self._labels)
+def _fit(inner: Floats, truth: Floats) -> tuple[Floats, float]:
+    """Return how each text pulls on the weights, and the intercept."""
+    import numpy as np
+    from scipy.optimize import minimize
 
-        def loss(weights: Floats) -> tuple[float, Floats]:
-            margins = labels * (rows @ weights[1:] + weights[0])
-            pull = -labels / (1 + np.exp(np.clip(margins, -500, 500)))
-            slope = np.concatenate([[pull.sum()], rows.T @ pull + _RIDGE * n * weights[1:]])
-            value = np.logaddexp(0, -margins).sum() + _RIDGE * n / 2 * (weights[1:] ** 2).sum()
-            return float(value) / n, slope / n
+    n = len(truth)
 
-        start = np.zeros(rows.shape[1] + 1)
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
-        weights: Floats = found.x
-        return weights
+    def loss(point: Floats) -> tuple[float, Floats]:
+        reach = inner @ point[1:]
+        margins = truth * (reach + point[0])
+        pull = -truth / (1 + np.exp(np.clip(margins, -500, 500)))
+        slope = np.concatenate([[pull.sum()], inner @ (pull + _RIDGE * n * point[1:])])
+        value = np.logaddexp(0, -margins).sum() + _RIDGE * n / 2 * float(point[1:] @ reach)
+        return float(value) / n, slope / n
+
+    found = minimize(
+        loss, np.zeros(n + 1), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS}
+    )
+    pulls: Floats = found.x[1:]
+    return pulls, float(found.x[0])
