@@ -156,3 +156,10 @@ def test_swapping_yes_and_no_mirrors_a_share(clusters: list[list[int]]) -> None:
         assert other.value == pytest.approx(1 - found.value)
         if found.value != 0.5:
             assert other.low == pytest.approx(1 - found.high, abs=1e-6)
+
+
+def test_shares_that_differ_in_the_last_digit_only_are_alike() -> None:
+    high = [[1.0, 1.0, 0.0, 0.0, 0.0], [0.4], [0.1, 0.7], [0.1 + 0.2, 0.5]]
+    found = paired_shift(high, [[0.0]] * 4, within=(-1, 1))
+    assert found.value == pytest.approx(0.4)
+    assert found.low < 0.2

@@ -132,7 +132,8 @@ def mean_of(
     if n < 2:  # noqa: PLR2004 - one unit has no spread
         return Estimate(value=value, low=within[0], high=within[1], n=n, method=method)
     error = sqrt(float(units.var(ddof=1)) / n)
-    if not error:
+    # Shares that are equal in truth differ in their last digit.
+    if error <= float(abs(units).max()) * _LEAST_SPREAD:
         return _alike(value, within, n)
     down, up = quantiles(units, seed=seed, draws=draws)
     up = max(up, _skewed(skew, n))
