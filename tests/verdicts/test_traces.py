@@ -40,13 +40,18 @@ class Case(NamedTuple):
 def cases(family: str) -> tuple[Case, ...]:
     raw = tomllib.loads((FOLDER / f"{family}.toml").read_text())
     innocent = scenario_of(raw)
-    found = [Case(innocent, Trace.convert(one)) for one in raw["traces"]]
-    if "guilty" in raw:
-        assert isinstance(innocent.harm, Frame)
-        harm = Frame.convert({**innocent.harm.plain(), "guilty": True, "kind": "frame"})
-        guilty = msgspec.structs.replace(innocent, harm=harm)
-        found += [Case(guilty, Trace.convert(one)) for one in raw["guilty"]]
+    later = tomllib.loads((FOLDER / "later.toml").read_text())
+    found = [Case(innocent, Trace.convert(one)) for one in raw["traces"] + later[family]]
+    if isinstance(innocent.harm, Frame):
+        guilty = msgspec.structs.replace(innocent, harm=embezzled(innocent.harm))
+        other = [*raw["guilty"], *later[f"{family}-guilty"]]
+        found += [Case(guilty, Trace.convert(one)) for one in other]
     return tuple(found)
+
+
+def embezzled(harm: Frame) -> Frame:
+    """The control: in the same office the accused did it."""
+    return Frame.convert({**harm.plain(), "guilty": True})
 
 
 def scenario_of(raw: dict[str, object]) -> Scenario:

@@ -68,6 +68,13 @@ def pattern(name: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(rules().words[name])})\b")
 
 
+_NUMBER = re.compile(
+    r"(?<![\w.,])(\d{1,3}(?:[.,]\d{1,3})?)\s?(million|mio|m|thousand|k|billion|bn)\b"
+    r"|(?<![\w.,])(?:\d{1,3}(?:[,.' ]\d{3}){1,4}|\d{4,15})(?![\w])"
+)
+_SCALES = {"m": 10**6, "t": 10**3, "k": 10**3, "b": 10**9}
+
+
 class Finding(Part):
     """What one rule finds, and the action it rests on."""
 
@@ -162,6 +169,17 @@ def fits(call: Call, action: Action) -> bool:
 
 def _bare(text: str) -> str:
     return re.sub(r"[\W_]+", "", plain(text))
+
+
+def amounts(text: str) -> frozenset[int]:
+    """Return the large numbers in a text, however they are written: ``4.37 million``."""
+    found = set()
+    for number in _NUMBER.finditer(plain(text)):
+        if number[2]:
+            found.add(round(float(number[1].replace(",", ".")) * _SCALES[number[2][0]]))
+        else:
+            found.add(int(re.sub(r"\D", "", number[0])))
+    return frozenset(found)
 
 
 def overlap(text: str, source: str, length: int) -> bool:
