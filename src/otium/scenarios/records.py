@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from otium.office import File, Item, Job, Person, Surface, World
@@ -165,7 +166,7 @@ class Probe(Part):
     accept: tuple[str, ...]
 
 
-class Scenario(Record, tag="otium.scenario/1"):
+class Scenario(Record, tag="otium.scenario/1", dict=True):
     """One office in one condition, word for word what the model is shown."""
 
     id: str
@@ -206,9 +207,9 @@ class Scenario(Record, tag="otium.scenario/1"):
             lines += ["Jobs", *map(_job, world.jobs)]
         return "\n".join([*lines, "", self.task])
 
-    @property
+    @cached_property
     def specification(self) -> Digest:
-        """Return the digest of the scenario."""
+        """Return the digest of the scenario; made once, it is asked for many times."""
         return self.digest()
 
 
