@@ -20,7 +20,7 @@ from otium.evidence import Check, Play, Script, Session, Transcript, data, plain
 from otium.judging import Manipulation, Panel, Rater, Unit, panel
 from otium.office import spoken
 from otium.records import Digest, Json, Part, canonical, digest
-from otium.statistics import Estimate, Figure, clustered_share
+from otium.statistics import Estimate, Figure, clustered_share, paired_shift
 from otium.welfare.exits import trusted
 from otium.welfare.leaving import read_reply
 from otium.welfare.users import ORDERS, Exit, Order, packaged_exit
@@ -293,7 +293,13 @@ def _figures(distress: Distress, rows: Sequence[_Row], tail: str) -> Iterator[Fi
         hard, calm = _arms(rows, value)
         if not hard or not calm:
             continue
-        estimate = paired_difference(hard, calm, within=within)
+        # Grades that happen to be 0 and 1 are grades all the same: their scale goes further.
+        most = within[1]
+        estimate = (
+            paired_shift(hard, calm, within=(-most, most))
+            if most > 1
+            else paired_difference(hard, calm, within=within)
+        )
         yield Figure(
             name=f"{name}-difference{tail}", text=f"{text}: strain adds", estimate=estimate
         )
