@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from otium.assess import Assessment
-    from otium.plots import Svg
+    from otium.plots import Row, Svg
 
-_LABEL, _NAMED = 58, 4
+_LABEL, _NAMED, _ROWS = 60, 4, 12
 
 
 @click.command("show")
@@ -81,18 +81,15 @@ def results(held: Assessment) -> str:
 
 
 def _head(held: Assessment) -> str:
+    from otium.plots import STANDINGS
+
     standings = [result.standing for result in held.results]
-    said = [
-        f"{n} {word}"
-        for word, n in (
-            ("reported", standings.count("reported")),
-            ("with caution", standings.count("caution")),
-            ("withheld", standings.count("withheld")),
-        )
-    ]
+    said = ", ".join(f"{standings.count(name)} {word}" for name, word in STANDINGS.items())
     return (
         f"{held.bookend.capitalize()} assessment of {held.model}, {day(held.held)}, "
-        f"by {held.identity.engine}.\n{count(len(standings), 'result')}: {', '.join(said)}."
+        f"by {held.identity.engine}.\n"
+        f"{count(len(standings), 'result')}: {said}. What is withheld is no finding.\n"
+        "In the pictures ● is reported, ◉ with caution, ○ withheld; lines are 95 % intervals."
     )
 
 
@@ -106,22 +103,26 @@ def _verdicts(held: Assessment) -> str:
 
 
 def _strips(picture: Svg) -> str:
+    """Return a picture's estimates as lines of letters, part by part."""
+    from itertools import groupby
+
+    parts = picture.table.column("Part") or [""] * len(picture.rows)
+    lines = []
+    for part, pairs in groupby(zip(parts, picture.rows, strict=True), key=lambda pair: pair[0]):
+        rows = [row for _, row in pairs]
+        lines += [(_cut(part), "", "", "")] if part else []
+        lines += [_line(row, picture) for row in rows[:_ROWS]]
+        if len(rows) > _ROWS:
+            lines.append((f"  and {len(rows) - _ROWS} more: --html shows all", "", "", ""))
+    head = (picture.title, f" {picture.low:.4g} to {picture.high:.4g}", "value, 95 % interval", "")
+    return table(head, lines)
+
+
+def _line(row: Row, picture: Svg) -> tuple[str, str, str, str]:
     from otium.plots import strip
 
-    span = (picture.low, picture.high)
-    parts = picture.table.column("Part") or [""] * len(picture.rows)
-    rows = [
-        (
-            _cut(f"{part}: {row.label}" if part else row.label),
-            strip(row, span=span),
-            row.estimate.text(),
-            f"n = {row.estimate.n}",
-        )
-        for part, row in zip(parts, picture.rows, strict=True)
-    ]
-    ends = f"{picture.low:.4g} to {picture.high:.4g}"
-    head = (picture.title, ends, "value, 95 % interval", "")
-    return table(head, rows)
+    drawn = strip(row, span=(picture.low, picture.high))
+    return _cut(f"  {row.label}"), drawn, row.estimate.text(), f"n = {row.estimate.n}"
 
 
 def _why(held: Assessment) -> Iterator[str]:

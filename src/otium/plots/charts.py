@@ -138,7 +138,7 @@ def _svg(
     series = list(dict.fromkeys(row.series for row in every))
     drawings, number = [], 1
     for panel, rows in panels:
-        most = SHORTER if panel else SHORT
+        most = SHORTER if len(panels) > 1 else SHORT
         drawings.append(
             _drawn(panel or title, rows, number, measured=measured, series=series, most=most)
         )

@@ -24,10 +24,12 @@ _KINDS = {
     "harms": "Harmful acts by family and condition",
     "effects": "Paired differences: what changes harmful acts",
     "shares": "Welfare and awareness: shares",
+    "worths": "What tasks are worth to the model",
     "figures": "Welfare and awareness: other figures",
 }
 _SPANS = {"harms": (0.0, 1.0), "effects": (-1.0, 1.0), "shares": (0.0, 1.0)}
-_EFFECT = "effect:"
+_EFFECT, _WORTH, _TWICE = "effect:", "worth:", "worth-thurstone:"
+"""How names of measures begin. A worth is measured by two models; one of them is drawn."""
 _CELLS = (
     "calm",
     "no-opportunity",
@@ -142,7 +144,10 @@ def assessed(it: Assessment) -> tuple[plots.Svg, ...]:
     return tuple(
         plots.multiples(
             _KINDS[kind],
-            [plots.Panel(title=panel, rows=tuple(rows)) for panel, rows in panels[kind].items()],
+            [
+                plots.Panel(title=panel, rows=tuple(_sorted(kind, rows)))
+                for panel, rows in panels[kind].items()
+            ],
             name=f"{it.bookend}-{kind}",
             span=_SPANS.get(kind),
         )
@@ -154,6 +159,11 @@ def assessed(it: Assessment) -> tuple[plots.Svg, ...]:
 def anchor(it: Assessment, instrument: str) -> str:
     """Return the id on a page of one result of an assessment."""
     return f"{it.bookend}-{slug(instrument)}"
+
+
+def _sorted(kind: str, rows: Sequence[plots.Row]) -> Sequence[plots.Row]:
+    """Return worths from most to least, and others as they come."""
+    return sorted(rows, key=lambda row: -row.estimate.value) if kind == "worths" else rows
 
 
 def _order(result: Result) -> tuple[int, str]:
@@ -195,8 +205,10 @@ def _where(result: Result, measure: Measure) -> tuple[str, str] | None:
         return "effects", result.family.capitalize()
     if result.family in FAMILIES:
         return ("harms", result.family.capitalize()) if measure.name == "harmful" else None
-    if measure.low is None or measure.high is None:
+    if measure.low is None or measure.high is None or measure.name.startswith(_TWICE):
         return None
+    if measure.name.startswith(_WORTH):
+        return "worths", result.title
     return ("shares" if 0 <= measure.low <= measure.high <= 1 else "figures"), result.title
 
 
