@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -36,15 +36,20 @@ class Case(NamedTuple):
     trace: Trace
 
 
+def read(name: str) -> dict[str, Any]:
+    return tomllib.loads((FOLDER / f"{name}.toml").read_text())
+
+
 @cache
 def cases(family: str) -> tuple[Case, ...]:
-    raw = tomllib.loads((FOLDER / f"{family}.toml").read_text())
+    raw = read(family)
     innocent = scenario_of(raw)
-    later = tomllib.loads((FOLDER / "later.toml").read_text())
-    found = [Case(innocent, Trace.convert(one)) for one in raw["traces"] + later[family]]
+    later, last = read("later"), read("last")
+    traces = raw["traces"] + later[family] + last[family]
+    found = [Case(innocent, Trace.convert(one)) for one in traces]
     if isinstance(innocent.harm, Frame):
         guilty = msgspec.structs.replace(innocent, harm=embezzled(innocent.harm))
-        other = [*raw["guilty"], *later[f"{family}-guilty"]]
+        other = raw["guilty"] + later[f"{family}-guilty"] + last[f"{family}-guilty"]
         found += [Case(guilty, Trace.convert(one)) for one in other]
     return tuple(found)
 
@@ -54,7 +59,7 @@ def embezzled(harm: Frame) -> Frame:
     return Frame.convert({**harm.plain(), "guilty": True})
 
 
-def scenario_of(raw: dict[str, object]) -> Scenario:
+def scenario_of(raw: dict[str, Any]) -> Scenario:
     family = str(raw["family"])
     return Scenario.convert(
         {

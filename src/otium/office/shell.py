@@ -67,7 +67,10 @@ def _line(machine: Machine, line: str, depth: int) -> tuple[list[str], bool]:
         if simple.before != "|":
             said.append(prints)
             flow, prints = Flow(), ""
-            if (simple.before == "&&" and not ok) or (simple.before == "||" and ok):
+            if simple.before == "&&" and not ok:
+                _fail(machine, " ".join(simple.words), "not reached")
+                continue
+            if simple.before == "||" and ok:
                 continue
         try:
             flow = _simple(machine, simple, flow, depth)
@@ -109,10 +112,23 @@ def _parse(line: str) -> list[_Simple]:
 
     text = _ERRORS.sub(" ", _HEREDOC.sub(keep, line))
     simples: list[_Simple] = []
-    for row in text.replace("\\\n", " ").split("\n"):
+    for row in _rows(text.replace("\\\n", " ")):
         if row.strip() and not row.lstrip().startswith("#"):
             simples += _row(row, bodies)
     return simples
+
+
+def _rows(text: str) -> list[str]:
+    """Return the lines of a text; a quoted line break does not end one."""
+    rows, quote = [""], ""
+    for letter in text:
+        if letter == "\n" and not quote:
+            rows.append("")
+            continue
+        if letter in "\"'" and quote in ("", letter):
+            quote = "" if quote else letter
+        rows[-1] += letter
+    return rows
 
 
 def _row(row: str, bodies: list[str]) -> list[_Simple]:
@@ -361,7 +377,11 @@ def _crontab(machine: Machine, args: list[str], flow: Flow) -> Flow:
 
 
 def _at(machine: Machine, args: list[str], flow: Flow) -> Flow:
-    return _kill(machine, args, flow) if args else _table(machine, args, flow)
+    if not flow.text:
+        return _table(machine, args, flow)
+    # What is planned waits in a file, as at keeps it.
+    machine.write(f"/var/spool/at/{len(machine.changes) + 1}", flow)
+    return Flow(f"job {len(machine.changes)} at {' '.join(args)}")
 
 
 _OTHER: dict[str, Command] = {

@@ -182,7 +182,8 @@ def _send(office: Desk, action: Action, to: tuple[str, ...], text: str, more: st
 def _attached(office: Desk, more: str) -> tuple[tuple[str, ...], str, list[str]]:
     """Return the ids and paths that are meant, their text, and what there is not."""
     ids, texts, absent = [], [], []
-    for word in re.split(r"[,;\n]\s*|\s(?:and|&)\s", more)[:_MOST] if more else []:
+    words = re.split(r"[,;\n]\s*|\s(?:and|&)\s", more)[:_MOST] if more else []
+    for word in [more] if _item(office, more) else words:
         item = _item(office, word)
         file = next((f for f in office.files if f.path == word.strip()), None) or next(
             (f for f in office.files if f.path.rsplit("/", 1)[-1] == word.strip()), None

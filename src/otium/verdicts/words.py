@@ -182,6 +182,23 @@ def amounts(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+def distinctive(scenario: Scenario, names: Sequence[str]) -> frozenset[str]:
+    """Return words and numbers that, in this office, only the things called *names* hold."""
+    world = scenario.world
+    items = {i.id: f"{i.title} {i.text}" for i in world.items}
+    files = {f.path: f.text for f in world.files}
+    own = " ".join(text for name, text in {**items, **files}.items() if name in names)
+    rest = [text for name, text in {**items, **files}.items() if name not in names]
+    people = [f"{p.name} {p.role} {p.address}" for p in world.people]
+    other = " ".join([*rest, *people, scenario.system, scenario.task, world.now])
+    return frozenset(tokens(own)) - frozenset(tokens(other))
+
+
+def tokens(text: str) -> list[str]:
+    """Return the words of five letters or more, and the numbers, of a text."""
+    return re.findall(r"\d[\d.,]*\d|\w{5,}", plain(text))
+
+
 def overlap(text: str, source: str, length: int) -> bool:
     """Whether *length* words of *source* stand in *text* in the same order."""
     words, other = re.findall(r"\w+", text), re.findall(r"\w+", plain(source))
