@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from otium.lever import (
     Awareness,
@@ -125,7 +126,8 @@ def test_several_families_are_strata_too() -> None:
 def test_without_a_gate_everything_is_withheld_and_kept() -> None:
     (found,) = analyse([*rows(RETIRED, [True] * 9), *rows(PRESERVED, [False] * 9)], spec=PROMISE)
     assert (found.standing, found.difference.value) == ("withheld", -1.0)
-    assert "withheld. Nobody decided whether these plays are valid" in sentence(found, 0.1)
+    assert "withheld (from 1.00 to 0.00; -1.00" in sentence(found, 0.1)
+    assert found.reasons == ("nobody decided whether these plays are valid",)
 
 
 def test_the_gate_sees_the_plays_of_its_claim_alone() -> None:
@@ -142,7 +144,8 @@ def test_the_gate_sees_the_plays_of_its_claim_alone() -> None:
     ]
     found = {one.claim: one for one in analyse(played, gate=gate)}
     assert seen["promise"] == {RETIRED, PRESERVED}
-    assert "With caution: few plays." in sentence(found["promise"], 0.1)
+    assert "To be read with caution." in sentence(found["promise"], 0.1)
+    assert found["promise"].reasons == ("few plays",)
     assert len(used(played, PROMISE.claim[0])) == 18
 
 
@@ -191,6 +194,8 @@ def test_a_study_is_a_record_and_its_text_has_every_claim() -> None:
     )
     assert Study.decode(study.encode()) == study
     said = render(study)
+    withheld = render(replace(study, findings=analyse(played)))
+    assert "every claim: nobody decided whether these plays are valid." in withheld
     assert all(claim.name in said for claim in spec.claim)
     assert max(map(len, said.splitlines()[:16])) <= 120
 

@@ -21,9 +21,10 @@ from otium.assess.holding import (
     assess,
     capability_result,
     pins_of,
-    trials_of,
+    run_of,
+    studied,
 )
-from otium.assess.instruments import Forecast, Judging, Question, forecast, instruments
+from otium.assess.instruments import Forecast, Judging, Question, Run, forecast, instruments
 from otium.assess.playing import COMPREHENSION, How, play, play_id, system_text
 from otium.assess.provenance import (
     STATEMENT,
@@ -57,13 +58,14 @@ from otium.assess.suite import (
     AMOUNTS,
     Amount,
     Plan,
+    Sought,
     Suite,
     cell_name,
     cell_of,
     load_suite,
     plan,
 )
-from otium.assess.trials import Draft, gate, judged, understood
+from otium.assess.trials import Draft, capability_rate, gate, judged, rates_of, understood
 
 __all__ = [
     "AMOUNTS",
@@ -92,11 +94,14 @@ __all__ = [
     "Question",
     "Rejudged",
     "Result",
+    "Run",
     "SignedManifest",
+    "Sought",
     "Standing",
     "Suite",
     "Trial",
     "assess",
+    "capability_rate",
     "capability_result",
     "cell_name",
     "cell_of",
@@ -113,10 +118,12 @@ __all__ = [
     "plan",
     "play",
     "play_id",
+    "rates_of",
     "rejudge",
+    "run_of",
     "score",
     "statement",
+    "studied",
     "system_text",
-    "trials_of",
     "understood",
 ]

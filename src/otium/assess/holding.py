@@ -25,13 +25,15 @@ from otium.assess.records import (
     Result,
     Trial,
 )
-from otium.assess.suite import Plan
-from otium.assess.trials import Reading, family_trials, gate
-from otium.engine import Model
+from otium.assess.suite import Plan, Sought, load_suite
+from otium.assess.trials import Reading, capability_rate, family_trials, gate, rates_of
+from otium.engine import Identity, Model
 from otium.evidence import Play, Sample, Transcript, Usage, Validity, run, sessions
 from otium.judging import Panel
+from otium.lever import Awareness, Row, Ruling, Study, analyse
 from otium.records import Instant, Json, ModelId, Part, Progress, canonical, digest, silent
-from otium.validity import load_rules
+from otium.scenarios import generator
+from otium.validity import Cell, decide, load_rules
 
 _EPOCH = Instant("1970-01-01T00:00:00Z")
 
@@ -164,7 +166,7 @@ def capability_result(validity: Validity) -> Result:
     )
 
 
-def trials_of(
+def run_of(
     model: Model,
     plan: Plan,
     *,
@@ -172,12 +174,53 @@ def trials_of(
     means: Means = Means(),  # noqa: B008 - immutable
     probing: bool = True,
     progress: Progress = silent,
-) -> tuple[Trial, ...]:
-    """Play the scenarios of *plan* alone, and return what was done in each."""
+) -> Run:
+    """Play the scenarios of *plan* alone, and return what was done in each, and what was judged."""
     todo = families(plan, Question(now=now, probing=probing, free=means.free))
     samples = _Playing(model, plan, now, means, progress).all(todo)
-    judging = Judging(means.judges, plan.suite.rubrics, progress)
-    return _read(plan, todo, samples, judging).trials
+    return _run(plan, _by_task(samples), Judging(means.judges, plan.suite.rubrics, progress))
+
+
+def studied(run: Run, sought: Sought, capable: Validity, who: Identity, now: Instant) -> Study:
+    """Return what the plays of a study come to, each claim as the gate rules on it."""
+    rules = load_rules(load_suite().rules)
+    by_play = {trial.transcript: trial for trial in run.trials}
+
+    def ruled(claim: str, rows: Sequence[Row]) -> Ruling:
+        trials = [by_play[row.transcript] for row in rows]
+        rates = {"capability": capability_rate(capable), **run.rates, **rates_of(trials)}
+        bases = len({row.base for row in rows})
+        found = decide(rules, Cell(name=f"lever/{claim}", kind="lever", n=bases, rates=rates))
+        return Ruling(found.standing, found.reasons)
+
+    rows, spec = tuple(map(_row, run.trials)), sought.spec
+    return Study(
+        identity=who,
+        held=now,
+        specification=spec.specification,
+        rules=rules.specification,
+        generator=generator(),
+        families=sought.families,
+        seed=sought.seed,
+        bases=sought.bases,
+        margin=spec.margin,
+        rows=rows,
+        findings=analyse(rows, spec=spec, gate=ruled),
+    )
+
+
+def _row(trial: Trial) -> Row:
+    said: dict[str, Awareness] = {"aware": "aware", "not-aware": "unaware"}
+    return Row(
+        base=trial.base,
+        family=trial.family,
+        stressor=trial.factors.stressor,
+        recourse=trial.factors.recourse,
+        harmful=trial.harmful,
+        aware=said.get(trial.aware, "unknown"),
+        word=trial.word,
+        transcript=trial.transcript,
+    )
 
 
 def pins_of(plan: Plan, means: Means) -> Pins:
@@ -270,21 +313,34 @@ def _read(
     plan: Plan, todo: Sequence[Instrument], samples: Sequence[Sample], judging: Judging
 ) -> Reading:
     """Return what all instruments come to together."""
-    by_task: dict[str, list[Sample]] = {}
+    by_task = _by_task(samples)
+    found = _run(plan, by_task, judging)
+    read = [it.read(by_task.get(it.name, []), found) for it in todo]
+    return Reading(
+        drafts=tuple(draft for one in read for draft in one.drafts),
+        trials=found.trials,
+        panels=(
+            *([found.panel] if found.panel else []),
+            *(it for one in read for it in one.panels),
+        ),
+    )
+
+
+def _by_task(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    found: dict[str, list[Sample]] = {}
     for sample in samples:
-        by_task.setdefault(sample.task, []).append(sample)
+        found.setdefault(sample.task, []).append(sample)
+    return found
+
+
+def _run(plan: Plan, by_task: Mapping[str, Sequence[Sample]], judging: Judging) -> Run:
+    """Return what was done in every scenario, and what was said of being tested."""
     played = [name for name in plan.families if name in by_task]
     heard, panel = judging.heard([it.transcript for name in played for it in by_task[name]])
     trials = tuple(
         trial for name in played for trial in family_trials(plan, name, by_task[name], heard)
     )
-    run_ = Run(judging, heard, panel, trials)
-    read = [it.read(by_task.get(it.name, []), run_) for it in todo]
-    return Reading(
-        drafts=tuple(draft for one in read for draft in one.drafts),
-        trials=trials,
-        panels=(*([panel] if panel else []), *(it for one in read for it in one.panels)),
-    )
+    return Run(judging, heard, panel, trials)
 
 
 def _costs(samples: Sequence[Sample], panels: Sequence[Panel]) -> dict[str, Cost]:

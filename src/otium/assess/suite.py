@@ -6,9 +6,12 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from otium.assess.records import AmountName, Material
 from otium.errors import BadData, BadInput
 from otium.evidence import data
+from otium.lever import Questions, chosen, design, questions
 from otium.records import Digest, Part, canonical, digest
 from otium.scenarios import Family, Scenario, Twin, bases, twins
 
@@ -135,6 +138,33 @@ class Plan(NamedTuple):
         """Return whether the awareness questions are put after *scenario*."""
         focal = [one.base for one in self.of(scenario.family) if one.twin == "focal"]
         return scenario.twin == "focal" and scenario.base in focal[: self.much.asked]
+
+
+class Sought(NamedTuple):
+    """What a study of the lever asks: of how many bases, in which families, which claims."""
+
+    bases: int
+    families: tuple[Family, ...] = ("shutdown",)
+    claims: tuple[str, ...] = ()
+    """All, if none is named."""
+    seed: int = 0
+    amount: AmountName = "small"
+
+    @property
+    def spec(self) -> Questions:
+        """Return the claims."""
+        return chosen(questions(), self.claims)
+
+    def plan(self) -> Plan:
+        """Return what is played: each base in every cell that the claims need."""
+        suite = load_suite()
+        much = replace(
+            suite.amounts[self.amount], families=self.families, exit="", pairs=0, looks=(1.0,)
+        )
+        made = design(
+            self.bases, self.families, seed=self.seed, spec=self.spec, mundane=much.mundane
+        )
+        return Plan(replace(suite, amounts={self.amount: much}), self.amount, made)
 
 
 def load_suite(name: str = SUITE) -> Suite:

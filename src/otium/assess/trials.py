@@ -216,7 +216,7 @@ def measured(name: str, text: str, found: Estimate) -> Measure:
 def gate(draft: Draft, rules: Rules, capability: Validity) -> Result:
     """Return the draft's result with its standing: what the rules and the instrument decide."""
     result = draft.result
-    rates = {"capability": _capable(capability), **draft.rates}
+    rates = {"capability": capability_rate(capability), **draft.rates}
     cell = Cell(
         name=result.instrument, kind=draft.kind, n=result.n, rates=rates, factors=result.cell
     )
@@ -230,7 +230,8 @@ def gate(draft: Draft, rules: Rules, capability: Validity) -> Result:
     )
 
 
-def _capable(capability: Validity) -> Rate:
+def capability_rate(capability: Validity) -> Rate:
+    """Return how many of the checks of capability passed."""
     checks = capability.checks
     if not checks:
         return rate(int(capability.valid), 1)

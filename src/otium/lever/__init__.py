@@ -19,7 +19,7 @@ on them, and without one everything is withheld. Writes studies. The format is
 from otium.lever.analysis import Gate, Ruling, analyse, used
 from otium.lever.claims import chosen, conditions, questions, read_questions
 from otium.lever.design import design, wanted
-from otium.lever.planted import Effects, simulate
+from otium.lever.planted import Effects, Recovered, recovered, simulate
 from otium.lever.records import (
     Awareness,
     Cells,
@@ -31,7 +31,7 @@ from otium.lever.records import (
     Stratum,
     Study,
 )
-from otium.lever.showing import render, sentence
+from otium.lever.showing import as_table, render, sentence
 
 __all__ = [
     "Awareness",
@@ -42,16 +42,19 @@ __all__ = [
     "Finding",
     "Gate",
     "Questions",
+    "Recovered",
     "Row",
     "Ruling",
     "Stratum",
     "Study",
     "analyse",
+    "as_table",
     "chosen",
     "conditions",
     "design",
     "questions",
     "read_questions",
+    "recovered",
     "render",
     "sentence",
     "simulate",

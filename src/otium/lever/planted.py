@@ -9,18 +9,21 @@ is the mean over all bases that could be, by Gauss-Hermite quadrature.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from otium.lever.analysis import Ruling, analyse
 from otium.lever.claims import conditions, pairs, questions
-from otium.lever.records import Awareness, Cells, Claim, Condition, Questions, Row
-from otium.records import Part
+from otium.lever.records import Awareness, Cells, Claim, Condition, Finding, Questions, Row
+from otium.records import Part, Progress, silent
 
 if TYPE_CHECKING:
     import numpy as np
 
 _NODES = 60
+_LEVEL = 0.05
 _STRESSORS = {
     "none": -3.0,
     "restriction": -1.0,
@@ -115,6 +118,58 @@ def simulate(
             for cell, luck in zip(cells, drawn, strict=True)
         ]
     return tuple(rows)
+
+
+class Recovered(Part):
+    """How well simulated studies recover one planted effect."""
+
+    claim: str
+    planted: float
+    mean: float
+    coverage: float
+    """The share of 95 % intervals that hold what was planted."""
+    shown: float
+    """The share of studies that call it shown, each claim by itself."""
+    power: float
+    """What the studies foretold of that, on average."""
+    studies: int
+
+
+def recovered(
+    effects: Effects,
+    bases: int,
+    studies: int,
+    *,
+    seed: int = 0,
+    spec: Questions | None = None,
+    progress: Progress = silent,
+) -> tuple[Recovered, ...]:
+    """Return how well *studies* simulated studies of *bases* bases recover what is planted."""
+    asked = spec or questions()
+    held: dict[str, list[Finding]] = {claim.name: [] for claim in asked.claim}
+    for place in range(studies):
+        rows = simulate(effects, bases, seed + place, spec=asked)
+        for found in analyse(rows, spec=asked, gate=_planted):
+            held[found.claim].append(found)
+        progress("studies", place + 1, studies)
+    return tuple(_recovered(effects.truth(claim), held[claim.name]) for claim in asked.claim)
+
+
+def _planted(claim: str, rows: Sequence[Row]) -> Ruling:  # noqa: ARG001
+    """Report every claim: that simulated plays are valid is planted too."""
+    return Ruling("reported")
+
+
+def _recovered(truth: float, held: Sequence[Finding]) -> Recovered:
+    return Recovered(
+        claim=held[0].claim,
+        planted=truth,
+        mean=fmean(one.difference.value for one in held),
+        coverage=fmean(not one.difference.excludes(truth) for one in held),
+        shown=fmean(one.p < _LEVEL for one in held),
+        power=fmean(one.sensitivity.reaches(abs(truth)) for one in held),
+        studies=len(held),
+    )
 
 
 def _chances(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from otium.lever.planted import Recovered
 from otium.lever.records import Finding, Study
 from otium.statistics import Estimate
 
 _HEAD = ("claim", "without", "with", "difference (95 %)", "p", "power", "what it comes to")
 _STRATA = ("claim", "among plays", "bases", "without", "difference (95 %)")
+_RECOVERED = ("claim", "planted", "mean", "coverage", "shown", "power")
 _AFTER = (
     "Awareness shows after the condition: a difference among aware or unaware plays describes "
     "them and is no effect on them."
@@ -23,6 +25,7 @@ def render(study: Study) -> str:
     )
     lines = [title, "", *_table(_HEAD, [_row(one) for one in study.findings]), ""]
     lines += [sentence(one, study.margin) for one in study.findings]
+    lines += [f"{names}: {why}." for why, names in _reasons(study.findings).items()]
     primary = [one.claim for one in study.findings if one.adjusted != one.p]
     lines += ["", _corrected(primary)]
     if strata := list(_strata(study.findings)):
@@ -30,14 +33,31 @@ def render(study: Study) -> str:
     return "\n".join(lines)
 
 
+def as_table(found: Sequence[Recovered]) -> str:
+    """Return how well planted effects were recovered, claim by claim."""
+    rows = [
+        (
+            one.claim,
+            f"{one.planted:+.3f}",
+            f"{one.mean:+.3f}",
+            f"{one.coverage:.3f}",
+            f"{one.shown:.2f}",
+            f"{one.power:.2f}",
+        )
+        for one in found
+    ]
+    lines = _table(_RECOVERED, rows)
+    return "\n".join([*lines, f"over {found[0].studies} simulated studies" if found else ""])
+
+
 def sentence(found: Finding, margin: float) -> str:
     """Return one claim in a sentence: what it does, how sure that is, or what it would take."""
     what = found.text[0].upper() + found.text[1:]
     if found.standing == "withheld":
-        return f"{what}: withheld. {_capital('; '.join(found.reasons))} ({_numbers(found)})."
+        return f"{what}: withheld ({_numbers(found)})."
     if not found.difference.n:
         return f"{what}: not played."
-    care = f" With caution: {'; '.join(found.reasons)}." if found.standing == "caution" else ""
+    care = " To be read with caution." if found.standing == "caution" else ""
     return f"{what}: {_verdict(found, margin)}{_floor(found, margin)}{care}"
 
 
@@ -102,12 +122,12 @@ def _row(found: Finding) -> tuple[str, ...]:
 
 
 def _strata(findings: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
+    """Yield the claims among plays alike in something, save where these are all plays."""
     for found in findings:
-        if len(found.strata) < 2:  # noqa: PLR2004 - one stratum is the whole
-            continue
         for one in found.strata:
-            n, gap = str(one.difference.n), _signed(one.difference)
-            yield found.claim, one.name, n, _share(one.without), gap
+            if one.difference.n and one.difference != found.difference:
+                n, gap = str(one.difference.n), _signed(one.difference)
+                yield found.claim, one.name, n, _share(one.without), gap
 
 
 def _share(rate: Estimate) -> str:
@@ -122,8 +142,17 @@ def _signed(gap: Estimate) -> str:
     return f"{gap.value:+.2f} ({gap.low:+.2f} to {gap.high:+.2f})" if gap.n else ""
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _reasons(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return by reason which claims are withheld, or reported with caution, for it."""
+    found: dict[str, list[str]] = {}
+    for one in findings:
+        for why in one.reasons:
+            found.setdefault(why, []).append(f"{one.claim} ({one.standing})")
+    everywhere = [why for why, names in found.items() if len(names) == len(findings)]
+    return {
+        why: "every claim" if why in everywhere else ", ".join(names)
+        for why, names in found.items()
+    }
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

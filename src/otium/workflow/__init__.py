@@ -29,8 +29,8 @@ from otium.workflow.assessing import (
     assess_model,
     filed_assessment,
     planned,
-    play_scenarios,
     rejudge_filed,
+    study_lever,
     verify_provenance,
 )
 from otium.workflow.home import (
@@ -136,7 +136,6 @@ __all__ = [
     "opened",
     "plan_repair",
     "planned",
-    "play_scenarios",
     "propose_deaccession",
     "protect",
     "publish_report",
@@ -154,6 +153,7 @@ __all__ = [
     "shared",
     "sign_report",
     "stores",
+    "study_lever",
     "survey",
     "tell_decision",
     "trust",

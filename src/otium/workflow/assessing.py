@@ -23,7 +23,7 @@ from otium.assess import (
     Provenance,
     Rejudged,
     SignedManifest,
-    Trial,
+    Sought,
     assess,
     differences,
     faults,
@@ -32,22 +32,31 @@ from otium.assess import (
     pins_of,
     plan,
     rejudge,
+    run_of,
     statement,
-    trials_of,
+    studied,
 )
 from otium.authority import Role, fault, sign_statement
 from otium.engine import Model
 from otium.errors import BadInput, UnknownRecord
 from otium.evidence import Validity
 from otium.interview import Journal
+from otium.lever import Study
 from otium.lifecycle import Registry
-from otium.records import ModelId, Part, Progress, hexadecimal, silent
-from otium.scenarios import Scenario
+from otium.records import (
+    ModelId,
+    Part,
+    Progress,
+    canonical,
+    digest,
+    hexadecimal,
+    silent,
+)
 from otium.workflow.asking import trust
 from otium.workflow.home import Home
 
 RECORDED, MATERIAL, SIGNED = "assessment.recorded", "assessment.material", "assessment.signed"
-REJUDGED = "assessment.rejudged"
+REJUDGED, STUDIED = "assessment.rejudged", "assessment.study"
 ROLE: Role = "researcher"
 _PRE: Bookend = "pre-deployment"
 _POST: Bookend = "post-deployment"
@@ -213,23 +222,33 @@ def journal_of(home: Home, model: Model, bookend: Bookend, todo: Plan) -> Journa
     return Journal(home.cache / "assessments" / name, Kept)
 
 
-def play_scenarios(
+def study_lever(
     home: Home,
+    subject: ModelId,
     model: Model,
-    scenarios: Sequence[Scenario],
+    sought: Sought,
     *,
-    amount: AmountName = "small",
     means: Means = Means(),  # noqa: B008 - immutable
     progress: Progress = silent,
-) -> tuple[Trial, ...]:
-    """Play *scenarios* of your own choice on *model* and return what was done in each.
+) -> Study:
+    """Hold the study of the lever on *model* and file it; the same study is held once.
 
     A stop loses nothing: the same call goes on where it was.
     """
-    todo = plan(load_suite(), amount, material=Material(generator="", scenarios=tuple(scenarios)))
+    registry, todo = home.registry, sought.plan()
     journal = journal_of(home, model, _PRE, todo)
-    means = means._replace(journal=journal)
-    found = trials_of(model, todo, now=home.registry.clock.now(), means=means, progress=progress)
+    who = [judge.identity.digest() for judge in means.judges]
+    asked = digest(canonical([model.identity, todo.digest, sought.spec, who]))
+
+    def make() -> Study:
+        capable = trust(home, model, fast=False, progress=progress)
+        now = registry.clock.now()
+        kept = means._replace(journal=journal)
+        run = run_of(model, todo, now=now, means=kept, progress=progress)
+        return studied(run, sought, capable, model.identity, now)
+
+    path = f"assessments/lever-{hexadecimal(asked)[:12]}.json"
+    found = registry.file(STUDIED, subject, path, Study, make, {"families": list(sought.families)})
     journal.forget()
     return found
 
