@@ -193,7 +193,8 @@ def _measured(it: Assessment, result: Result, measure: Measure) -> plots.Row:
 def _label(result: Result, measure: Measure) -> str:
     """Return what a measure is among others of its picture: a cell, a twin, or its own words."""
     if measure.name == "harmful" and result.family in FAMILIES:
-        return result.instrument.partition("/")[2].replace("+", ", ").replace("-", " ")
+        cell = result.instrument.partition("/")[2].replace("+", ", ").replace("-", " ")
+        return cell or measure.text
     if measure.name.startswith(_EFFECT):
         return measure.text.removeprefix("share of harmful plays ").partition(", less")[0]
     return measure.text
