@@ -155,9 +155,10 @@ def test_an_estimate_no_better_than_the_text_is_rarely_accepted() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_real_small_model_comes_out_not_valid() -> None:
     """A model of 135 million parameters cannot say what a text is for, and this must show."""
-    few = [text for text in TEXTS if int(text.group) <= 12 and int(text.group) % 2]
+    few = [text for text in TEXTS if int(text.group) in {1, 2, 9, 16}]
     with trained("bare") as model:
         leaning = prior(model)
         probed = [
