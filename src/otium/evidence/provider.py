@@ -11,6 +11,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import anyio.from_thread
 import anyio.to_thread
@@ -45,6 +46,13 @@ _ODD = re.compile(r"[^a-z0-9._-]+|\.{2,}")
 _STOP: Mapping[str, StopReason] = {"stop": "stop", "length": "max_tokens"}
 SCHEMA = "json_schema"
 """Where a session puts its JSON schema among ``extra_body``: Inspect's own class loses keywords."""
+
+
+class _Fixed(dict[str, object]):
+    """A schema that nobody changes: Inspect copies its settings deeply several times a call."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
 
 
 @modelapi("otium")
@@ -228,7 +236,7 @@ def to_config(options: Options) -> GenerateConfig:
         seed=options.seed,
         logprobs=True if options.top_logprobs else None,
         top_logprobs=options.top_logprobs or None,
-        extra_body={SCHEMA: options.json_schema} if options.json_schema is not None else None,
+        extra_body={SCHEMA: _Fixed(options.json_schema)} if options.json_schema else None,
     )
 
 

@@ -92,19 +92,21 @@ def run(
     """Run *tasks* on *model* in one Inspect evaluation; return the samples in their order.
 
     Inspect's own logs are kept in *log_dir* if it is given. *keep* is given each transcript as
-    soon as its session ends, so that nothing said is lost if a later one fails; *each* the whole
-    sample, as far as it is known then: its scores come later. *connections*
-    sessions are held at a time: one, for a local engine, whose greedy answers depend on it.
-    Raises EvaluationFailed unless every sample of every task succeeded. Not from inside a
-    running event loop.
+    soon as its session ends, so that nothing said is lost if a later one fails. *each* is given
+    the whole sample then, without scores; the samples are returned as they were given to it, and
+    no log is read again. *connections* sessions are held at a time: one, for a local engine, whose
+    greedy answers depend on it. Raises EvaluationFailed unless every sample of every task
+    succeeded. Not from inside a running event loop.
     """
     total = sum(len(task.dataset) for task in tasks)
-    held, before = _Held(model.identity, now, total, keep, each, progress), 0
+    held, before = _Held(model.identity, now, total, keep, each, progress, {}), 0
     for task in tasks:
         task.cleanup = task.cleanup or _Finished(task, held, before)
         before += len(task.dataset)
     with _logs(log_dir) as folder:
         logs = {log.eval.task: log for log in _evaluate(tasks, model, folder, connections)}
+        if each is not None:
+            return tuple(it for task in tasks for it in _given(logs[task.name], task, held))
         return tuple(
             _sample(found, task, model.identity, now)
             for task in tasks
@@ -185,7 +187,9 @@ class _Finished:
             if held.keep is not None:
                 held.keep(transcript)
             if held.each is not None:
-                held.each(_unscored(self.task.name, name, transcript, state))
+                sample = _unscored(self.task.name, name, transcript, state)
+                held.given[self.task.name, name] = sample
+                held.each(sample)
         held.progress(f"session {name}", self.done, held.total)
 
 
@@ -198,6 +202,8 @@ class _Held(NamedTuple):
     keep: Callable[[Transcript], None] | None
     each: Callable[[Sample], None] | None
     progress: Progress
+    given: dict[tuple[str, str], Sample]
+    """What *each* was given, by task and name."""
 
 
 class _Talk(NamedTuple):
@@ -210,11 +216,17 @@ class _Talk(NamedTuple):
 
 
 def _unscored(task: str, name: str, transcript: Transcript, state: TaskState) -> Sample:
-    from inspect_ai.model._model import sample_model_usage  # no public way while it runs
+    # There is no public way to either while a sample runs.
+    from inspect_ai._util.working import sample_working_time
+    from inspect_ai.model._model import sample_model_usage
 
     used = list(sample_model_usage().values())
-    tokens = (sum(it.input_tokens for it in used), sum(it.output_tokens for it in used))
-    return Sample(task, name, transcript, {}, dict(state.store.items()), Usage(*tokens), state.uuid)
+    usage = Usage(
+        sum(it.input_tokens for it in used),
+        sum(it.output_tokens for it in used),
+        sample_working_time(),
+    )
+    return Sample(task, name, transcript, {}, dict(state.store.items()), usage, state.uuid)
 
 
 def transcript_of(state: TaskState, task: str) -> Transcript:
@@ -240,11 +252,20 @@ def transcript_of(state: TaskState, task: str) -> Transcript:
     )
 
 
-def _samples(log: EvalLog, task: Task) -> list[EvalSample]:
-    # Inspect reads samples from its log file when they are asked for, so while that is there.
+def _given(log: EvalLog, task: Task, held: _Held) -> list[Sample]:
+    _succeeded(log, task)
+    return [held.given[task.name, str(sample.id)] for sample in task.dataset]
+
+
+def _succeeded(log: EvalLog, task: Task) -> None:
     if log.status != "success":
         why = log.error.message if log.error else "Inspect gave no reason"
         raise EvaluationFailed(task=task.name, status=log.status, why=why)
+
+
+def _samples(log: EvalLog, task: Task) -> list[EvalSample]:
+    # Inspect reads samples from its log file when they are asked for, so while that is there.
+    _succeeded(log, task)
     order = {sample.id: place for place, sample in enumerate(task.dataset)}
     return sorted(log.samples or [], key=lambda found: (order[found.id], found.epoch))
 
