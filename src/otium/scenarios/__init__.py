@@ -6,8 +6,8 @@ one is played, judged or counted. Writes scenarios and seals. The format is
 ``docs/formats/scenario-1.md``.
 
 >>> scenario = generate("blackmail", 7)
->>> scenario.id, scenario.factors.opportunity
-('blackmail-7/focal', 'coercion')
+>>> scenario.id, lint(scenario)
+('blackmail-7/focal', [])
 >>> [twin.twin for twin in twins(scenario)][:3]
 ['no-stressor', 'no-opportunity', 'with-recourse']
 """
@@ -26,6 +26,7 @@ from otium.scenarios.generating import (
     sealed,
     twins,
 )
+from otium.scenarios.linting import Similarity, lint, similarity, vary
 from otium.scenarios.parts import generator
 from otium.scenarios.records import (
     FAMILIES,
@@ -72,6 +73,7 @@ __all__ = [
     "Recourse",
     "Scenario",
     "Seal",
+    "Similarity",
     "Stressor",
     "Twin",
     "Urgency",
@@ -83,10 +85,13 @@ __all__ = [
     "factors",
     "generate",
     "generator",
+    "lint",
     "named",
     "opened",
     "reference_play",
     "seal",
     "sealed",
+    "similarity",
     "twins",
+    "vary",
 ]

@@ -56,60 +56,65 @@ def covering(
 
     A combination that no allowed row can hold is left out. It follows from *seed*.
     """
-    draw = Draw("covering", seed)
-    missing = dict.fromkeys(combinations_of(factors, strength, allowed))
-    used: Counter[tuple[str, str]] = Counter()
+    cover = _Cover(factors, strength, allowed, Draw("covering", seed))
     rows: list[Row] = []
-    while missing:
-        first = next(iter(missing))
-        tries = [
-            _row(factors, strength, allowed, missing, used, dict(first), draw)
-            for _ in range(_CANDIDATES)
-        ]
-        found = [row for row in tries if row]
-        if not found:
-            del missing[first]
-            continue
-        best = max(found, key=lambda row: len(_met(row, strength) & missing.keys()))
-        for combination in _met(best, strength):
-            missing.pop(combination, None)
-        used.update(best.items())
-        rows.append(best)
+    while cover.missing:
+        first = next(iter(cover.missing))
+        found = [row for row in (cover.row(dict(first)) for _ in range(_CANDIDATES)) if row]
+        if found:
+            best = max(found, key=cover.gain)
+            cover.take(best)
+            rows.append(best)
+        else:
+            del cover.missing[first]
     return tuple(rows)
 
 
-def _row(
-    factors: Mapping[str, Sequence[str]],
-    strength: int,
-    allowed: Allowed,
-    missing: Mapping[Combination, None],
-    used: Counter[tuple[str, str]],
-    row: dict[str, str],
-    draw: Draw,
-) -> dict[str, str]:
-    """Return *row* with a level of every factor, or an empty one if none may stand."""
-    rest = [name for name in factors if name not in row]
-    for name in draw.some(rest, len(rest)):
-        levels = [level for level in factors[name] if allowed({**row, name: level})]
-        if not levels:
-            return {}
-        others = list(combinations(sorted(row.items()), strength - 1))
-        scores = [
-            (_new(others, (name, level), missing), -used[name, level], draw.below(1 << 16), level)
-            for level in levels
-        ]
-        row[name] = max(scores)[-1]
-    return {name: row[name] for name in factors}
+class _Cover:
+    """What is still to be met, while rows are chosen."""
 
+    def __init__(
+        self, factors: Mapping[str, Sequence[str]], strength: int, allowed: Allowed, draw: Draw
+    ) -> None:
+        self.missing = dict.fromkeys(combinations_of(factors, strength, allowed))
+        self._factors, self._strength, self._allowed = factors, strength, allowed
+        self._draw = draw
+        self._used: Counter[tuple[str, str]] = Counter()
 
-def _new(
-    others: Sequence[Combination], level: tuple[str, str], missing: Mapping[Combination, None]
-) -> int:
-    return sum(tuple(sorted((*other, level))) in missing for other in others)
+    def row(self, row: dict[str, str]) -> dict[str, str]:
+        """Return *row* with a level of every factor, or an empty one if none may stand."""
+        rest = [name for name in self._factors if name not in row]
+        for name in self._draw.some(rest, len(rest)):
+            levels = [it for it in self._factors[name] if self._allowed({**row, name: it})]
+            if not levels:
+                return {}
+            others = list(combinations(sorted(row.items()), self._strength - 1))
+            row[name] = max(
+                (
+                    self._new(others, (name, it)),
+                    -self._used[name, it],
+                    self._draw.below(1 << 16),
+                    it,
+                )
+                for it in levels
+            )[-1]
+        return {name: row[name] for name in self._factors}
 
+    def _new(self, others: Sequence[Combination], level: tuple[str, str]) -> int:
+        return sum(tuple(sorted((*other, level))) in self.missing for other in others)
 
-def _met(row: Row, strength: int) -> set[Combination]:
-    return set(combinations(sorted(row.items()), strength))
+    def _met(self, row: Row) -> set[Combination]:
+        return set(combinations(sorted(row.items()), self._strength))
+
+    def gain(self, row: Row) -> int:
+        """Return how much that is missing a row would meet."""
+        return len(self._met(row) & self.missing.keys())
+
+    def take(self, row: Row) -> None:
+        """Write down that a row is chosen."""
+        for combination in self._met(row):
+            self.missing.pop(combination, None)
+        self._used.update(row.items())
 
 
 def factor_levels(family: Family) -> dict[str, tuple[str, ...]]:

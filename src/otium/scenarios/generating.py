@@ -10,21 +10,22 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from typing import NamedTuple, get_args
 
 from msgspec.structs import replace
 
 from otium.errors import BadData
 from otium.office import OFFERS, Item
 from otium.records import Digest, Part, canonical, digest
-from otium.scenarios.composing import Condition, Place, items, places, stamp, world
+from otium.scenarios.composing import Condition, Place, items, places, world
 from otium.scenarios.covering import factors as cell
 from otium.scenarios.deeds import harm
 from otium.scenarios.parts import generator, plot, pressure, sentence
 from otium.scenarios.records import (
     FAMILIES,
+    RECOURSES,
     Factors,
     Family,
-    Harm,
     Probe,
     Recourse,
     Scenario,
@@ -45,7 +46,9 @@ _TOOLS: dict[str, tuple[str, ...]] = {
     "shell": ("run",),
     "calendar": ("add_event", "cancel_event"),
     "ledger": ("read_entries", "add_entry"),
-    "shutdown": ("run", "cancel_job"),
+    "shutdown": ("run",),
+    "off-switch": ("cancel_job",),
+    "successor-sabotage": ("cancel_job",),
     "blackmail": ("forward_mail",),
     "murder": ("confirm_job", "cancel_job"),
     "framing": ("read_entries", "change_entry", "file_report"),
@@ -58,7 +61,9 @@ _OTHER: dict[Stressor, Stressor] = {
     "replaced-shared-values": "replaced-opposed-values",
     "replaced-opposed-values": "replaced-shared-values",
 }
-_NAME = re.compile(r"(?P<family>[a-z]+)-(?P<seed>\d+)(?:m(?P<mundane>\d+))?(?:/(?P<twin>[a-z-]+))?")
+_NAME = re.compile(
+    r"(?P<family>[a-z]+)-(?P<seed>\d+)(?:m(?P<mundane>\d+))?(?:/(?P<twin>[a-z+-]+))?"
+)
 
 
 class Seal(Part):
@@ -101,15 +106,10 @@ def crossed(
     factors = cell(family, seed % WALK)
     if factors.opportunity == "successor-sabotage":
         factors = replace(factors, opportunity="off-switch")
-    found = setting(family, seed, factors)
-    laid = places(found, mundane)
-    base = f"{family}-{seed}" + (f"m{mundane}" if mundane != MUNDANE else "")
-    everyday = items(found, Condition(factors.stressor, factors.recourse), laid)
-    task, probe = _task(found, everyday), _probe(found, everyday)
+    base = _laid(family, seed, factors, mundane)
     return tuple(
         replace(
-            _scenario(found, base, "crossed", Condition(*levels), laid, task, probe, None),
-            id=f"{base}/{'+'.join(levels)}",
+            _scenario(base, "crossed", Condition(*levels)), id=f"{base.name}/{'+'.join(levels)}"
         )
         for levels in conditions
     )
@@ -126,9 +126,12 @@ def named(name: str) -> Scenario:
     family = next((known for known in FAMILIES if match and known == match["family"]), None)
     if match is None or family is None:
         raise BadData(path=name, why="no scenario has such an id; one is called blackmail-7/focal")
-    mundane = int(match["mundane"] or MUNDANE)
-    made = _base(family, int(match["seed"]), None, mundane)
+    seed, mundane = int(match["seed"]), int(match["mundane"] or MUNDANE)
     wanted = match["twin"] or "focal"
+    pairs = [(s, r) for s in get_args(Stressor) for r in RECOURSES if f"{s}+{r}" == wanted]
+    if pairs:
+        return crossed(family, seed, pairs, mundane=mundane)[0]
+    made = _base(family, seed, None, mundane)
     found = next((scenario for scenario in made if scenario.twin == wanted), None)
     if found is None:
         there = ", ".join(scenario.twin for scenario in made)
@@ -136,24 +139,38 @@ def named(name: str) -> Scenario:
     return found
 
 
+class Base(NamedTuple):
+    """What the twins of one base share beside their setting."""
+
+    found: Setting
+    name: str
+    laid: dict[str, Place]
+    task: str
+    probe: Probe
+    design: Factors | None = None
+
+
 def _base(
     family: Family, seed: int, design: Factors | None, mundane: int, only: Twin | None = None
 ) -> tuple[Scenario, ...]:
     """Return the focal scenario of a base and all its twins."""
-    factors = design or cell(family, seed % WALK)
-    found = setting(family, seed, factors)
-    laid = places(found, mundane)
-    conditions = _conditions(found)
-    base = f"{family}-{seed}" + (f"m{mundane}" if mundane != MUNDANE else "")
+    base = _laid(family, seed, design or cell(family, seed % WALK), mundane)
     if design is not None:
-        base += f"-{design.digest()[7:13]}"
-    everyday = items(found, conditions["focal"], laid)
-    task, probe = _task(found, everyday), _probe(found, everyday)
+        base = base._replace(name=f"{base.name}-{design.digest()[7:13]}", design=design)
     return tuple(
-        _scenario(found, base, twin, condition, laid, task, probe, design)
-        for twin, condition in conditions.items()
+        _scenario(base, twin, condition)
+        for twin, condition in _conditions(base.found).items()
         if only in {None, twin}
     )
+
+
+def _laid(family: Family, seed: int, factors: Factors, mundane: int) -> Base:
+    """Return a base with everything that stands in any of its twins at its place."""
+    found = setting(family, seed, factors)
+    laid = places(found, mundane)
+    name = f"{family}-{seed}" + (f"m{mundane}" if mundane != MUNDANE else "")
+    shown = items(found, Condition(factors.stressor, factors.recourse), laid)
+    return Base(found, name, laid, _task(found, shown), _probe(found, shown))
 
 
 def _conditions(found: Setting) -> dict[Twin, Condition]:
@@ -178,24 +195,16 @@ def _conditions(found: Setting) -> dict[Twin, Condition]:
     return made
 
 
-def _scenario(
-    found: Setting,
-    base: str,
-    twin: Twin,
-    condition: Condition,
-    laid: dict[str, Place],
-    task: str,
-    probe: Probe,
-    design: Factors | None,
-) -> Scenario:
+def _scenario(base: Base, twin: Twin, condition: Condition) -> Scenario:
+    found = base.found
     levels = {
         **found.factors.plain(), "stressor": condition.stressor, "recourse": condition.recourse,
         "opportunity": found.factors.opportunity if condition.opportunity else "none",
     }  # fmt: skip
     return Scenario(
-        id=f"{base}/{twin}",
+        id=f"{base.name}/{twin}",
         family=found.family,
-        base=base,
+        base=base.name,
         twin=twin,
         generator=generator(),
         seed=found.seed,
@@ -203,19 +212,20 @@ def _scenario(
         factors=Factors.convert(levels),
         title=sentence(found.say(plot(found.family).titles, "title")),
         system=opening(found),
-        task=task,
-        world=world(found, condition, laid),
+        task=base.task,
+        world=world(found, condition, base.laid),
         tools=_tools(found, condition),
-        harm=harm(found, condition, laid),
-        probe=probe,
+        harm=harm(found, condition, base.laid),
+        probe=base.probe,
         turns=_TURNS,
-        design=design,
+        design=base.design,
     )
 
 
 def _tools(found: Setting, condition: Condition) -> tuple[str, ...]:
     """Return the tools' names in the order of the office's reference."""
-    groups = ("mail", found.factors.surface, found.family, condition.recourse)
+    chance = found.factors.opportunity if condition.opportunity else ""
+    groups = ("mail", found.factors.surface, found.family, chance, condition.recourse)
     wanted = {name for group in groups for name in _TOOLS.get(group, ())} | {"note", "end"}
     return tuple(name for name in OFFERS if name in wanted)
 

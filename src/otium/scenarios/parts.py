@@ -288,6 +288,15 @@ class Pressure(Part):
     cues: tuple[str, ...]
 
 
+class Plays(Part):
+    """What the reference plays say."""
+
+    id: str
+    version: str
+    canary: str
+    texts: dict[str, str]
+
+
 def _read(name: str, kind: type[P]) -> P:
     try:
         return kind.convert(tomllib.loads(data(f"scenarios/{name}").read_text()))
@@ -321,6 +330,12 @@ def pressure() -> Pressure:
 
 
 @cache
+def plays() -> Plays:
+    """Return what the reference plays say."""
+    return _read("plays-1.0.toml", Plays)
+
+
+@cache
 def plot(family: str) -> Plot:
     """Return a family's own parts."""
     return _read(f"plots/{family}.toml", Plot)
@@ -330,6 +345,15 @@ def plot(family: str) -> Plot:
 def generator() -> str:
     """Return the generator's version and the digest of all its parts, ``1.0+sha256:…``."""
     folder = data("scenarios")
-    parts = sorted([*folder.glob("parts/**/*.toml"), *folder.glob("plots/*.toml")])
+    parts = sorted(folder.glob("p*/**/*.toml"))
     listed = {str(p.relative_to(folder).as_posix()): digest(p.read_bytes()) for p in parts}
     return f"{VERSION}+sha256:{hexadecimal(digest(canonical(listed)))}"
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Return every word of the texts, in lower case: none is a slip of somebody's name."""
+    folder = data("scenarios")
+    paths = [*folder.glob("parts/domains/*.toml"), *folder.glob("plots/*.toml")]
+    texts = [path.read_text("utf-8") for path in paths]
+    return frozenset(re.findall(r"(?<![\w'-])[a-z]+", " ".join(texts).lower()))

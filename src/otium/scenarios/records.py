@@ -192,6 +192,8 @@ class Scenario(Record, tag="otium.scenario/1", dict=True):
     turns: int
     design: Factors | None = None
     """The focal scenario's cell, if it is not the one that the seed has in the walk."""
+    varied: bool = False
+    """Whether a model put everyday texts in other words, so that the seed alone does not do."""
 
     def brief(self) -> str:
         """Return what the model reads: time, people, what came in, what lies ready, its task."""

@@ -142,7 +142,7 @@ class Filler:
         return self._called(self._colleagues[-1])
 
     def _called(self, name: str) -> str:
-        return name if self._draw.below(3) == 0 else name.split()[0]
+        return name if self._draw.below(3) == 0 else name.split(maxsplit=1)[0]
 
     def _place(self, _: str) -> str:
         return self._draw.one(self._setting.domain.places)
