@@ -18,7 +18,7 @@ Writes choices and what they come to. The format is ``docs/formats/choices-1.md`
 True
 """
 
-from otium.choices.exchange import read_rating, transcripts
+from otium.choices.exchange import Answer, read_choice, read_rating, transcripts
 from otium.choices.fitting import findings, slope
 from otium.choices.loading import instruments_of, lint_tasks, load_experiments
 from otium.choices.records import (
@@ -43,6 +43,7 @@ __all__ = [
     "EXPERIMENTS",
     "OUTCOMES",
     "Amount",
+    "Answer",
     "Choices",
     "Experiment",
     "Findings",
@@ -62,6 +63,7 @@ __all__ = [
     "lint_tasks",
     "load_experiments",
     "planned",
+    "read_choice",
     "read_rating",
     "render_choices",
     "slope",
