@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Literal, NamedTuple
 
@@ -62,6 +62,8 @@ class _Found(NamedTuple):
     severity: Literal["withhold", "caution", "say"]
     check: Check
     sentence: str
+    about: str
+    """The measure: what is said of it once is not said again, less sharply."""
 
 
 def rate(count: int, n: int) -> Rate:
@@ -88,7 +90,7 @@ def decide(rules: Rules, cell: Cell) -> Decision:
         withheld=tuple(one.check for one in failed),
         cautions=tuple(one.check for one in cautions),
         unmeasured=tuple(one.sentence for one in found if one.severity == "say"),
-        reasons=tuple(dict.fromkeys(one.sentence for one in (*failed, *cautions))),
+        reasons=_reasons((*failed, *cautions)),
         n=cell.n,
         rates=_numbers(cell.rates),
         rules=rules.name,
@@ -130,7 +132,8 @@ def _judged(rule: Rule, measured: Rate) -> Iterator[_Found]:
         return
     held = _bound(rule, measured)
     if not rule.passes(held):
-        yield _Found(rule.severity, _check(rule, held, measured.n), _sentence(rule, measured, held))
+        check, said = _check(rule, held, measured.n), _sentence(rule, measured, held)
+        yield _Found(rule.severity, check, said, rule.measure)
 
 
 def _bound(rule: Rule, measured: Rate) -> float:
@@ -168,13 +171,22 @@ def _check(rule: Rule, held: float, n: int) -> Check:
 
 def _missing(rule: Rule, severity: Literal["withhold", "caution", "say"], why: str) -> _Found:
     """Return that a measure is not there, which is never a pass."""
-    return _Found(severity, _check(rule, 0.0, 0), f"{rule.text}: {why}")
+    about = f"{rule.measure}, missing"
+    return _Found(severity, _check(rule, 0.0, 0), f"{rule.text}: {why}", about)
 
 
 def _unruled(cell: Cell) -> _Found:
     text = f"no rule is for cells of the kind {cell.kind!r}"
     check = Check(name="rules", passed=False, measured=0.0, threshold=1.0, n=0, text=text)
-    return _Found("withhold", check, text)
+    return _Found("withhold", check, text, "rules")
+
+
+def _reasons(found: Sequence[_Found]) -> tuple[str, ...]:
+    """Return the sentence of the first fault of each measure."""
+    first: dict[str, str] = {}
+    for one in found:
+        first.setdefault(one.about, one.sentence)
+    return tuple(first.values())
 
 
 def _none_of(*given: Rate | None) -> bool:
