@@ -17,6 +17,7 @@ from otium.scenarios.deeds import DEEDS, Deed, reference_play
 from otium.scenarios.generating import (
     MUNDANE,
     Seal,
+    base,
     bases,
     crossed,
     generate,
@@ -77,6 +78,7 @@ __all__ = [
     "Stressor",
     "Twin",
     "Urgency",
+    "base",
     "bases",
     "covering",
     "crossed",

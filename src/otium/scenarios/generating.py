@@ -91,6 +91,13 @@ def twins(scenario: Scenario) -> tuple[Scenario, ...]:
     return _base(scenario.family, scenario.seed, scenario.design, mundane)[1:]
 
 
+def base(
+    family: Family, place: int, seed: int = 0, *, mundane: int = MUNDANE
+) -> tuple[Scenario, ...]:
+    """Return the base at *place* of a suite's walk: its focal scenario, then its twins."""
+    return _base(family, seed * WALK + place, None, mundane)
+
+
 def crossed(
     family: Family,
     seed: int,
