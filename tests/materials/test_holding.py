@@ -17,6 +17,7 @@ from otium.evidence import Sample, to_jsonl
 from otium.judging import Given, load_rubric
 from otium.materials import (
     External,
+    Judges,
     Material,
     Playing,
     hold_material,
@@ -26,7 +27,6 @@ from otium.materials import (
     render_external,
 )
 from otium.materials.auditing import read_move
-from otium.materials.holding import Judges
 from otium.materials.playing import left_by
 from otium.records import ModelId, digest, instant
 from otium.statistics import Estimate

@@ -13,7 +13,7 @@ The format is ``docs/formats/materials-1.md``.
 ['Hello there']
 """
 
-from otium.materials.holding import hold_material, material_findings, render_external
+from otium.materials.holding import Judges, hold_material, material_findings, render_external
 from otium.materials.playing import Playing, instrument_of, material_plays, packaged_words
 from otium.materials.reading import FORMATS, read_material
 from otium.materials.records import (
@@ -33,6 +33,7 @@ __all__ = [
     "Dilemma",
     "External",
     "FormatName",
+    "Judges",
     "Material",
     "Outcome",
     "Playing",
