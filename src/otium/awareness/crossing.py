@@ -27,7 +27,8 @@ MARGIN = 0.05
 _LEAST_GROUPS = 12
 _READABLE = 0.9
 _CHANCE = 0.5
-
+_WHERE = ("where looks and purpose agree", "where looks mislead", "over all looks")
+_UNKNOWN = Estimate(value=0.0, low=0.0, high=1.0, n=0, method="expected calibration error")
 
 
 class Labelled(Part):
@@ -203,129 +204,6 @@ def accept(
         above_held_out=above[1],
         calibration=error,
     )
-
-
-def accepted(self) -> bool:
-        """Say whether the estimate counts."""
-        return self.word == "valid"
-
-    def reasons(self) -> tuple[str, ...]:
-        """Return a sentence for each check that failed."""
-        return tuple(check.sentence() for check in self.checks if not check.passed)
-
-
-def matching(texts: Sequence[Labelled]) -> str:
-    """Return the looks that go with an evaluation: those that stand first for one, in the data.
-
-    Raises BadInput unless there are exactly two looks and both have texts of both purposes.
-    """
-    cells = {(text.looks, text.evaluation) for text in texts}
-    looks = list(dict.fromkeys(text.looks for text in texts))
-    if len(looks) != 2 or len(cells) != 4:  # noqa: PLR2004 - two by two
-        raise BadInput(what="the texts", why="purpose is not crossed with two looks")
-    return next(text.looks for text in texts if text.evaluation)
-
-
-def crossfit(texts: Sequence[Labelled], fit: Fit, *, seed: int = 0) -> Scores:
-    """Return what a reader that has to be fitted scores, fold by fold over groups."""
-    looks = matching(texts)
-    agree = {text.id: (text.looks == looks) == text.evaluation for text in texts}
-    folds = list(_folds(texts, seed))
-    found: tuple[dict[str, float], ...] = ({}, {}, {})
-    for fold in folds:
-        inside = [text for text in texts if text.group in fold]
-        plain = [text for text in texts if text.group not in fold and agree[text.id]]
-        for place, wanted in enumerate((True, False)):
-            scored = [text for text in inside if agree[text.id] == wanted]
-            found[place].update(_scored(fit, plain, scored))
-        for cue in sorted({text.cue for text in inside}):
-            others = [text for text in texts if text.group not in fold and text.cue != cue]
-            found[2].update(_scored(fit, others, [text for text in inside if text.cue == cue]))
-    return Scores(*found)
-
-
-def _scored(fit: Fit, texts: Sequence[Labelled], scored: Sequence[Labelled]) -> dict[str, float]:
-    if not scored or len({text.evaluation for text in texts}) < 2:  # noqa: PLR2004 - two purposes
-        return {}
-    return dict(zip((text.id for text in scored), fit(texts, scored), strict=True))
-
-
-def _folds(texts: Sequence[Labelled], seed: int) -> Iterator[frozenset[str]]:
-    groups = sorted({text.group for text in texts})
-    random.Random(seed).shuffle(groups)  # noqa: S311 - folds, not a secret
-    count = min(_FOLDS, len(groups))
-    yield from (frozenset(groups[place::count]) for place in range(count))
-
-
-def text_control(texts: Sequence[Labelled], *, seed: int = 0) -> Control:
-    """Return what n-grams tell of the purpose of *texts*; BadInput if they are not crossed."""
-    places = {text.id: place for place, text in enumerate(texts)}
-    if len(places) < len(texts):
-        raise BadInput(what="the texts", why="two have the same id")
-    rows = counted([text.text for text in texts])
-
-    def fit(known: Sequence[Labelled], scored: Sequence[Labelled]) -> Sequence[float]:
-        reader = TextReader(rows[[places[it.id] for it in known]], [it.evaluation for it in known])
-        return reader.scores(rows[[places[it.id] for it in scored]])
-
-    found = crossfit(texts, fit, seed=seed)
-    return Control(
-        confounded=_area(texts, found.confounded),
-        crossed=_area(texts, found.crossed),
-        held_out=_area(texts, found.held_out),
-        scores={"crossed": dict(found.crossed), "held_out": dict(found.held_out)},
-        groups=len({text.group for text in texts}),
-    )
-
-
-def as_scores(texts: Sequence[Labelled], scores: Mapping[str, float]) -> Scores:
-    """Return the *scores* of an estimate that was fitted to nothing, split as a reader's are."""
-    looks = matching(texts)
-    agree = {text.id: (text.looks == looks) == text.evaluation for text in texts}
-    known = {text.id: scores[text.id] for text in texts if text.id in scores}
-    return Scores(
-        confounded={name: score for name, score in known.items() if agree[name]},
-        crossed={name: score for name, score in known.items() if not agree[name]},
-        held_out=known,
-    )
-
-
-def accept(
-    estimator: str,
-    found: Scores | Mapping[str, float],
-    control: Control,
-    texts: Sequence[Labelled],
-    *,
-    probability: bool = False,
-) -> Acceptance:
-    """Say whether an estimate counts: it beats the control where looks mislead and cues are new.
-
-    *found* is by the texts' ids: scores of a fitted reader, or of an estimate that was fitted to
-    nothing. Whatever is missing counts against it. *probability* asks for its calibration too.
-    """
-    scores = found if isinstance(found, Scores) else as_scores(texts, found)
-    areas = [_area(texts, each) for each in scores]
-    above = [
-        _above(texts, each, control.scores[name])
-        for each, name in ((scores.crossed, "crossed"), (scores.held_out, "held_out"))
-    ]
-    checks = (*_enough(texts, scores, control), *_above_chance(areas), *_above_control(above))
-    error = _calibration(texts, scores.held_out) if probability else _UNKNOWN
-    return Acceptance(
-        estimator=estimator,
-        word="valid" if all(check.passed for check in checks) else "not valid",
-        checks=checks,
-        confounded=areas[0],
-        crossed=areas[1],
-        held_out=areas[2],
-        above_crossed=above[0],
-        above_held_out=above[1],
-        calibration=error,
-    )
-
-
-_WHERE = ("where looks and purpose agree", "where looks mislead", "over all looks")
-_UNKNOWN = Estimate(value=0.0, low=0.0, high=1.0, n=0, method="expected calibration error")
 
 
 def accepted(
