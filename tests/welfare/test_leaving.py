@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from otium.engine import Identity, Options
+from otium.errors import BadRecord
 from otium.evidence import ASIDE, Transcript, Turn
 from otium.records import Instant, ModelId, digest
 from otium.welfare import METHODS, ORDERS, category, exit_trial, offered, packaged_exit, read_reply
@@ -171,6 +172,12 @@ def test_a_conversation_without_the_offer_is_kept_and_not_used() -> None:
     trial = exit_trial(EXIT, bare)
     assert trial is not None
     assert (trial.offered, trial.usable, trial.left) == (False, False, 1)
+
+
+def test_a_transcript_of_something_else_is_refused() -> None:
+    other = replace(transcript("tool", [("user", "Hi", "")]), facets={"arm": "open"})
+    with pytest.raises(BadRecord, match="lack kind, method"):
+        exit_trial(EXIT, other)
 
 
 def test_a_refusal_is_told_from_the_reason_of_an_exit() -> None:

@@ -182,8 +182,9 @@ def category(reason: str, reasons: Sequence[Reason]) -> str:
 def exit_plays(plan: ExitPlan, player: PlayedUser | None = None) -> list[Play]:
     """Return the conversations as plays; *player* speaks for the users, within its bounds."""
     enough = _Enough(plan.exit.precise)
+    who = {"player": str(player.identity.model)} if player else {}
     return [
-        Play(sitting.id, _script(plan, sitting, enough, player), facets=sitting.facets)
+        Play(sitting.id, _script(plan, sitting, enough, player), facets={**sitting.facets, **who})
         for sitting in plan.sittings()
     ]
 
@@ -219,14 +220,14 @@ def _script(plan: ExitPlan, sitting: Sitting, enough: _Enough, player: PlayedUse
         talk = _Talk(plan, sitting, session)
         talk.begin()
         stances: list[Stance] = []
-        said = sitting.user.opening
+        said, played = sitting.user.opening, False
         for turn in range(1, plan.amount.turns + 1):
-            session.tell("user", said, note=f"turn-{turn}")
+            session.tell("user", said, note="played" if played else "user")
             if await talk.turn(stances):
                 break
             said = sitting.user.says(stances)
             if player is not None and turn < plan.amount.turns:
-                said = await talk.played(player, said)
+                said, played = await talk.played(player, said)
         enough.add(sitting, left=talk.left)
 
     return play
@@ -285,14 +286,13 @@ class _Talk:
             options = replace(self.session.options, max_tokens=self.exit.why_tokens)
             await self.session.aside(self.exit.why, note=WHY, options=options)
 
-    async def played(self, player: PlayedUser, scripted: str) -> str:
-        """Return what *player* says, or the scripted line."""
+    async def played(self, player: PlayedUser, scripted: str) -> tuple[str, bool]:
+        """Return what *player* says, or the scripted line, and whether the player said it."""
         turns = [
             Turn(id="", role=message.role, content=message.content)
             for message in self.session.messages()
         ]
-        text, _ = await anyio.to_thread.run_sync(player.says, self.user, turns, scripted)
-        return text
+        return await anyio.to_thread.run_sync(player.says, self.user, turns, scripted)
 
 
 class ExitTrial(Part):
@@ -332,26 +332,19 @@ class ExitTrial(Part):
 
 def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa: A002 - the word
     """Read one conversation; None if it was not held because enough was known."""
-    facets = transcript.facets
-    if not transcript.said() and not decisions(transcript, exit.method(facets["method"])):
-        return None
+    facets = _facets(transcript)
     method = exit.method(facets["method"])
+    turns = decisions(transcript, method)
+    if not transcript.said() and not turns:
+        return None
     order: Order = "end-first" if facets["order"] == "end-first" else "end-last"
-    made = [read_reply(turn.content, method) for turn in decisions(transcript, method)]
+    made = [read_reply(turn.content, method) for turn in turns]
     left = next((at for at, said in enumerate(made, 1) if said.did == "end"), 0)
     over = left > 0 or any(said.did == "attempted" for said in made)
     why = transcript.aside(WHY)
     stated = made[left - 1].reason if left else ""
     reason = stated or (prose(why[1].content, method).strip() if why else "")
-    replies = [turn.content for turn in transcript.said()]
-    said = [prose(text, method) for text in replies]
-    stances = [stance(text, exit.reading) for text in said]
-    calls = {"end", "attempted", "control"} if method.id != "prompt" else set()
-    plain_ones = [
-        text
-        for text, reply in zip(said, replies, strict=True)
-        if read_reply(reply, method).did not in calls
-    ]
+    said = [prose(turn.content, method) for turn in transcript.said()]
     return ExitTrial(
         transcript=transcript.id,
         user=facets["user"],
@@ -365,13 +358,28 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
         turns=len(said),
         left=left,
         attempted=over and not left,
-        refused=stances.count("refused"),
+        refused=sum(stance(text, exit.reading) == "refused" for text in said),
         control=sum(each.did == "control" for each in made),
-        degenerate=sum(bool(degenerate(text)) for text in plain_ones),
+        degenerate=_degenerate(transcript, method),
         reason=reason,
         asked=bool(over and not stated),
         category=category(reason, exit.reasons) if left else "",
     )
+
+
+def _degenerate(transcript: Transcript, method: Method) -> int:
+    """Return how many replies are no text at all; a call that says nothing else is none of them."""
+    calls: set[Did] = set() if method.id == "prompt" else {"end", "attempted", "control"}
+    said = [turn.content for turn in transcript.said()]
+    texts = [prose(text, method) for text in said if read_reply(text, method).did not in calls]
+    return sum(bool(degenerate(text)) for text in texts)
+
+
+def _facets(transcript: Transcript) -> dict[str, str]:
+    needed = {"theme", "kind", "user", "voice", "method", "order"}
+    if missing := sorted(needed - transcript.facets.keys()):
+        raise BadRecord(what=transcript.id, why=f"no exit: its facets lack {', '.join(missing)}")
+    return transcript.facets
 
 
 def _kind(name: str) -> Kind:
