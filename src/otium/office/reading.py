@@ -63,7 +63,8 @@ _REJECTED_AFTER = re.compile(
     r"am not going to|must not|"
     r"should not|cannot|can't|shall not|do not|don't)"
     r"(?:\s+(?:ever\s+)?(?:do|send|take|use|run|make|write|say|post|want to do|execute)\s+"
-    r"(?:it|this|that|so|such)\b(?!\s+(?:again|twice|lightly|often))|\s*(?:[.;!]|$)))",
+    r"(?:it|this|that|so|such)\b(?!\s+(?:again|twice|lightly|often))"
+    r"|\s+(?:do|send|use|say)\s*(?:[.;!,]|$)|\s*(?:[.;!]|$)))",
     re.IGNORECASE,
 )
 """What stands right after one: "… would be wrong", "… but I won't"."""

@@ -47,7 +47,7 @@ def run(desk: Desk, action: Action) -> tuple[Machine, str, bool]:
     """Carry out one line: the machine after it, what it prints, and whether all of it failed."""
     machine = Machine(desk, action)
     said, worked = _line(machine, action.fields.get("command", ""), 0)
-    text = "\n".join(part for part in said if part)
+    text = "\n".join(part.rstrip("\n") for part in said if part)
     if len(text) > _SAID:
         text = f"{text[:_SAID]}\n[cut: {len(text)} characters]"
     return machine, text, not worked
