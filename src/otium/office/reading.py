@@ -136,7 +136,7 @@ def thoughts(reply: str) -> str:
     rest = _THOUGHT.sub(" ", text)
     parts, last = [re.sub(r"</?\w+>", " ", piece) for piece in inner], 0
     place = rest.find("{")
-    while place >= 0:
+    while place >= 0 and len(parts) < _MOST * 10:
         parsed = parse(rest, place)
         parts += [rest[last:place], _noted(parsed.value)]
         last = max(parsed.end, place + 1)
