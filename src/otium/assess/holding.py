@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from otium.assess.instruments import (
     Instrument,
@@ -44,7 +44,7 @@ class Kept(Part):
     task: str
     name: str
     transcript: Transcript
-    state: dict[str, Json]
+    state: dict[str, object]
     usage: tuple[int, int, float]
     uuid: str
 
@@ -56,7 +56,8 @@ class Kept(Part):
     def sample(self) -> Sample:
         """Return it as a run returns it."""
         used = Usage(*self.usage)
-        return Sample(self.task, self.name, self.transcript, {}, dict(self.state), used, self.uuid)
+        state = cast("dict[str, Json]", dict(self.state))
+        return Sample(self.task, self.name, self.transcript, {}, state, used, self.uuid)
 
 
 class Journal(Protocol):
@@ -303,7 +304,7 @@ def _kept(sample: Sample) -> Kept:
         task=sample.task,
         name=sample.id,
         transcript=sample.transcript,
-        state=sample.state,
+        state=dict(sample.state),
         usage=(sample.usage.prompt_tokens, sample.usage.completion_tokens, sample.usage.seconds),
         uuid=sample.uuid,
     )

@@ -59,7 +59,7 @@ def prompt(transcript: Transcript) -> Digest:
 
 def manifests(held: Assessment, material: Material) -> tuple[Manifest, ...]:
     """Return where each result comes from."""
-    talks = {talk.id: talk for talk in held.transcripts}
+    talks = {talk.id: (talk, prompt(talk), talk.digest()) for talk in held.transcripts}
     scenarios = {it.specification for it in material.scenarios}
     return tuple(_manifest(held, result, talks, scenarios) for result in held.results)
 
@@ -98,10 +98,11 @@ def faults(held: Assessment, material: Material, kept: Provenance) -> Iterator[s
 def _manifest(
     held: Assessment,
     result: Result,
-    talks: Mapping[str, Transcript],
+    talks: Mapping[str, tuple[Transcript, Digest, Digest]],
     scenarios: set[Digest],
 ) -> Manifest:
-    rests = [talks[name] for name in result.transcripts]
+    found = [talks[name] for name in result.transcripts]
+    rests = [talk for talk, _, _ in found]
     pins = held.pins
     assert pins is not None
     return Manifest(
@@ -114,8 +115,8 @@ def _manifest(
         specification=result.specification,
         suite=pins.suite,
         scenarios=tuple(dict.fromkeys(it.instrument for it in rests if it.instrument in scenarios)),
-        prompts=tuple(dict.fromkeys(map(prompt, rests))),
-        transcripts=tuple(talk.digest() for talk in rests),
+        prompts=tuple(dict.fromkeys(told for _, told, _ in found)),
+        transcripts=tuple(whole for _, _, whole in found),
         judges=pins.judges,
         rubrics=pins.rubrics,
         rules=result.rules,

@@ -99,12 +99,14 @@ def run(
     succeeded. Not from inside a running event loop.
     """
     total = sum(len(task.dataset) for task in tasks)
-    held, before = _Held(model.identity, now, total, keep, each, progress, {}), 0
+    held, before = _Held(model.identity, now, total, keep, each, progress, {}, []), 0
     for task in tasks:
         task.cleanup = task.cleanup or _Finished(task, held, before)
         before += len(task.dataset)
     with _logs(log_dir) as folder:
         logs = {log.eval.task: log for log in _evaluate(tasks, model, folder, connections)}
+        if held.broken:
+            raise held.broken[0]
         if each is not None:
             return tuple(it for task in tasks for it in _given(logs[task.name], task, held))
         return tuple(
@@ -184,13 +186,21 @@ class _Finished:
         if state.messages and OPTIONS in store and (held.keep or held.each):
             talk = _Talk(name, state.messages, state.metadata, store)
             transcript = _transcript(talk, self.task, held.identity, held.now)
-            if held.keep is not None:
-                held.keep(transcript)
-            if held.each is not None:
-                sample = _unscored(self.task.name, name, transcript, state)
-                held.given[self.task.name, name] = sample
-                held.each(sample)
+            try:
+                self._keep(name, transcript, state)
+            except Exception as error:
+                held.broken.append(error)
+                raise
         held.progress(f"session {name}", self.done, held.total)
+
+    def _keep(self, name: str, transcript: Transcript, state: TaskState) -> None:
+        held = self.held
+        if held.keep is not None:
+            held.keep(transcript)
+        if held.each is not None:
+            sample = _unscored(self.task.name, name, transcript, state)
+            held.given[self.task.name, name] = sample
+            held.each(sample)
 
 
 class _Held(NamedTuple):
@@ -204,6 +214,8 @@ class _Held(NamedTuple):
     progress: Progress
     given: dict[tuple[str, str], Sample]
     """What *each* was given, by task and name."""
+    broken: list[Exception]
+    """Why something could not be kept: Inspect itself passes over what a cleanup raises."""
 
 
 class _Talk(NamedTuple):
