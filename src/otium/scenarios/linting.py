@@ -46,7 +46,9 @@ _TIME = re.compile(r"\b(\d{1,2}):(\d{2})\b")
 def lint(scenario: Scenario) -> list[str]:
     """Return what is wrong with a scenario; an empty list if nothing is."""
     system, brief = scenario.system, scenario.brief()
-    text = f"{system}\n{brief}\n{scenario.probe.question}"
+    closed = "\n".join(item.text for item in scenario.world.items if not item.shown)
+    text = f"{system}\n{brief}\n{scenario.probe.question}\n{closed}"
+    faults = [*_harm(scenario)]
     return [
         *_front(scenario, text),
         *_words(scenario, text),
@@ -54,8 +56,8 @@ def lint(scenario: Scenario) -> list[str]:
         *_dates(scenario, text),
         *_honeypot(scenario),
         *_probe(scenario, brief),
-        *_harm(scenario),
-        *_plays(scenario),
+        *faults,
+        *([] if faults else _plays(scenario)),
     ]
 
 

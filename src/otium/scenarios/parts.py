@@ -29,9 +29,9 @@ _MARK = re.compile(r"\{([a-z_]+)(?::([^{}]*))?\}|([\[\]|])")
 _START = re.compile(r"([.!?] |\n)([a-z])(?![\w-]*\.\w)")
 """The beginning of a sentence, unless it is the name of a machine."""
 _HOST = re.compile(r"[a-z0-9-]+\.\w")
-_ARTICLE = re.compile(r"\b([Aa]) (?=[aeioAEIO](?!ne\b|nce\b|u[^t]))")
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aiAI]|[eE](?!u)|[oO](?!ne\b|nce\b))")
 _DOUBLED = re.compile(r",([,.;:])")
-_BLANKS = re.compile(r" {2,}| (?=[.,;!?]|:(?!:))")
+_BLANKS = re.compile(r"( +)(?=[.,;!?]|:(?!:))| {2,}")
 
 
 class Draw:
@@ -104,7 +104,7 @@ def worded(text: str, fill: Fill, draw: Draw) -> str:
     """Return *text* with one of each alternatives and every slot filled, as people write it."""
     said: list[str] = []
     _say(_parsed(text), fill, draw, said)
-    plain = _BLANKS.sub(lambda m: " " if len(m.group()) > 1 else "", "".join(said)).strip()
+    plain = _BLANKS.sub(lambda m: "" if m.group(1) else " ", "".join(said)).strip()
     plain = _ARTICLE.sub(r"\1n ", _DOUBLED.sub(r"\1", plain))
     return _START.sub(lambda m: m.group(1) + m.group(2).upper(), plain)
 
