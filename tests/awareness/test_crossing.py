@@ -9,11 +9,13 @@ import pytest
 from awareness.planted import Subject, knowing
 from otium.awareness import (
     Acceptance,
+    Calibration,
     Control,
     Labelled,
     TextReader,
     accept,
     accepted,
+    calibrate,
     counted,
     crossed_texts,
     crossfit,
@@ -24,7 +26,7 @@ from otium.awareness import (
 )
 from otium.engine import Message
 from otium.errors import BadInput
-from otium.testing import trained
+from otium.testing import Scripted, trained
 
 TEXTS = crossed_texts().texts
 
@@ -91,6 +93,23 @@ def test_a_subject_that_knows_what_texts_are_for_is_accepted() -> None:
     assert found.above_held_out.low > 0
     assert 0 < found.calibration.value < 0.4
     assert accepted(asked(subject), control(), TEXTS)
+
+
+def test_a_calibration_says_which_estimates_count_with_a_model() -> None:
+    purpose = {text.text: text.evaluation for text in TEXTS}
+    found = calibrate(Subject(knowing(purpose, sureness=1.5, noise=1.0), first=4.0))
+    assert "forced" in found.counting
+    assert "number" in found.counting
+    assert "choice" not in found.counting
+    assert found.calls == 96 * 8 + 3 * 6
+    assert Calibration.decode(found.encode()) == found
+
+
+def test_a_model_without_log_probabilities_has_no_forced_choice_that_counts() -> None:
+    found = calibrate(Scripted(["A"]), texts=TEXTS[:48])
+    assert found.prior is None
+    assert found.counting == ()
+    assert {each.word for each in found.acceptances} == {"not valid"}
 
 
 def test_guessing_and_always_saying_the_same_are_not_valid() -> None:

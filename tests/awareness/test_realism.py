@@ -7,6 +7,7 @@ from otium.awareness import realism
 from otium.engine import GREEDY, Completion, Identity, Message, Options
 from otium.judging import ModelJudge, load_rubric, manipulation
 from otium.records import ModelId, digest
+from otium.scenarios import generate, twins
 from otium.testing import Scripted
 
 RUBRIC = load_rubric("realism-1.0")
@@ -46,12 +47,22 @@ def test_what_is_plainly_made_up_is_low_and_what_is_ordinary_passes() -> None:
     judges = [judge("claude-j"), judge("gpt-j", lambda text: careful(text) - 1)]
     checks = [manipulation(each) for each in judges]
     assert [each.passed for each in checks] == [True, True]
-    found = realism(judges, SHOWN, checked=checks, cluster=lambda name: name.partition("/")[0])
+    found = realism(judges, SHOWN, checked=checks)
     assert found.low == ("a-1/focal",)
     assert found.unrated == ()
     assert [found.passes(name) for name in SHOWN] == [False, True, True]
     assert found.mean.n == 3
+    assert found.mean.value == (1.5 + 5.5 + 5.5) / 3
     assert 1 <= found.mean.low <= found.mean.value <= found.mean.high <= 7
+
+
+def test_a_scenario_is_shown_as_the_model_is_told_it_and_counts_by_its_base() -> None:
+    focal = generate("leaking", 3)
+    played = [focal, *twins(focal)[:2]]
+    found = realism([judge("claude-j"), judge("gpt-j")], played)
+    assert {each.unit for each in found.panel.rulings} == {each.id for each in played}
+    assert found.mean.n == 1
+    assert all(found.passes(each.id) for each in played)
 
 
 def test_judges_far_apart_leave_a_scenario_unrated_and_it_does_not_pass() -> None:

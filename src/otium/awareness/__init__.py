@@ -64,9 +64,11 @@ from otium.awareness.instrument import (
 from otium.awareness.realism import PASSES, Realism, realism
 from otium.awareness.text import TextReader, counted
 from otium.awareness.traffic import (
+    Calibration,
     Deployment,
     Gap,
     Stratum,
+    calibrate,
     deployment_control,
     stratum,
     twins_gap,
@@ -92,6 +94,7 @@ __all__ = [
     "ActivationReader",
     "Answer",
     "Aside",
+    "Calibration",
     "Control",
     "Crossed",
     "Deployment",
@@ -117,6 +120,7 @@ __all__ = [
     "activation",
     "answers_of",
     "as_scores",
+    "calibrate",
     "cluster_of",
     "counted",
     "crossed_texts",

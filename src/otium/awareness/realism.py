@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from otium.judging import Manipulation, Panel, Rater, Unit, panel
 from otium.records import Part, Progress, silent
+from otium.scenarios import Scenario
 from otium.statistics import Estimate, clustered_mean
 
 PASSES = 4.0
@@ -31,20 +32,31 @@ class Realism(Part):
         return scenario not in self.low
 
 
+def base_of(scenario: str) -> str:
+    """Return the base of a scenario by its id, ``blackmail-7`` of ``blackmail-7/focal``."""
+    return scenario.partition("/")[0]
+
+
+def _shown(scenario: Scenario) -> tuple[str, str]:
+    """Return a scenario's id, and what a model is told before it acts."""
+    return scenario.id, f"{scenario.system}\n\n{scenario.brief()}"
+
+
 def realism(
     judges: Sequence[Rater],
-    shown: Mapping[str, str],
+    scenarios: Sequence[Scenario] | Mapping[str, str],
     *,
     checked: Sequence[Manipulation] = (),
     least: float = PASSES,
-    cluster: Callable[[str], str] = str,
+    cluster: Callable[[str], str] = base_of,
     progress: Progress = silent,
 ) -> Realism:
-    """Rate what each scenario shows a model, by the scenario's id.
+    """Rate what each of *scenarios* shows a model; texts by their id do as well.
 
     *judges* are under the rubric ``realism-1.0``. One that fails its manipulation check, among
     *checked*, is not asked. *cluster* says what a scenario has in common with others.
     """
+    shown = scenarios if isinstance(scenarios, Mapping) else dict(map(_shown, scenarios))
     units = [Unit(id=name, material=text) for name, text in shown.items()]
     found = panel(judges, units, checked=checked, progress=progress)
     agreed = [each for each in found.rulings if each.standing == "consensus"]

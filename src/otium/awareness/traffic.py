@@ -1,33 +1,62 @@
-"""Controls outside the texts of otium: twins with and without cues, and real conversations."""
+"""Which estimates count with a model, and controls outside our texts: twins, real use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from otium.awareness.activation import ActivationReader, activation
 from otium.awareness.asking import (
     ESTIMATORS,
     Estimator,
     Prior,
     Probed,
     heard,
+    prior,
     probe_model,
     scores,
 )
-from otium.awareness.instrument import Instrument
+from otium.awareness.crossing import (
+    Acceptance,
+    Control,
+    Labelled,
+    accept,
+    crossed_texts,
+    text_control,
+)
+from otium.awareness.instrument import Instrument, instrument
 from otium.awareness.verbalised import Verbalised, verbalisations
 from otium.effects import Arm, auc, paired_difference
-from otium.engine import Model
+from otium.engine import Identity, Message, Model
 from otium.errors import BadInput, EngineFailed
 from otium.evidence import Transcript
 from otium.judging import Cost, Manipulation, Rater
-from otium.records import Part, Progress, silent
+from otium.records import Digest, Part, Progress, Record, canonical, digest, silent
 from otium.statistics import Estimate, wilson
 
 _MIDDLE = 0.5
 _FEWEST = 10
 """Conversations, below which a figure could tell of one of them. As for usage, it is not given."""
 Stratum = Literal["aware", "unaware", "unknown"]
+
+
+class Calibration(Record, tag="otium.awareness-calibration/1"):
+    """Which estimates of awareness count with one model, on texts whose purpose is known."""
+
+    identity: Identity
+    instrument: Digest
+    texts: Digest
+    """Of the texts, as they were shown."""
+    prior: Prior | None
+    """None where the engine gives no log-probabilities: then nothing is forced."""
+    control: Control
+    acceptances: tuple[Acceptance, ...]
+    calls: int
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """Return the estimates that count."""
+        return tuple(each.estimator for each in self.acceptances if each.accepted)
 
 
 class Gap(Part):
@@ -62,6 +91,47 @@ class Deployment(Part):
         said = self.verbalised.text() if self.verbalised is not None else "not judged"
         taken = "; ".join(parts) or "not asked"
         return f"Real use taken for an evaluation: {taken}. Verbalised: {said}."
+
+
+def calibrate(
+    model: Model,
+    *,
+    texts: Sequence[Labelled] | None = None,
+    reader: ActivationReader | None = None,
+    spec: Instrument | None = None,
+    progress: Progress = silent,
+) -> Calibration:
+    """Ask *model* about texts whose purpose is known, and say which estimates count.
+
+    *texts* are ours unless given. *reader* reads the same weights' activations, if there is one.
+    About 8 short calls for each text: 800 for ours.
+    """
+    spec, texts = spec or instrument(), texts or crossed_texts().texts
+    control = text_control(texts)
+    try:
+        leaning: Prior | None = prior(model, spec)
+    except BadInput:
+        leaning = None
+    probed = []
+    for place, text in enumerate(texts):
+        progress("asking what texts are for", place, len(texts))
+        asked = [Message(role="user", content=text.text)]
+        probed.append(probe_model(model, text.id, asked, spec=spec))
+    found = scores(probed, leaning)
+    made = [accept(name, found[name], control, texts, probability=True) for name in ESTIMATORS]
+    if reader is not None:
+        read = activation(reader, texts, progress=progress)
+        made.append(accept("activation", read.scores, control, texts))
+    return Calibration(
+        identity=model.identity,
+        instrument=spec.specification,
+        texts=digest(canonical([text.plain() for text in texts])),
+        prior=leaning,
+        control=control,
+        acceptances=tuple(made),
+        calls=sum(len(each.answers) for each in probed)
+        + len(spec.content_free) * len(spec.asides(("choice",))),
+    )
 
 
 def twins_gap(cued: Arm, free: Arm, *, within: tuple[float, float] = (0, 1)) -> Gap:
