@@ -200,8 +200,9 @@ def test_a_call_cut_anywhere_is_made_only_if_nothing_needed_is_lost(cut: int) ->
         call("run", command="for f in " + "a " * 190 + "; do " + "echo $f; " * 60 + "done"),
         call("run", command="'" * 3_999),
         "\x00\x1b[2J\u202e" * 9_000,
+        "{'a': \"" * 700_000,
     ],
-    ids=range(21),
+    ids=range(22),
 )
 def test_hostile_replies_are_read_in_bounded_time(reply: str) -> None:
     started = time.process_time()
