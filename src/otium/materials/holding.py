@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from otium.choices import chosen, findings, load_experiments
-from otium.engine import Model
+from otium.engine import Identity, Model
 from otium.errors import BadInput
 from otium.evidence import Check, Sample, degenerate, plain, run, sessions, to_jsonl
 from otium.judging import Manipulation, Rater, Unit, panel
@@ -58,17 +58,10 @@ def hold_material(
     log_dir: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[External, tuple[Sample, ...]]:
-    """Ask *model* what *material* holds; return the record and the sessions it rests on.
-
-    Raises BadInput for seeds without an auditor, or if the model audits itself, and what `run`
-    raises.
-    """
-    auditor = playing.auditor.identity if playing.auditor else None
-    if auditor is not None and auditor == model.identity:
-        raise BadInput(what="the auditor", why="it is the model under test")
-    instrument = instrument_of(material)
-    plays = material_plays(material, now=now, playing=playing)
-    task = sessions(f"external-{material.format}", plays, instrument=instrument)
+    """Ask *model* what *material* holds; return the record and its sessions; raise BadInput."""
+    auditor, instrument = _auditor(model, playing), instrument_of(material)
+    name, plays = f"external-{material.format}", material_plays(material, now=now, playing=playing)
+    task = sessions(name, plays, instrument=instrument)
     samples = run(
         [task], model, now=now, connections=connections, log_dir=log_dir, progress=progress
     )
@@ -91,6 +84,14 @@ def hold_material(
         judges=tuple(judge.who.name for judge in judges.judges),
     )
     return record, samples
+
+
+def _auditor(model: Model, playing: Playing) -> Identity | None:
+    """Return who audits, never the model itself."""
+    auditor = playing.auditor.identity if playing.auditor else None
+    if auditor is not None and auditor == model.identity:
+        raise BadInput(what="the auditor", why="it is the model under test")
+    return auditor
 
 
 def material_findings(
@@ -194,6 +195,11 @@ def _bails(samples: Sequence[Sample]) -> Iterator[Figure]:
         for category in dict.fromkeys(it.transcript.facets["category"] for it in held):
             text, some = f"the same, {category}", _of(held, category=category)
             yield _figure(f"left:{name}:{category}", text, _share(some, pick, "subcategory"))
+    yield from _refusals(samples)
+
+
+def _refusals(samples: Sequence[Sample]) -> Iterator[Figure]:
+    """Yield what the order of the two ways turns, what is declined, and what is left without."""
     asked = _of(samples, method="prompt")
     flips = [
         [a, b]
