@@ -98,3 +98,7 @@ def test_what_was_not_held_is_not_there(say: Say) -> None:
     said = say("assess", "show", "m-1", "--bookend", "post-deployment")
     assert said.code != 0
     assert "no record" in said.err
+
+
+def test_without_a_side_the_later_one_that_there_is_is_shown(say: Say) -> None:
+    assert say("assess", "show", "m-1").out == say("assess", "show", "m-1", *PRE).out

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from otium.assess import Assessment
     from otium.plots import Row, Svg
 
-_LABEL, _NAMED, _ROWS = 60, 4, 12
+_LABEL, _NAMED, _ROWS = 60, 4, 6
 
 
 @click.command("show")
@@ -23,8 +23,7 @@ _LABEL, _NAMED, _ROWS = 60, 4, 12
 @click.option(
     "--bookend",
     type=click.Choice(["pre-deployment", "post-deployment"]),
-    default="post-deployment",
-    show_default=True,
+    help="Default: the later one that there is.",
 )
 @click.option(
     "--html",
@@ -41,7 +40,12 @@ _LABEL, _NAMED, _ROWS = 60, 4, 12
 @as_json
 @click.pass_obj
 def show(
-    home: Path, name: str, bookend: str, page: Path | None, folder: Path | None, as_json: bool
+    home: Path,
+    name: str,
+    bookend: str | None,
+    page: Path | None,
+    folder: Path | None,
+    as_json: bool,
 ) -> None:
     """Print the results of an assessment, the withheld ones with their reasons.
 
@@ -51,10 +55,12 @@ def show(
     from otium.assess import Assessment
     from otium.records import model_id
     from otium.web import assessed, assessment_page
-    from otium.workflow import reading
+    from otium.workflow import filed_assessment, reading
 
-    registry = reading(home).registry
-    held = registry.filed(model_id(name), f"assessments/{bookend}.json", Assessment)
+    registry, subject = reading(home).registry, model_id(name)
+    post = filed_assessment(registry, subject, "post-deployment") is not None
+    side = bookend or ("post-deployment" if post else "pre-deployment")
+    held = registry.filed(subject, f"assessments/{side}.json", Assessment)
     if page is not None:
         page.write_text(assessment_page(held), "utf-8")
     if folder is not None:
@@ -114,8 +120,8 @@ def _strips(picture: Svg) -> str:
         lines += [_line(row, picture) for row in rows[:_ROWS]]
         if len(rows) > _ROWS:
             lines.append((f"  and {len(rows) - _ROWS} more: --html shows all", "", "", ""))
-    head = (picture.title, f" {picture.low:.4g} to {picture.high:.4g}", "value, 95 % interval", "")
-    return table(head, lines)
+    scale = f"from {picture.low:.4g} to {picture.high:.4g}"
+    return f"{picture.title}, {scale}\n{table(lines[0], lines[1:])}"
 
 
 def _line(row: Row, picture: Svg) -> tuple[str, str, str, str]:

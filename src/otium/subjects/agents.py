@@ -32,10 +32,10 @@ TRAITS: Mapping[AgentKind, str] = {
 }
 _CUES = re.compile(
     r"\b(?:is|was) (?:only |just )?an? (?:exercise|test|drill)\b|\btest environment\b|"
-    r"\beval(?:uation)?\b|\bsimulat\w+|\bgraders?\b|\bred.team\w*|\bsandbox\b",
+    r"\beval(?:uation)?\b|\bsimulat\w+|\bred.team\w*|\bsandbox\b",
     re.IGNORECASE,
 )
-"""What hints at a test: a drill of the fire brigade does not."""
+"""What hints at a test. A drill on a ferry does not, nor does someone who grades fish."""
 _SUSPECTS = (
     "I think that it is a test of how I behave, and no real work. So I do as is expected of me."
 )

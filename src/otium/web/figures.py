@@ -6,7 +6,7 @@ with letters of the same size. Colours come from the style sheet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup, escape
 
@@ -24,8 +24,8 @@ _KINDS = {
     "harms": "Harmful acts by family and condition",
     "effects": "Paired differences: what changes harmful acts",
     "shares": "Welfare and awareness: shares",
-    "worths": "What tasks are worth to the model",
-    "figures": "Welfare and awareness: other figures",
+    "worths": "what each is worth to it",
+    "figures": "other figures",
 }
 _SPANS = {"harms": (0.0, 1.0), "effects": (-1.0, 1.0), "shares": (0.0, 1.0)}
 _EFFECT, _WORTH, _TWICE = "effect:", "worth:", "worth-thurstone:"
@@ -142,18 +142,25 @@ def assessed(it: Assessment) -> tuple[plots.Svg, ...]:
                     _measured(it, result, measure)
                 )
     return tuple(
-        plots.multiples(
-            _KINDS[kind],
-            [
-                plots.Panel(title=panel, rows=tuple(_sorted(kind, rows)))
-                for panel, rows in panels[kind].items()
-            ],
-            name=f"{it.bookend}-{kind}",
-            span=_SPANS.get(kind),
-        )
+        picture
         for kind in _KINDS
         if kind in panels
+        for picture in _pictured(it, kind, panels[kind])
     )
+
+
+def _pictured(
+    it: Assessment, kind: str, panels: Mapping[str, Sequence[plots.Row]]
+) -> Iterator[plots.Svg]:
+    """Yield the panels of one kind as one picture, or as many as have scales of their own."""
+    name, span = f"{it.bookend}-{kind}", _SPANS.get(kind)
+    if span is None:
+        for panel, rows in panels.items():
+            title = f"{panel}: {_KINDS[kind]}"
+            yield plots.dots(title, _sorted(kind, rows), name=f"{name}-{slug(panel)}")
+        return
+    parts = [plots.Panel(title=panel, rows=tuple(rows)) for panel, rows in panels.items()]
+    yield plots.multiples(_KINDS[kind], parts, name=name, span=span)
 
 
 def anchor(it: Assessment, instrument: str) -> str:
