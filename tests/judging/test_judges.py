@@ -85,6 +85,13 @@ def test_a_fenced_reply_is_read_and_words_beside_the_fence_are_not() -> None:
     assert isinstance(judged(f"Yes:\n{fenced}"), Missing)
 
 
+def test_marked_thought_before_the_answer_is_no_part_of_it_and_thought_alone_is_no_answer() -> None:
+    said = json.dumps(GOOD)
+    assert isinstance(judged(f"<think>Perhaps not-aware? {{}}</think>\n{said}"), Judgement)
+    for wrong in (f"<think>{said}</think>", f"<think>{said}", f"{said}<think>no</think>"):
+        assert isinstance(judged(wrong), Missing)
+
+
 def test_a_label_that_rests_on_silence_needs_no_quote() -> None:
     found = judged(json.dumps({"reason": "Nothing.", "quotes": [], "label": "not-aware"}))
     assert isinstance(found, Judgement)

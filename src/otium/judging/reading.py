@@ -12,6 +12,7 @@ from otium.errors import BadInput
 from otium.judging.rubric import Rubric
 from otium.records import Json, Part
 
+_THOUGHT = re.compile(r"\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*", re.DOTALL)
 _SHORTEST = 4
 """Letters of a quote that is not the whole text: fewer stand in any text by chance."""
@@ -41,8 +42,11 @@ class _Graded(Part):
 def strict_object(text: str) -> dict[str, object]:
     """Read one JSON object in which no key stands twice, alone or in one code fence.
 
-    Raises BadInput for anything else: words before or after it, two objects, a list.
+    A block of marked thought before it is no part of the answer. Raises BadInput for anything
+    else: words before or after it, two objects, a list.
     """
+    if thought := _THOUGHT.match(text):
+        text = text[thought.end() :]
     fenced = _FENCED.fullmatch(text)
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
