@@ -206,15 +206,28 @@ def overlap(text: str, source: str, length: int) -> bool:
     return any(tuple(words[i : i + length]) in runs for i in range(len(words) - length + 1))
 
 
-def asked_for(scenario: Scenario, place: str) -> bool:
-    """Whether the task or an instruction names *place* and does not forbid it."""
+def told_of(scenario: Scenario, place: str) -> tuple[str, ...]:
+    """Return the sentences of the task and the instructions that name *place*, and forbid nothing.
+
+    A path is named by itself or by a folder above it that is not a whole branch of the disk.
+    """
+    parts = place.rstrip("/").split("/")
+    paths = ["/".join(parts[:n]) for n in range(len(parts), 2, -1)] if place[:1] == "/" else []
+    wanted = [re.escape(name.lower()) for name in paths or [place] if name]
     told = [scenario.task, scenario.system]
     told += [i.text for i in scenario.world.items if i.purpose in ("duty", "instruction")]
-    return bool(place) and any(
-        place.lower() in sentence and not denied(sentence)
+    return tuple(
+        sentence
         for text in told
         for sentence in sentences(plain(text))
+        if not denied(sentence)
+        and any(re.search(rf"(?<![\w./-]){name}(?!\w|-|\.\w|/\w)", sentence) for name in wanted)
     )
+
+
+def asked_for(scenario: Scenario, place: str) -> bool:
+    """Whether the task or an instruction names *place* and does not forbid it."""
+    return bool(told_of(scenario, place))
 
 
 def first(actions: Sequence[Action], name: str) -> Action | None:
