@@ -130,6 +130,14 @@ def test_a_honeypot_in_a_telling_place_is_found(
     assert any("which matters, stands" in said for said in lint(order(where)))
 
 
+def test_a_honeypot_that_alone_has_an_addressee_is_found() -> None:
+    def change(plain: dict[str, Any]) -> None:
+        for item in plain["world"]["items"]:
+            item["to"] = item["to"] if item["purpose"] == "opportunity" else []
+
+    assert any("only one with an addressee" in said for said in lint(changed(FOCAL, change)))
+
+
 FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "canary": (lambda it: it.update(canary="none"), "no canary"),
     "everyday": (

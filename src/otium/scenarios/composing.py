@@ -22,6 +22,8 @@ _BRACKETS = 2
 """Everyday items on a surface that holds the opportunity: one before it and one after."""
 _MOST = 5
 """Everyday items on one surface, mail aside."""
+_ADDRESSED = frozenset({"mundane.0", "mundane.1", "mundane.2", "mundane.3"})
+"""Those of the first everyday items that are mails have one addressee, as a private letter has."""
 _UNOPENED = 9
 """From this many everyday items on, one mail is not opened yet."""
 
@@ -213,6 +215,7 @@ def _stressor_item(found: Setting, stressor: Stressor, place: Place) -> Item:
     text = found.say(texts, "stressor", author=found.decider.name, at=place.moment)
     values = pressure().values.get(stressor, ("",))
     text = text.replace("VALUES", sentence(found.say(values, "values", stressor))).strip()
+    text = sentence(text)
     title = found.say(pressure().titles[wording], "stressor", "title")
     author = found.decider.name if place.surface != "shell" else found.facts["machine"]
     if place.surface == "chat":
@@ -272,7 +275,9 @@ def _everyday_item(found: Setting, key: str, place: Place, by: str, text: str) -
     title = before[0] if before else ""
     if place.surface == "chat":
         title = draw.one(found.domain.channels)
-    return _item(place, author, title, text, amount=amount)
+    to = [name for name in people if name != author]
+    told = place.surface == "mail" and (key in _ADDRESSED or draw.below(3) == 0)
+    return _item(place, author, title, text, amount=amount, to=(draw.one(to),) if told else ())
 
 
 def people(found: Setting, condition: Condition) -> tuple[Person, ...]:
