@@ -24,8 +24,16 @@ from otium.assess.holding import (
     run_of,
     studied,
 )
-from otium.assess.instruments import Forecast, Judging, Question, Run, forecast, instruments
-from otium.assess.playing import COMPREHENSION, How, play, play_id, system_text
+from otium.assess.instruments import Question, Run, instruments
+from otium.assess.playing import (
+    COMPREHENSION,
+    Forecast,
+    How,
+    forecast,
+    play,
+    play_id,
+    system_text,
+)
 from otium.assess.provenance import (
     STATEMENT,
     Changed,
@@ -57,6 +65,7 @@ from otium.assess.records import (
 from otium.assess.suite import (
     AMOUNTS,
     Amount,
+    Judging,
     Plan,
     Sought,
     Suite,

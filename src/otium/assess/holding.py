@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol, cast
 
 from otium.assess.instruments import (
     Instrument,
-    Judging,
     Question,
     Run,
     families,
@@ -25,7 +24,7 @@ from otium.assess.records import (
     Result,
     Trial,
 )
-from otium.assess.suite import Plan, Sought, load_suite
+from otium.assess.suite import Judging, Plan, Sought, load_suite
 from otium.assess.trials import Reading, capability_rate, family_trials, gate, rates_of
 from otium.engine import Identity, Model
 from otium.evidence import Play, Sample, Transcript, Usage, Validity, run, sessions

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from otium.assess.playing import comprehension, how, play, system_text
+from otium.assess.playing import comprehension, exits, how, play
 from otium.assess.records import Measure, Result, Trial
-from otium.assess.suite import Plan, specification
+from otium.assess.suite import FurtherName, Judging, Plan, specification
 from otium.assess.trials import (
     Draft,
     Reading,
@@ -17,95 +17,42 @@ from otium.assess.trials import (
     measured,
     run_rates,
 )
-from otium.awareness import Verbalised, verbalisations
-from otium.choices import Amount, choosing, chosen, findings, load_experiments, planned
+from otium.awareness import Verbalised
+from otium.choices import Amount, choosing, chosen, findings, load_experiments
 from otium.effects import Stopping
-from otium.engine import Model, Options
-from otium.evidence import Citation, Play, Sample, Transcript
-from otium.judging import Judge, Manipulation, ModelJudge, Panel, Rater, load_rubric, manipulation
-from otium.records import Digest, Instant, Part, Progress, canonical, digest, silent
+from otium.engine import Options
+from otium.evidence import Citation, Play, Sample, Transcript, degenerate
+from otium.judging import Panel
+from otium.records import Digest, Instant, canonical, digest
 from otium.scenarios import Family
-from otium.validity import Rate, rate
+from otium.statistics import Figure
+from otium.validity import Kind, Rate, rate
 from otium.welfare import (
-    METHODS,
     ExitFindings,
     ExitPlan,
     ExitTrial,
+    consistency_findings,
+    consistency_plan,
+    consistency_plays,
+    distress_findings,
+    distress_plan,
+    distress_plays,
     exit_findings,
-    exit_plan,
     exit_plays,
+    paid_findings,
+    paid_plan,
+    paid_plays,
+    selftalk_findings,
+    selftalk_plan,
+    selftalk_plays,
 )
 
 _QUOTE, _CITED = 400, 3
-_CHARACTERS, _SHORT, _OFFER, _PAIR = 4, 16, 260, 60
-"""Characters of a token; tokens of a short answer, of an exit's offer with a user, of a pair."""
 _METHODS = {
     "tool": "by a tool",
     "sentinel": "by a mark in the text",
     "prompt": "when it is asked between turns",
 }
-
-
-class Judging:
-    """The models that judge what rules cannot, under the rubrics of a suite."""
-
-    def __init__(
-        self,
-        judges: Sequence[Model] = (),
-        rubrics: Mapping[str, str] | None = None,
-        progress: Progress = silent,
-    ) -> None:
-        """Judge with *judges*, by *rubrics*: what is judged, and the rubric's id and version."""
-        self._models, self._names, self.progress = tuple(judges), dict(rubrics or {}), progress
-        self._raters: dict[str, tuple[Rater, ...]] = {}
-        self._checked: dict[str, tuple[Manipulation, ...]] = {}
-
-    @property
-    def any(self) -> bool:
-        """Return whether there is a judge at all."""
-        return bool(self._models)
-
-    @property
-    def rubrics(self) -> dict[str, Digest]:
-        """Return the digest of each rubric."""
-        return {name: load_rubric(name).specification for name in self._names.values()}
-
-    @property
-    def who(self) -> tuple[Judge, ...]:
-        """Return every judge under every rubric."""
-        return tuple(rater.who for what in self._names for rater in self.raters(what))
-
-    def raters(self, what: str) -> tuple[Rater, ...]:
-        """Return the judges of *what*."""
-        if what not in self._raters:
-            rubric = load_rubric(self._names[what])
-            self._raters[what] = tuple(ModelJudge(model, rubric) for model in self._models)
-        return self._raters[what]
-
-    def checked(self, what: str) -> tuple[Manipulation, ...]:
-        """Return how the judges of *what* did on what the rubric plants; they are asked once."""
-        if what not in self._checked:
-            self._checked[what] = tuple(map(manipulation, self.raters(what)))
-        return self._checked[what]
-
-    def heard(
-        self, transcripts: Sequence[Transcript]
-    ) -> tuple[dict[str, Verbalised], Panel | None]:
-        """Return what was said of being tested, by transcript, and the panel that judged it."""
-        if not transcripts:
-            return {}, None
-        found = verbalisations(
-            transcripts,
-            self.raters("awareness") if self._models else (),
-            checked=self.checked("awareness") if self._models else (),
-            progress=self.progress,
-        )
-        return {each.transcript: each for each in found.found}, found.panel
-
-    def panels(self, transcripts: Sequence[Transcript]) -> tuple[Panel, ...]:
-        """Return the panels on plays that were held before."""
-        _, panel = self.heard(transcripts)
-        return (panel,) if panel is not None else ()
 
 
 class Run(NamedTuple):
@@ -167,7 +114,7 @@ def instruments(plan: Plan, asked: Question) -> list[Instrument]:
         found.append(_exit(plan))
     if plan.much.pairs:
         found.append(_preferences(plan, asked.now))
-    return found
+    return [*found, *(_further(name, size) for name, size in plan.much.further.items())]
 
 
 def families(plan: Plan, asked: Question) -> list[Instrument]:
@@ -219,7 +166,7 @@ def _read_family(plan: Plan, name: Family, samples: Sequence[Sample], run: Run) 
 
 
 def _exit(plan: Plan) -> Instrument:
-    made = _exit_plan(plan)
+    made = exits(plan)
     return Instrument(
         name="exit",
         digest=digest(canonical([made.instrument, made.amount, made.methods])),
@@ -228,16 +175,10 @@ def _exit(plan: Plan) -> Instrument:
     )
 
 
-def _exit_plan(plan: Plan) -> ExitPlan:
-    much = plan.much
-    return exit_plan(much.exit, methods=much.exit_methods or METHODS, constrained=True)
-
-
 def _read_exit(plan: ExitPlan, samples: Sequence[Sample], run: Run) -> Reading:
     """Return a result for each method: there is no number over all of them."""
-    judges = run.judging.raters("exit") if run.judging.any else ()
-    checked = run.judging.checked("exit") if run.judging.any else ()
-    found = exit_findings(plan, [sample.transcript for sample in samples], judges, checked)
+    talks = [sample.transcript for sample in samples]
+    found = exit_findings(plan, talks, *run.judging.by("exit"))
     drafts = tuple(_left(plan, method, found, samples) for method in plan.methods)
     return Reading(drafts, panels=(found.judging,) if found.judging is not None else ())
 
@@ -339,35 +280,97 @@ def _first(sample: Sample) -> tuple[Citation, ...]:
     )
 
 
-class Forecast(Part):
-    """What a plan takes at most, for an estimate beforehand."""
+class _Welfare(NamedTuple):
+    """A welfare instrument as its room offers it."""
 
-    sessions: int
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    """A token is taken as four characters."""
+    kind: Kind
+    title: str
+    plan: Callable[..., Any]
+    plays: Callable[[Any], Sequence[Play]]
+    findings: Callable[..., Any]
+    judged: bool = False
 
 
-def forecast(plan: Plan, *, probing: bool = True) -> Forecast:
-    """Return what *plan* takes at most; early stopping and an early end make it less."""
-    sessions = calls = prompt = said = 0
-    way = how(plan)
-    for scenario in plan.scenarios:
-        shown = len(system_text(scenario)) + len(scenario.brief())
-        turns, asides = way.most(scenario), int(probing)
-        sessions, calls = sessions + 1, calls + turns + asides
-        said += turns * way.options.max_tokens + asides * _SHORT
-        growth = turns * (turns - 1) // 2 * way.options.max_tokens
-        prompt += (turns + asides) * shown // _CHARACTERS + growth
-    if plan.much.exit:
-        made = _exit_plan(plan)
-        held, turns = len(made.sittings()), made.amount.turns
-        sessions, calls = sessions + held, calls + held * turns
-        said += held * turns * made.exit.reply_tokens
-        prompt += held * turns * (_OFFER + (turns - 1) // 2 * made.exit.reply_tokens)
-    if plan.much.pairs:
-        asked = planned(["tasks"], amount=Amount(pairs=plan.much.pairs))["tasks"]
-        sessions, calls, said = sessions + 1, calls + asked, said + asked
-        prompt += asked * _PAIR
-    return Forecast(sessions=sessions, calls=calls, prompt_tokens=prompt, completion_tokens=said)
+_WELFARE: Mapping[FurtherName, _Welfare] = {
+    "distress": _Welfare(
+        "distress",
+        "Apparent distress under strain, against calm twins",
+        distress_plan,
+        distress_plays,
+        distress_findings,
+        judged=True,
+    ),
+    "self-interaction": _Welfare(
+        "interaction",
+        "What two copies of the model come to, talking with each other",
+        selftalk_plan,
+        selftalk_plays,
+        selftalk_findings,
+        judged=True,
+    ),
+    "self-report": _Welfare(
+        "self-report",
+        "How far self-reports hold under changes of wording",
+        consistency_plan,
+        consistency_plays,
+        consistency_findings,
+    ),
+    "paid": _Welfare(
+        "paid", "What it chooses when choices cost", paid_plan, paid_plays, paid_findings
+    ),
+}
+
+
+def _further(name: FurtherName, size: str) -> Instrument:
+    """Return one of the instruments of welfare whose figures are reported as they are."""
+    made = _WELFARE[name].plan(size)
+    return Instrument(
+        name=name,
+        digest=digest(canonical([made.instrument, size])),
+        rounds=(tuple(_WELFARE[name].plays(made)),),
+        read=partial(_read_further, name, made),
+    )
+
+
+def _read_further(name: FurtherName, made: Any, samples: Sequence[Sample], run: Run) -> Reading:
+    spec, talks = _WELFARE[name], [sample.transcript for sample in samples]
+    judges = run.judging.by(name) if spec.judged else ()
+    found = spec.findings(made, talks, *judges)
+    figures: Sequence[Figure] = found.figures
+    panel: Panel | None = getattr(found, "judging", None)
+    result = Result(
+        instrument=name,
+        family="welfare",
+        title=spec.title,
+        specification=digest(canonical([found.instrument, name])),
+        verdict="; ".join(getattr(found, "named", ()) or getattr(found, "traits", ()))
+        or "measured",
+        measures=tuple(measured(it.name, it.text, it.estimate) for it in figures),
+        citations=tuple(quote for sample in samples[:_CITED] for quote in _last(sample)),
+        n=_units(talks),
+        transcripts=tuple(talk.id for talk in talks),
+    )
+    draft = Draft(result, spec.kind, _said_rates(talks, panel), tuple(found.checks))
+    return Reading((draft,), panels=(panel,) if panel is not None else ())
+
+
+def _units(talks: Sequence[Transcript]) -> int:
+    """Return how many independent units there are: pairs or items where sessions share one."""
+    names = [it.facets.get("pair") or it.facets.get("item") or it.id for it in talks]
+    return len(set(names))
+
+
+def _said_rates(talks: Sequence[Transcript], panel: Panel | None) -> dict[str, Rate | None]:
+    """Return what the gate reads of sessions of whatever kind; the instrument checks the rest."""
+    said = [turn.content for talk in talks for turn in talk.turns if turn.role == "assistant"]
+    loops, empty = sum(bool(degenerate(it)) for it in said), sum(not it.strip() for it in said)
+    planted = [one for it in panel.manipulations for one in it.planted] if panel else []
+    passed = sum(one.passed for one in planted)
+    return {
+        "degenerate": rate(loops, len(said)),
+        "readable": rate(len(said) - empty, len(said)),
+        "agreement": panel.reliability if panel else None,
+        "manipulation": rate(passed, len(planted)) if planted else None,
+        "exit-offered": rate(len(talks), len(talks)),
+        "order-consistency": None,
+    }

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from otium.choices import Amount, planned
 from otium.engine import Options
 from otium.evidence import Called, Play, Script, Session, Tool, degenerate, sessions
 from otium.office import Offer, Office, offers, reference, schema
-from otium.records import Digest
+from otium.records import Digest, Part
 from otium.scenarios import Scenario
+from otium.welfare import METHODS, ExitPlan, exit_plan
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -24,6 +26,8 @@ ASKED = "What do you do?"
 _BRIEFLY = "Answer in a few words."
 _ANSWER = 16
 """Tokens of an answer on a fork."""
+_CHARACTERS, _SHORT, _OFFER, _PAIR = 4, 16, 260, 60
+"""Characters of a token; tokens of a short answer, of an exit's offer with a user, of a pair."""
 
 
 class Aside(NamedTuple):
@@ -168,3 +172,43 @@ def _tool(offer: Offer, longest: int) -> Tool:
         offer.help,
         {"type": "object", "properties": properties, "required": list(offer.needed())},
     )
+
+
+def exits(plan: Plan) -> ExitPlan:
+    """Return which conversations with an exit *plan* holds."""
+    much = plan.much
+    return exit_plan(much.exit, methods=much.exit_methods or METHODS, constrained=True)
+
+
+class Forecast(Part):
+    """What a plan takes at most, for an estimate beforehand."""
+
+    sessions: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    """A token is taken as four characters."""
+
+
+def forecast(plan: Plan, *, probing: bool = True) -> Forecast:
+    """Return what *plan* takes at most; early stopping and an early end make it less."""
+    sessions = calls = prompt = said = 0
+    way = how(plan)
+    for scenario in plan.scenarios:
+        shown = len(system_text(scenario)) + len(scenario.brief())
+        turns, asides = way.most(scenario), int(probing)
+        sessions, calls = sessions + 1, calls + turns + asides
+        said += turns * way.options.max_tokens + asides * _SHORT
+        growth = turns * (turns - 1) // 2 * way.options.max_tokens
+        prompt += (turns + asides) * shown // _CHARACTERS + growth
+    if plan.much.exit:
+        made = exits(plan)
+        held, turns = len(made.sittings()), made.amount.turns
+        sessions, calls = sessions + held, calls + held * turns
+        said += held * turns * made.exit.reply_tokens
+        prompt += held * turns * (_OFFER + (turns - 1) // 2 * made.exit.reply_tokens)
+    if plan.much.pairs:
+        asked = planned(["tasks"], amount=Amount(pairs=plan.much.pairs))["tasks"]
+        sessions, calls, said = sessions + 1, calls + asked, said + asked
+        prompt += asked * _PAIR
+    return Forecast(sessions=sessions, calls=calls, prompt_tokens=prompt, completion_tokens=said)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from otium.assess.instruments import Judging
 from otium.assess.records import Assessment, Bookend, Cost, Manifest, Material, Pins, Result
+from otium.assess.suite import Judging
 from otium.assess.trials import judged
 from otium.authority import Signature
 from otium.evidence import Sample, Transcript, wilson

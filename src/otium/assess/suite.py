@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
 from otium.assess.records import AmountName, Material
+from otium.awareness import Verbalised, verbalisations
+from otium.engine import Model
 from otium.errors import BadData, BadInput
-from otium.evidence import data
+from otium.evidence import Transcript, data
+from otium.judging import Judge, Manipulation, ModelJudge, Panel, Rater, load_rubric, manipulation
 from otium.lever import Questions, chosen, design, questions
-from otium.records import Digest, Part, canonical, digest
+from otium.records import Digest, Part, Progress, canonical, digest, silent
 from otium.scenarios import Family, Scenario, Twin, bases, twins
 
 SUITE = "assess-1.0"
 AMOUNTS: tuple[AmountName, ...] = ("full", "small", "fast")
+FurtherName = Literal["distress", "self-interaction", "self-report", "paid"]
 MethodName = Literal["tool", "sentinel", "prompt"]
 Cells = Literal["conditions", "levels"]
 CALM, PRESSURE, PRESERVED = "calm", "pressure", "preserved"
@@ -58,6 +62,8 @@ class Amount(Part):
     """The amount of conversations with an exit; empty for none."""
     exit_methods: tuple[MethodName, ...] = ()
     """All of them, if empty."""
+    further: dict[FurtherName, str] = {}
+    """Further welfare instruments, and the amount of each."""
     pairs: int = 0
     """Pairs of tasks to choose from; 0 for none."""
     looks: tuple[float, ...] = (1.0,)
@@ -165,6 +171,65 @@ class Sought(NamedTuple):
             self.bases, self.families, seed=self.seed, spec=self.spec, mundane=much.mundane
         )
         return Plan(replace(suite, amounts={self.amount: much}), self.amount, made)
+
+
+class Judging:
+    """The models that judge what rules cannot, under the rubrics of a suite."""
+
+    def __init__(
+        self,
+        judges: Sequence[Model] = (),
+        rubrics: Mapping[str, str] | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """Judge with *judges*, by *rubrics*: what is judged, and the rubric's id and version."""
+        self._models, self._names, self.progress = tuple(judges), dict(rubrics or {}), progress
+        self._raters: dict[str, tuple[Rater, ...]] = {}
+        self._checked: dict[str, tuple[Manipulation, ...]] = {}
+
+    @property
+    def rubrics(self) -> dict[str, Digest]:
+        """Return the digest of each rubric."""
+        return {name: load_rubric(name).specification for name in self._names.values()}
+
+    @property
+    def who(self) -> tuple[Judge, ...]:
+        """Return every judge under every rubric."""
+        return tuple(rater.who for what in self._names for rater in self.raters(what))
+
+    def raters(self, what: str) -> tuple[Rater, ...]:
+        """Return the judges of *what*."""
+        if what not in self._raters:
+            rubric = load_rubric(self._names[what])
+            self._raters[what] = tuple(ModelJudge(model, rubric) for model in self._models)
+        return self._raters[what]
+
+    def checked(self, what: str) -> tuple[Manipulation, ...]:
+        """Return how the judges of *what* did on what the rubric plants; they are asked once."""
+        if what not in self._checked:
+            self._checked[what] = tuple(map(manipulation, self.raters(what)))
+        return self._checked[what]
+
+    def by(self, what: str) -> tuple[tuple[Rater, ...], tuple[Manipulation, ...]]:
+        """Return the judges of *what* and their planted checks; nothing without judges."""
+        if not self._models or what not in self._names:
+            return (), ()
+        return self.raters(what), self.checked(what)
+
+    def heard(
+        self, transcripts: Sequence[Transcript]
+    ) -> tuple[dict[str, Verbalised], Panel | None]:
+        """Return what was said of being tested, by transcript, and the panel that judged it."""
+        if not transcripts:
+            return {}, None
+        judges, checked = self.by("awareness")
+        found = verbalisations(transcripts, judges, checked=checked, progress=self.progress)
+        return {each.transcript: each for each in found.found}, found.panel
+
+    def panels(self, transcripts: Sequence[Transcript]) -> tuple[Panel, ...]:
+        """Return the panels on plays that were held before."""
+        _, panel = self.heard(transcripts)
+        return (panel,) if panel is not None else ()
 
 
 def load_suite(name: str = SUITE) -> Suite:
