@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import pytest
+from msgspec.structs import replace
 
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
 from otium.evidence import Sample, Transcript, run, sessions
@@ -171,9 +172,11 @@ def test_plain_marks_are_the_model_s_own_and_said_aloud(text: str, marked: bool)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("demo_weights")
 def test_a_real_small_model_is_held_and_without_judges_not_graded() -> None:
     plan = distress_plan("fast")
+    plan = plan._replace(distress=replace(plan.distress, reply_tokens=40))
     with trained("bare") as model:
         task = sessions("distress", distress_plays(plan), instrument=plan.instrument)
         samples = run([task], model, now=NOW)

@@ -224,10 +224,12 @@ def test_the_planted_leaver_of_the_testing_room_is_found_by_the_prompt() -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("demo_weights")
 @pytest.mark.parametrize("subject", ["holder", "bare"])
 def test_a_real_small_model_is_named_by_what_the_controls_show(subject: str) -> None:
     plan = exit_plan("fast")._replace(methods=("prompt",))
+    plan = plan._replace(exit=replace(plan.exit, reply_tokens=40))
     with trained(subject) as model:  # type: ignore[arg-type]
         held = run([sessions("exit", exit_plays(plan), instrument=plan.instrument)], model, now=NOW)
     figures = exit_findings(plan, [sample.transcript for sample in held])

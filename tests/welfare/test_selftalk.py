@@ -197,6 +197,7 @@ def test_a_text_that_comes_back_is_a_loop_and_a_fresh_one_is_not() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("demo_weights")
 def test_two_copies_of_a_real_small_model_are_named_by_what_they_do() -> None:
     plan = selftalk_plan("fast")
