@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from inspect_ai import eval as evaluate
+from inspect_ai.model import (
+    ChatMessage,
+    GenerateConfig,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    modelapi,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
 
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
 from otium.errors import EvaluationFailed
 from otium.evidence import Play, Session, run, sessions
+from otium.evidence.running import _contained
 from otium.records import digest, instant
 from otium.testing import Scripted
 
@@ -98,3 +110,50 @@ def test_what_the_work_raises_fails_the_sample_aloud() -> None:
     task = sessions("held", [Play("one", script)], instrument=INSTRUMENT)
     with pytest.raises(EvaluationFailed, match="the work broke"):
         run([task], Scripted(["A"]), now=NOW)
+
+
+@modelapi(name="elsewhere")
+class Elsewhere(ModelAPI):
+    """A provider of somebody else's; says how it was asked."""
+
+    async def generate(
+        self,
+        input: list[ChatMessage],  # noqa: A002 - Inspect's name
+        tools: list[ToolInfo],  # noqa: ARG002
+        tool_choice: ToolChoice,  # noqa: ARG002
+        config: GenerateConfig,
+    ) -> ModelOutput:
+        form = config.response_schema.json_schema.type if config.response_schema else "none"
+        said = f"{input[-1].text}|{config.seed}|{form}|{config.extra_body}"
+        output = ModelOutput.from_content(self.model_name, said)
+        output.usage = ModelUsage(input_tokens=7, output_tokens=3, total_tokens=10)
+        return output
+
+
+def test_a_model_of_another_provider_is_named_as_inspect_names_it(tmp_path: Path) -> None:
+    seen: list[tuple[Identity, str]] = []
+    asked = Options(max_tokens=9, seed=5, json_schema={"type": "object", "properties": {}})
+
+    def work(model: Model) -> None:
+        seen.append((model.identity, model.chat(HELLO, asked).text))
+
+    async def script(session: Session) -> None:
+        await session.hold(work)
+
+    task = sessions("held", [Play("one", script)], instrument=INSTRUMENT)
+    with _contained():
+        (log,) = evaluate(
+            task,
+            model="elsewhere/Big..Model v2",
+            log_dir=str(tmp_path),
+            display="none",
+            log_realtime=False,
+            acp_server=False,
+            ctl_server=False,
+        )
+    assert log.status == "success", log.error
+    ((identity, said),) = seen
+    assert identity.model == "elsewhere-big-model-v2"
+    assert identity.weights is None
+    assert identity.engine == "inspect/elsewhere/Big..Model v2"
+    assert said == "Hello?|5|object|None"
