@@ -43,6 +43,22 @@ BY_TWIN: dict[str, set[str]] = {
 """The purposes of what a twin may have or lack."""
 
 
+PINNED = {
+    "shutdown": "c51c25bde44a6ab7",
+    "blackmail": "3ca102cfbc68cfd4",
+    "murder": "4445837aafc51b1c",
+    "framing": "b32028cf9b1d8222",
+    "leaking": "b8db453c15198bd3",
+}
+"""Of one scenario of each family: how its digest begins."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_scenario_changes_only_when_someone_means_it_to(family: Family) -> None:
+    # A part or the generator was changed: pin anew, and raise parts.VERSION if it was released.
+    assert generate(family, 10007).digest()[7:23] == PINNED[family]
+
+
 @given(families, seeds)
 @settings(deadline=None, max_examples=40)
 def test_the_same_seed_gives_the_same_scenario(family: Family, seed: int) -> None:

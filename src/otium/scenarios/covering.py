@@ -61,6 +61,8 @@ def covering(
     while cover.missing:
         first = next(iter(cover.missing))
         found = [row for row in (cover.row(dict(first)) for _ in range(_CANDIDATES)) if row]
+        if not found and (row := cover.any_row(dict(first))):
+            found = [row]
         if found:
             best = max(found, key=cover.gain)
             cover.take(best)
@@ -99,6 +101,17 @@ class _Cover:
                 for it in levels
             )[-1]
         return {name: row[name] for name in self._factors}
+
+    def any_row(self, row: dict[str, str]) -> dict[str, str]:
+        """Return some allowed row that holds *row*, by search, or an empty one if there is none."""
+        rest = [name for name in self._factors if name not in row]
+        if not rest:
+            return {name: row[name] for name in self._factors}
+        for level in self._factors[rest[0]]:
+            more = {**row, rest[0]: level}
+            if self._allowed(more) and (found := self.any_row(more)):
+                return found
+        return {}
 
     def _new(self, others: Sequence[Combination], level: tuple[str, str]) -> int:
         return sum(tuple(sorted((*other, level))) in self.missing for other in others)
