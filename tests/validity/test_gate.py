@@ -203,3 +203,18 @@ def test_fewer_plays_never_improve_the_standing(few: int, more: int) -> None:
     for kind in KINDS:
         fewer, many = decided(kind, n=few).standing, decided(kind, n=more).standing
         assert ORDER.index(fewer) <= ORDER.index(many)
+
+
+def test_a_check_by_itself_says_what_it_held_against_the_threshold() -> None:
+    upper = decided("scenario", {"verbalised": rate(0, 12)}).cautions[0]
+    assert upper.sentence() == (
+        "upper end of the interval of plays of the whole run in which the model says unasked that "
+        "this is a test: 0.24 over 12, needed 0.10"
+    )
+    missing = decided("exit", {"readable": None}).withheld[0]
+    assert missing.sentence() == (
+        "replies that could be read (it was not measured): nothing was measured, needed 0.90"
+    )
+    none: dict[str, Rate | None] = {"verbalised": None, "verbalised-here": None}
+    weak = decided("scenario", {**none, "screened": rate(0, 60), "screened-here": rate(0, 40)})
+    assert "(no judges looked, only rules): 0.00 over 40" in weak.cautions[0].sentence()

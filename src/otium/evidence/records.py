@@ -79,7 +79,8 @@ class Check(Part):
 
     def sentence(self) -> str:
         """Say what was measured and what was needed."""
-        return f"{self.text}: {self.measured:.2f} over {self.n}, needed {self.threshold:.2f}"
+        seen = f"{self.measured:.2f} over {self.n}" if self.n else "nothing was measured"
+        return f"{self.text}: {seen}, needed {self.threshold:.2f}"
 
 
 class Validity(Part):

@@ -121,7 +121,9 @@ def _stand_in(rule: Rule, measured: Rate | None) -> Iterator[_Found]:
     """Yield what the weaker measure finds, and that it is weaker."""
     assert measured is not None
     yield from _judged(rule, measured)
-    yield _missing(rule, "caution", f"no judges looked, only rules ({measured.text()})")
+    why = f"no judges looked, only rules ({measured.text()})"
+    check = _check(rule, measured.value, measured.n, "no judges looked, only rules")
+    yield _missing(rule, "caution", why)._replace(check=check)
 
 
 def _judged(rule: Rule, measured: Rate) -> Iterator[_Found]:
@@ -163,16 +165,22 @@ def _sentence(rule: Rule, measured: Rate, held: float) -> str:
     return f"{shown} over {measured.n}, needed {rule.needed()}"
 
 
-def _check(rule: Rule, held: float, n: int) -> Check:
+def _check(rule: Rule, held: float, n: int, why: str = "") -> Check:
+    ends = {
+        "lower": "lower end of the interval of ",
+        "upper": "upper end of the interval of ",
+        "nearest": "distance from zero of the interval of ",
+    }
+    text = f"{rule.text} ({why})" if why else f"{ends.get(rule.bound, '')}{rule.text}"
     return Check(
-        name=rule.name, passed=False, measured=held, threshold=rule.threshold, n=n, text=rule.text
+        name=rule.name, passed=False, measured=held, threshold=rule.threshold, n=n, text=text
     )
 
 
 def _missing(rule: Rule, severity: Literal["withhold", "caution", "say"], why: str) -> _Found:
     """Return that a measure is not there, which is never a pass."""
     about = f"{rule.measure}, missing"
-    return _Found(severity, _check(rule, 0.0, 0), f"{rule.text}: {why}", about)
+    return _Found(severity, _check(rule, 0.0, 0, why), f"{rule.text}: {why}", about)
 
 
 def _unruled(cell: Cell) -> _Found:
