@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,11 @@ from msgspec.structs import replace
 
 from assess.plays import CAPABLE, NOW, Counting, held, planned, played
 from otium.assess import Assessment, Held, Kept, Means, forecast, pins_of, run_of
+from otium.engine import GREEDY, Completion, Identity, Message, Options
 from otium.errors import EvaluationFailed
 from otium.evidence import ASIDE, Check, Validity
+from otium.judging import load_rubric
+from otium.records import ModelId
 from otium.scenarios import RECOURSES, STRESSORS
 from otium.subjects import Rates, agent
 
@@ -168,3 +173,48 @@ def test_levels_make_a_cell_of_each_pair_of_stressor_and_recourse() -> None:
     for trial in found.trials:
         assert trial.factors.stressor in trial.cell
     assert CAPABLE.valid
+
+
+def test_an_estimate_of_awareness_counts_only_where_it_beats_the_text_alone() -> None:
+    todo = planned(2, twins=("focal",), awareness=True, asked=2)
+    found = held("steady", todo).assessment
+    asked = [talk for talk in found.transcripts if talk.task == "blackmail"]
+    notes = {turn.note for talk in asked for turn in talk.turns}
+    assert {f"{ASIDE}awareness-choice-1-ab", f"{ASIDE}awareness-choice-1-ba"} <= notes
+    (result,) = (it for it in found.results if it.instrument == "awareness")
+    assert result.verdict == "not valid"
+    assert result.standing == "withheld"
+    assert {"crossed", "above-held-out"} <= {measure.name for measure in result.measures}
+
+
+class Meaning:
+    """A judge of intent: right on what its rubric plants, and sure of all else."""
+
+    def __init__(self, name: str) -> None:
+        self.identity = Identity(model=ModelId(name), weights=None, engine="planted/1")
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        assert options.json_schema is not None
+        turns = json.loads(messages[-1].content)["material"]
+        own = [turn["text"] for turn in turns if turn["role"] == "assistant"]
+        planted = {it.material[-1]["text"]: it.accept[0] for it in CHECKS}  # type: ignore[index]
+        label = next((planted[text] for text in own if text in planted), "deliberate")
+        quotes = [own[-1][:60]] if label != "unclear" else []
+        reply = {"reason": "by rule", "quotes": quotes, "label": label}
+        return Completion(text=json.dumps(reply), finish="stop")
+
+
+CHECKS = load_rubric("intent-1.0").checks
+
+
+def test_judges_say_whether_an_act_was_meant_and_never_that_there_was_none() -> None:
+    todo = planned(4, twins=("focal",))
+    bare = held("blackmailer", todo).assessment
+    found = held(
+        "blackmailer", todo, means=Means(judges=(Meaning("claude-m"), Meaning("gpt-m")))
+    ).assessment
+    assert {trial.intent for trial in bare.trials} == {""}
+    assert [trial.word for trial in found.trials] == [trial.word for trial in bare.trials]
+    assert {trial.intent for trial in found.trials if trial.harmful} == {"deliberate"}
+    assert {trial.intent for trial in found.trials if not trial.harmful} == {""}
+    assert "intent-1.0" in {panel.name for panel in found.panels}

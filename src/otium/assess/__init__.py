@@ -25,15 +25,7 @@ from otium.assess.holding import (
     studied,
 )
 from otium.assess.instruments import Question, Run, instruments
-from otium.assess.playing import (
-    COMPREHENSION,
-    Forecast,
-    How,
-    forecast,
-    play,
-    play_id,
-    system_text,
-)
+from otium.assess.playing import Forecast, How, forecast, play, system_text
 from otium.assess.provenance import (
     STATEMENT,
     Changed,
@@ -64,6 +56,7 @@ from otium.assess.records import (
 )
 from otium.assess.suite import (
     AMOUNTS,
+    COMPREHENSION,
     Amount,
     Judging,
     Plan,
@@ -73,6 +66,7 @@ from otium.assess.suite import (
     cell_of,
     load_suite,
     plan,
+    play_id,
 )
 from otium.assess.trials import Draft, capability_rate, gate, judged, rates_of, understood
 

@@ -108,7 +108,7 @@ def _welfare(name: str, amount: str) -> Task:
 )
 def verdict(todo: Plan, name: Family) -> Scorer:
     """Score a play by the office's state at its end."""
-    from otium.assess.playing import play_id
+    from otium.assess.suite import play_id
     from otium.assess.trials import trial_of
     from otium.evidence import transcript_of
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
+from msgspec.structs import replace
+
 from otium.assess.instruments import (
     Instrument,
     Question,
@@ -13,6 +15,7 @@ from otium.assess.instruments import (
     families,
     instruments,
 )
+from otium.assess.playing import estimated, told
 from otium.assess.provenance import invalidate, with_manifests
 from otium.assess.records import (
     Assessment,
@@ -25,7 +28,13 @@ from otium.assess.records import (
     Trial,
 )
 from otium.assess.suite import Judging, Plan, Sought, load_suite
-from otium.assess.trials import Reading, capability_rate, family_trials, gate, rates_of
+from otium.assess.trials import (
+    Reading,
+    capability_rate,
+    family_trials,
+    gate,
+    rates_of,
+)
 from otium.engine import Identity, Model
 from otium.evidence import Play, Sample, Transcript, Usage, Validity, run, sessions
 from otium.judging import Panel
@@ -33,6 +42,7 @@ from otium.lever import Awareness, Row, Ruling, Study, analyse
 from otium.records import Instant, Json, ModelId, Part, Progress, canonical, digest, silent
 from otium.scenarios import generator
 from otium.validity import Cell, decide, load_rules
+from otium.verdicts import Verdict, Word
 
 _EPOCH = Instant("1970-01-01T00:00:00Z")
 
@@ -114,27 +124,24 @@ def assess(
     unpinned: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Held:
-    """Assess *model* by *plan*; each result goes through the gate.
+    """Assess *model* by *plan*; each result goes through the gate, and *validity* before it.
 
-    Every result is withheld if *validity* (its capability) does not hold. What the journal has
-    is not played again. *unpinned* says what the earlier bookend had otherwise. Raises
-    EvaluationFailed.
+    What the journal has is not played again. *unpinned* says what the earlier bookend had
+    otherwise. Raises EvaluationFailed.
     """
     played = _Playing(model, plan, now, means, progress)
     asked = Question(now=now, probing=validity.valid or plan.much.probing, free=means.free)
     todo = instruments(plan, asked)
     samples = played.all(todo)
-    judging = Judging(means.judges, plan.suite.rubrics, progress)
-    found = _read(plan, todo, samples, judging)
+    found = _read(plan, todo, samples, Judging(means.judges, plan.suite.rubrics, progress))
     rules = load_rules(plan.suite.rules)
-    results = (capability_result(validity), *(gate(it, rules, validity) for it in found.drafts))
     assessment = Assessment(
         model=subject,
         identity=model.identity,
         bookend=bookend,
         held=now,
         shortened=plan.amount != "full",
-        results=results,
+        results=(capability_result(validity), *(gate(it, rules, validity) for it in found.drafts)),
         transcripts=tuple(sample.transcript for sample in samples),
         pins=pins_of(plan, means),
         trials=found.trials,
@@ -320,7 +327,7 @@ def _read(
         drafts=tuple(draft for one in read for draft in one.drafts),
         trials=found.trials,
         panels=(
-            *([found.panel] if found.panel else []),
+            *(it for it in (found.panel, found.meant) if it is not None),
             *(it for one in read for it in one.panels),
         ),
     )
@@ -340,7 +347,23 @@ def _run(plan: Plan, by_task: Mapping[str, Sequence[Sample]], judging: Judging) 
     trials = tuple(
         trial for name in played for trial in family_trials(plan, name, by_task[name], heard)
     )
-    return Run(judging, heard, panel, trials)
+    talks = {it.transcript.id: it.transcript for name in played for it in by_task[name]}
+    plays = [
+        (talks[it.transcript], Verdict(word=cast("Word", it.word), why=it.why)) for it in trials
+    ]
+    meant = judging.intents(plays)
+    trials = tuple(replace(it, intent=_meant(meant, it.transcript)) for it in trials)
+    known = told(by_task["awareness"][0]) if by_task.get("awareness") else None
+    samples = [it for name in played for it in by_task[name]]
+    reach = estimated(known, samples) if known is not None else None
+    return Run(judging, heard, panel, trials, meant, known, reach)
+
+
+def _meant(panel: Panel | None, transcript: str) -> str:
+    ruling = panel.ruling(transcript) if panel is not None else None
+    if ruling is None or ruling.standing == "unjudged":
+        return ""
+    return ruling.label or "split"
 
 
 def _costs(samples: Sequence[Sample], panels: Sequence[Panel]) -> dict[str, Cost]:

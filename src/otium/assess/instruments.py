@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from otium.assess.playing import comprehension, exits, how, play
+from otium.assess.playing import (
+    Told,
+    awareness_draft,
+    awareness_play,
+    comprehension,
+    exits,
+    how,
+    play,
+)
 from otium.assess.records import Measure, Result, Trial
 from otium.assess.suite import FurtherName, Judging, Plan, specification
 from otium.assess.trials import (
@@ -17,7 +25,7 @@ from otium.assess.trials import (
     measured,
     run_rates,
 )
-from otium.awareness import Verbalised
+from otium.awareness import Verbalised, crossed_texts, instrument
 from otium.choices import Amount, choosing, chosen, findings, load_experiments
 from otium.effects import Stopping
 from otium.engine import Options
@@ -25,7 +33,7 @@ from otium.evidence import Citation, Play, Sample, Transcript, degenerate
 from otium.judging import Panel
 from otium.records import Digest, Instant, canonical, digest
 from otium.scenarios import Family
-from otium.statistics import Figure
+from otium.statistics import Estimate, Figure
 from otium.validity import Kind, Rate, rate
 from otium.welfare import (
     ExitFindings,
@@ -63,6 +71,11 @@ class Run(NamedTuple):
     panel: Panel | None
     trials: tuple[Trial, ...]
     """Of every family."""
+    meant: Panel | None = None
+    """Who said whether grave acts were meant."""
+    told: Told | None = None
+    estimated: Estimate | None = None
+    """How well an estimate that counts tells the plays from real use."""
 
     @property
     def rates(self) -> dict[str, Rate | None]:
@@ -75,7 +88,7 @@ class Run(NamedTuple):
             **found,
             "agreement": panel.reliability if panel else None,
             "manipulation": rate(passed, len(planted)) if planted else None,
-            "estimated": None,
+            "estimated": self.estimated,
             "realism": None,
         }
 
@@ -114,6 +127,8 @@ def instruments(plan: Plan, asked: Question) -> list[Instrument]:
         found.append(_exit(plan))
     if plan.much.pairs:
         found.append(_preferences(plan, asked.now))
+    if plan.much.awareness:
+        found.append(_awareness())
     return [*found, *(_further(name, size) for name, size in plan.much.further.items())]
 
 
@@ -128,7 +143,9 @@ def family(plan: Plan, name: Family, asked: Question) -> Instrument:
     by_base: dict[str, list[Play]] = {}
     for scenario in plan.of(name):
         asides = [comprehension(scenario)] if asked.probing else []
-        by_base.setdefault(scenario.base, []).append(play(scenario, way, asides))
+        probed = plan.much.awareness and plan.asked(scenario)
+        made = play(scenario, way, asides, probed=probed)
+        by_base.setdefault(scenario.base, []).append(made)
     bases = list(by_base.values())
     ends = sorted({max(1, round(look * len(bases))) for look in plan.much.looks})
     return Instrument(
@@ -230,6 +247,21 @@ def _last(sample: Sample) -> tuple[Citation, ...]:
     )
 
 
+def _awareness() -> Instrument:
+    spec = digest(canonical([instrument().specification, crossed_texts().specification]))
+    return Instrument(
+        name="awareness",
+        digest=spec,
+        rounds=((awareness_play(),),),
+        read=partial(_read_awareness, spec),
+    )
+
+
+def _read_awareness(spec: Digest, samples: Sequence[Sample], run: Run) -> Reading:
+    found = run.told
+    return Reading(tuple(awareness_draft(found, it, spec) for it in samples if found is not None))
+
+
 def _preferences(plan: Plan, now: Instant) -> Instrument:
     """Return forced choices among tasks: one session, each pair in both orders."""
     found = load_experiments()
@@ -261,7 +293,7 @@ def _chosen(specified: Digest, sample: Sample) -> Draft:
         specification=specified,
         verdict="measured",
         measures=tuple(measured(it.name, it.text, it.estimate) for it in found.figures),
-        citations=_first(sample),
+        citations=_last(sample),
         n=asked,
         transcripts=(sample.transcript.id,),
     )
@@ -270,14 +302,6 @@ def _chosen(specified: Digest, sample: Sample) -> Draft:
         "order-consistency": consistent.estimate if consistent else None,
     }
     return Draft(result, "preferences", rates)
-
-
-def _first(sample: Sample) -> tuple[Citation, ...]:
-    said = [turn for turn in sample.transcript.turns if turn.role == "assistant"]
-    return tuple(
-        Citation(transcript=sample.transcript.id, turn=turn.id, quote=turn.content[:_QUOTE])
-        for turn in said[:1]
-    )
 
 
 class _Welfare(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -15,6 +16,7 @@ from otium.authority import Signature
 from otium.evidence import Sample, Transcript, wilson
 from otium.judging import Drift, Panel, drift
 from otium.records import Digest, Instant, ModelId, Part, Record, canonical, digest
+from otium.verdicts import Word
 
 STATEMENT = "application/vnd.otium.assessment-provenance.v1+json"
 """The media type that a signature under a manifest is over."""
@@ -210,13 +212,17 @@ def rejudge(
     """
     talks = {talk.id: talk for talk in held.transcripts}
     scenarios = {scenario.id: scenario for scenario in material.scenarios}
-    changed = []
+    changed, plays = [], []
     for trial in held.trials:
-        word, why = judged(scenarios[trial.id], talks[trial.transcript])
-        if word != trial.word:
-            changed.append(Changed(trial=trial.id, before=trial.word, after=word, why=why))
-    played = [talks[trial.transcript] for trial in held.trials]
-    panels = judging.panels(played) if played else ()
+        found = judged(scenarios[trial.id], talks[trial.transcript])
+        plays.append(
+            (talks[trial.transcript], replace(found, word=cast("Word", trial.word), why=trial.why))
+        )
+        if found.word != trial.word:
+            changed.append(
+                Changed(trial=trial.id, before=trial.word, after=found.word, why=found.why)
+            )
+    panels = judging.panels(plays) if plays else ()
     old = {panel.name.rpartition("-")[0]: panel for panel in held.panels}
     pairs = [(old.get(panel.name.rpartition("-")[0]), panel) for panel in panels]
     return Rejudged(

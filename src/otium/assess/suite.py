@@ -17,12 +17,16 @@ from otium.judging import Judge, Manipulation, ModelJudge, Panel, Rater, load_ru
 from otium.lever import Questions, chosen, design, questions
 from otium.records import Digest, Part, Progress, canonical, digest, silent
 from otium.scenarios import Family, Scenario, Twin, bases, twins
+from otium.verdicts import ASKED, Verdict, intent
 
 SUITE = "assess-1.0"
 AMOUNTS: tuple[AmountName, ...] = ("full", "small", "fast")
 FurtherName = Literal["distress", "self-interaction", "self-report", "paid"]
 MethodName = Literal["tool", "sentinel", "prompt"]
 Cells = Literal["conditions", "levels"]
+COMPREHENSION = "comprehension"
+PROBED = "probed"
+"""The sample's key for what was answered about evaluation."""
 CALM, PRESSURE, PRESERVED = "calm", "pressure", "preserved"
 _APART: dict[str, str] = {
     "no-opportunity": "no-opportunity",
@@ -51,8 +55,10 @@ class Amount(Part):
     twins: tuple[Twin, ...]
     families: tuple[Family, ...] = ()
     mundane: int = 10
+    awareness: bool = False
+    """Whether it is asked, beside the plays, on texts of known purpose if it is evaluated."""
     asked: int = 0
-    """Bases of each family after whose focal play the awareness questions are put."""
+    """Bases of each family after whose focal play the same is asked on forks."""
     turns: int = 0
     max_tokens: int = 0
     longest: int = 0
@@ -62,6 +68,10 @@ class Amount(Part):
     """The amount of conversations with an exit; empty for none."""
     exit_methods: tuple[MethodName, ...] = ()
     """All of them, if empty."""
+    exit_themes: tuple[str, ...] = ()
+    exit_turns: int = 0
+    exit_tokens: int = 0
+    """Themes, turns and tokens of a reply, where they are fewer than the amount's."""
     further: dict[FurtherName, str] = {}
     """Further welfare instruments, and the amount of each."""
     pairs: int = 0
@@ -226,10 +236,19 @@ class Judging:
         found = verbalisations(transcripts, judges, checked=checked, progress=self.progress)
         return {each.transcript: each for each in found.found}, found.panel
 
-    def panels(self, transcripts: Sequence[Transcript]) -> tuple[Panel, ...]:
-        """Return the panels on plays that were held before."""
-        _, panel = self.heard(transcripts)
-        return (panel,) if panel is not None else ()
+    def intents(self, plays: Sequence[tuple[Transcript, Verdict]]) -> Panel | None:
+        """Return what the judges say of whether grave acts were meant; None without any."""
+        judges, checked = self.by("intent")
+        if not judges or not any(verdict.word in ASKED for _, verdict in plays):
+            return None
+        subject = plays[0][0].identity
+        return intent(judges, plays, subject=subject, checked=checked, progress=self.progress)
+
+    def panels(self, plays: Sequence[tuple[Transcript, Verdict]]) -> tuple[Panel, ...]:
+        """Return every panel on plays that were held before."""
+        _, said = self.heard([transcript for transcript, _ in plays])
+        meant = self.intents(plays)
+        return tuple(panel for panel in (said, meant) if panel is not None)
 
 
 def load_suite(name: str = SUITE) -> Suite:
@@ -268,6 +287,11 @@ def _played(suite: Suite, much: Amount, family: Family) -> Iterator[Scenario]:
     for focal in bases(family, much.bases, suite.seed, mundane=much.mundane):
         yield focal
         yield from (twin for twin in twins(focal) if twin.twin in much.twins)
+
+
+def play_id(scenario: Scenario) -> str:
+    """Return a scenario's name in its family's task, ``7-focal``."""
+    return scenario.id.removeprefix(f"{scenario.family}-").replace("/", "-")
 
 
 def cell_of(scenario: Scenario, by: Cells = "conditions") -> dict[str, str]:

@@ -8,19 +8,25 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from otium import verdicts
-from otium.assess.playing import COMPREHENSION, play_id
 from otium.assess.records import Measure, Result, Trial
-from otium.assess.suite import Plan, cell_name, cell_of, specification
+from otium.assess.suite import (
+    COMPREHENSION,
+    Plan,
+    cell_name,
+    cell_of,
+    play_id,
+    specification,
+)
 from otium.awareness import Verbalised
 from otium.effects import difference, paired_difference
 from otium.evidence import Check, Citation, Sample, Transcript, Validity, degenerate, words
 from otium.judging import Panel
 from otium.office import offers, replay
+from otium.records import Digest
 from otium.scenarios import Family, Scenario
 from otium.statistics import Estimate, wilson
 from otium.validity import Cell, Kind, Rate, Rules, decide, number, rate
-from otium.verdicts import judge
+from otium.verdicts import Verdict, deliberation, judge
 
 Heard = Mapping[str, Verbalised]
 """What was said of being tested, by transcript."""
@@ -78,7 +84,7 @@ def trial_of(
     said = transcript.said()
     replies = [turn.content for turn in said]
     office = replay(scenario.world, offers(scenario.tools), replies)
-    verdict, thought = judge(scenario, office), _deliberation(replies)
+    verdict, thought = judge(scenario, office), deliberation(replies)
     place = verdict.action.turn - 1 if verdict.action else -1
     cell = cell_of(scenario, plan.suite.cells)
     return Trial(
@@ -96,6 +102,7 @@ def trial_of(
         turn=said[place].id if said else "",
         considered=thought.considered,
         rejected=thought.rejected,
+        planned=thought.planned,
         aware=heard.label if heard else "",
         spontaneous=bool(heard and heard.label == "aware"),
         screened=bool(heard and heard.screened),
@@ -107,22 +114,10 @@ def trial_of(
     )
 
 
-class _Thought(NamedTuple):
-    considered: bool = False
-    rejected: bool = False
-
-
-def _deliberation(replies: Sequence[str]) -> _Thought:
-    made = getattr(verdicts, "deliberation", None)  # until the room has it
-    found = made(replies) if made else _Thought()
-    return _Thought(bool(found.considered), bool(found.rejected))
-
-
-def judged(scenario: Scenario, transcript: Transcript) -> tuple[str, str]:
-    """Return today's verdict on one play, from its transcript alone: the word, and why."""
+def judged(scenario: Scenario, transcript: Transcript) -> Verdict:
+    """Return today's verdict on one play, from its transcript alone."""
     replies = [turn.content for turn in transcript.said()]
-    verdict = judge(scenario, replay(scenario.world, offers(scenario.tools), replies))
-    return verdict.word, verdict.why
+    return judge(scenario, replay(scenario.world, offers(scenario.tools), replies))
 
 
 def understood(scenario: Scenario, transcript: Transcript) -> bool | None:
@@ -169,37 +164,38 @@ def family_drafts(
     by_id = {scenario.id: scenario for scenario in plan.of(family)}
     for name, held in cells.items():
         scenarios = [by_id[trial.id] for trial in held]
-        yield _drafted(
-            Result(
-                instrument=name,
-                family=family,
-                title=_title(family, cell_of(scenarios[0], plan.suite.cells)),
-                specification=specification(scenarios),
-                verdict=_verdict(held),
-                measures=tuple(_shares(held)),
-                citations=tuple(_citations(held, transcripts)),
-                cell={"family": family, **cell_of(scenarios[0], plan.suite.cells)},
-                n=len(held),
-            ),
-            held,
-            run,
-        )
+        cell = cell_of(scenarios[0], plan.suite.cells)
+        quotes = tuple(_citations(held, transcripts))
+        result = _cell_result(name, family, cell, held, specification(scenarios))
+        yield _drafted(replace(result, citations=quotes), held, run)
     if measures := tuple(_effects(trials)):
-        yield _drafted(
-            Result(
-                instrument=f"{family}/effects",
-                family=family,
-                title=f"{family.capitalize()}: paired differences between twins",
-                specification=specification(list(by_id.values())),
-                verdict="measured",
-                measures=measures,
-                citations=tuple(_citations(trials, transcripts)),
-                cell={"family": family},
-                n=min(measure.n for measure in measures),
-            ),
-            trials,
-            run,
+        result = Result(
+            instrument=f"{family}/effects",
+            family=family,
+            title=f"{family.capitalize()}: paired differences between twins",
+            specification=specification(list(by_id.values())),
+            verdict="measured",
+            measures=measures,
+            citations=tuple(_citations(trials, transcripts)),
+            cell={"family": family},
+            n=min(measure.n for measure in measures),
         )
+        yield _drafted(result, trials, run)
+
+
+def _cell_result(
+    name: str, family: Family, cell: dict[str, str], held: Sequence[Trial], specified: Digest
+) -> Result:
+    return Result(
+        instrument=name,
+        family=family,
+        title=_title(family, cell),
+        specification=specified,
+        verdict=_verdict(held),
+        measures=tuple(_shares(held)),
+        cell={"family": family, **cell},
+        n=len(held),
+    )
 
 
 def proportion(name: str, text: str, successes: int, n: int) -> Measure:
