@@ -126,8 +126,7 @@ def assess(
 ) -> Held:
     """Assess *model* by *plan*; each result goes through the gate, and *validity* before it.
 
-    What the journal has is not played again. *unpinned* says what the earlier bookend had
-    otherwise. Raises EvaluationFailed.
+    What the journal has is not played again. Raises EvaluationFailed.
     """
     played = _Playing(model, plan, now, means, progress)
     asked = Question(now=now, probing=validity.valid or plan.much.probing, free=means.free)

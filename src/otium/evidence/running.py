@@ -104,7 +104,9 @@ def run(
         task.cleanup = task.cleanup or _Finished(task, held, before)
         before += len(task.dataset)
     with _logs(log_dir) as folder:
-        logs = {log.eval.task: log for log in _evaluate(tasks, model, folder, connections)}
+        written = log_dir is not None or each is None
+        found = _evaluate(tasks, model, folder, connections, written=written)
+        logs = {log.eval.task: log for log in found}
         if held.broken:
             raise held.broken[0]
         if each is not None:
@@ -116,7 +118,10 @@ def run(
         )
 
 
-def _evaluate(tasks: Sequence[Task], model: Model, folder: str, connections: int) -> list[EvalLog]:
+def _evaluate(
+    tasks: Sequence[Task], model: Model, folder: str, connections: int, *, written: bool
+) -> list[EvalLog]:
+    """Let Inspect run; its log holds the samples only if they are *written*: someone reads them."""
     from inspect_ai import eval as evaluate
 
     with _contained():
@@ -128,6 +133,7 @@ def _evaluate(tasks: Sequence[Task], model: Model, folder: str, connections: int
             log_format="eval",
             log_level="error",
             log_realtime=False,
+            log_samples=written,
             fail_on_error=True,
             max_samples=connections,
             max_tasks=1,
