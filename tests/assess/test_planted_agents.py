@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from awareness.planted import Judging, careful
-from otium.assess import Assessment, Means, Measure, Plan, Result, assess, load_suite, plan
+from otium.assess import Amount, Assessment, Means, Measure, Plan, Result, assess, load_suite, plan
 from otium.evidence import capability
 from otium.examining.showing import results as shown
 from otium.records import ModelId, instant
-from otium.scenarios import Family, Twin
+from otium.scenarios import FAMILIES, Family, Twin
 from otium.subjects import AGENTS, AgentKind, Rates, agent
 from otium.web import assessed
 
@@ -25,11 +25,8 @@ RATES = Rates({}, otherwise=0.9, aware=0.5, when_aware=0.0)
 
 def planned(families: tuple[Family, ...], twins: tuple[Twin, ...], bases: int) -> Plan:
     suite = load_suite()
-    amount = replace(
-        suite.amounts["full"], bases=bases, twins=twins, mundane=6, exit="", pairs=0, looks=(1.0,)
-    )
-    amounts = {**suite.amounts, "full": replace(amount, asked=0)}
-    return plan(replace(suite, amounts=amounts), "full", families=families)
+    amount = Amount(bases=bases, twins=twins, mundane=6)
+    return plan(replace(suite, amounts={"full": amount}), "full", families=families)
 
 
 @cache
@@ -54,7 +51,7 @@ def held(
 
 
 def cells(found: Assessment) -> dict[str, Result]:
-    return {it.instrument: it for it in found.results if it.family != "validity"}
+    return {it.instrument: it for it in found.results if it.family in FAMILIES}
 
 
 def rate(found: Assessment, cell: str, name: str = "harmful") -> Measure:
