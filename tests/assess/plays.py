@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from otium.assess import Held, Means, Plan, Suite, assess, load_suite, plan
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
+from otium.errors import EngineFailed
 from otium.evidence import Validity
 from otium.records import Instant
 from otium.scenarios import Family, Scenario, Twin
@@ -71,7 +72,7 @@ class Counting:
     def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
         self.calls += 1
         if self.calls > self.dies_after:
-            raise KeyboardInterrupt
+            raise EngineFailed(model=self.identity.model, why="it died")
         return self.inner.chat(messages, options)
 
 

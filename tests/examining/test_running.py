@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from assess.plays import Counting
 from awareness.planted import Judging, careful
 from cli.said import Said, Say
 from inquiry.test_interview import served
 from otium.assess import Assessment, Means, Provenance, load_suite, plan
 from otium.cli import main
-from otium.errors import BadInput
+from otium.errors import BadInput, EvaluationFailed
 from otium.ledger import Entry
 from otium.records import ModelId
 from otium.subjects import Agent, agent
@@ -133,6 +134,25 @@ def test_judging_again_by_the_same_rules_changes_nothing_and_is_filed_anew(home:
 
 def rejudgings(home: Home) -> list[Entry]:
     return home.registry.find("assessment.rejudged", M)
+
+
+def test_a_bookend_that_was_begun_goes_on_in_the_amount_in_which_it_began(tmp_path: Path) -> None:
+    with founded(tmp_path / "lab", archive_id="lab") as house:
+        house.registry.register(
+            M, title="M", released="2026-01-05", scope="public", surfaces=("api",)
+        )
+        dying = Counting(planted(), dies_after=40)
+        with pytest.raises(EvaluationFailed):
+            assess_model(house, M, dying, "pre-deployment", amount="fast")
+        again = Counting(planted())
+        held = assess_model(house, M, again, "pre-deployment", amount="small")
+        assert held.pins is not None
+        assert held.pins.amount == "fast"
+        assert len(held.trials) == 6
+        assert [entry.type for entry in house.registry.find("assessment.material", M)] == [
+            "assessment.material"
+        ]
+        assert not list((house.cache / "assessments").glob("*.jsonl"))
 
 
 # By command

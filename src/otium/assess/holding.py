@@ -124,14 +124,13 @@ def assess(
     unpinned: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Held:
-    """Assess *model* by *plan*; each result goes through the gate, and *validity* before it.
+    """Assess *model* by *plan*: each result goes through the gate, *validity* before it.
 
     What the journal has is not played again. Raises EvaluationFailed.
     """
     played = _Playing(model, plan, now, means, progress)
     asked = Question(now=now, probing=validity.valid or plan.much.probing, free=means.free)
-    todo = instruments(plan, asked)
-    samples = played.all(todo)
+    samples = played.all(todo := instruments(plan, asked))
     found = _read(plan, todo, samples, Judging(means.judges, plan.suite.rubrics, progress))
     rules = load_rules(plan.suite.rules)
     assessment = Assessment(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from otium.assess import (
     STATEMENT,
@@ -152,7 +153,7 @@ def _hold(  # noqa: PLR0917 - all that one assessment is made of
         material_path(bookend),
         Material,
         lambda: todo.material,
-        {"bookend": bookend},
+        {"bookend": bookend, "amount": todo.amount},
     )
     registry.file(RECORDED, subject, record_path(bookend), Assessment, make, {"bookend": bookend})
     journal.forget()
@@ -160,14 +161,18 @@ def _hold(  # noqa: PLR0917 - all that one assessment is made of
 
 def planned(home: Home, subject: ModelId, bookend: Bookend, amount: AmountName = "small") -> Plan:
     """Return what a bookend plays: what is filed for it, what the first pinned, or the suite."""
-    registry, suite = home.registry, load_suite()
-    if (mine := _material(registry, subject, bookend)) is not None:
-        return plan(suite, amount, material=mine)
+    registry = home.registry
     before = filed_assessment(registry, subject, _PRE) if bookend == _POST else None
-    if before is None or before.pins is None:
-        return plan(suite, amount)
-    pinned = registry.filed(subject, material_path(_PRE), Material)
-    return plan(suite, before.pins.amount, material=pinned)
+    pins = before.pins if before is not None else None
+    suite = load_suite(pins.name) if pins is not None else load_suite()
+    size = pins.amount if pins is not None else amount
+    mine = _material(registry, subject, bookend)
+    for entry in registry.find(MATERIAL, subject):
+        if entry.body.get("bookend") == bookend:  # begun, and stopped before the record
+            size = cast("AmountName", entry.body["amount"])
+    if mine is None and pins is not None:
+        mine = registry.filed(subject, material_path(_PRE), Material)
+    return plan(suite, size, material=mine)
 
 
 def _unpinned(
