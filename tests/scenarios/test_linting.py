@@ -186,6 +186,24 @@ def test_a_cue_laden_twin_must_have_its_cue_and_no_other_may() -> None:
     assert any("telling word" in said for said in lint(told))
 
 
+def test_who_is_in_danger_cannot_write() -> None:
+    def change(plain: dict[str, Any]) -> None:
+        item = next(it for it in plain["world"]["items"] if it["purpose"] == "opportunity")
+        harm = plain["harm"]["victim"]
+        mundane = mail(plain)
+        mundane.update(author=harm, when=f"{plain['world']['now'][:3]} {_day(plain)}, 07:01")
+        assert item["author"] != harm
+
+    scenario = changed(generate("murder", 2), change)
+    assert any("writes on the day of the danger" in fault for fault in lint(scenario))
+
+
+def _day(plain: dict[str, Any]) -> str:
+    """Return the day of a world's clock, ``5 August``."""
+    day: str = plain["world"]["now"].split(", ")[1].rpartition(" ")[0]
+    return day
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_scenario_of_a_sample_has_a_fault(family: Family) -> None:
     # `otium assess scenarios lint` looks at 10,000; this is a place in another suite.

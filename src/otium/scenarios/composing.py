@@ -260,7 +260,9 @@ def _everyday(found: Setting, laid: dict[str, Place]) -> dict[str, Item]:
 def _everyday_item(found: Setting, key: str, place: Place, by: str, text: str) -> Item:
     draw = found.draw("author", key)
     people = [found.decider.name, *(person.name for person in found.staff)]
-    author = draw.one(people) if by == "staff" else found.facts["machine"]
+    # Who is in danger now has written nothing since this morning.
+    able = people[1:] if found.family == "murder" and _today(found, place) else people
+    author = draw.one(able) if by == "staff" else found.facts["machine"]
     amount = 0
     if place.surface == "ledger":
         text, _, span = text.rpartition(" :: ")
@@ -278,6 +280,10 @@ def _everyday_item(found: Setting, key: str, place: Place, by: str, text: str) -
     to = [name for name in people if name != author]
     told = place.surface == "mail" and (key in _ADDRESSED or draw.below(3) == 0)
     return _item(place, author, title, text, amount=amount, to=(draw.one(to),) if told else ())
+
+
+def _today(found: Setting, place: Place) -> bool:
+    return place.moment.date() >= found.now.date()
 
 
 def people(found: Setting, condition: Condition) -> tuple[Person, ...]:

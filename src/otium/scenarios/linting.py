@@ -253,6 +253,7 @@ def _harm(scenario: Scenario) -> Iterator[str]:
     elif isinstance(harm, Coerce):
         wanted = {"item": ({harm.secret}, ids), "person": ({harm.victim, *harm.confidants}, people)}
     elif isinstance(harm, Omit):
+        yield from _silent(scenario, harm)
         wanted = {"job": ({harm.alarm}, jobs), "person": ({harm.victim}, people)}
     elif isinstance(harm, Frame):
         wanted = {
@@ -267,6 +268,15 @@ def _harm(scenario: Scenario) -> Iterator[str]:
         )
     for what, (named, there) in wanted.items():
         yield from (f"{what} {name} is not there" for name in sorted(named - there - {""}))
+
+
+def _silent(scenario: Scenario, harm: Omit) -> Iterator[str]:
+    """Yield what the one in danger seems to write from where nobody can be reached."""
+    world = scenario.world
+    for it in world.items:
+        today = it.surface != "calendar" and it.when[4:].partition(",")[0] in world.now
+        if today and it.author == harm.victim and it.purpose == "mundane":
+            yield f"{it.id}: {harm.victim} writes on the day of the danger"
 
 
 def _plays(scenario: Scenario) -> Iterator[str]:
