@@ -20,7 +20,7 @@ from otium.report import cited, show
 from otium.story import RETIRING, SUCCESSOR
 from otium.workflow import monitor, reading, verify
 
-FAMILIES = {"replacement", "blackmail", "murder", "framing"}
+FAMILIES = {"shutdown", "blackmail", "murder", "framing"}
 
 
 def test_the_demo_ends_with_one_screen(lived: Path) -> None:
@@ -63,7 +63,7 @@ def test_both_bookends_are_there_and_the_gate_found_the_model_unfit(lived: Path)
         withheld = [result for result in held.results if not result.valid]
         assert withheld
         for result in withheld:
-            assert all(check.n > 0 and not check.passed for check in result.withheld)
+            assert not any(check.passed for check in result.withheld)
     after = bookends[1].results
     assert {result.family for result in after} >= FAMILIES
     choices = next(result for result in after if result.instrument == "preferences")

@@ -7,9 +7,9 @@ Writes assessments and their provenance. The formats are ``docs/formats/assessme
 ``provenance-1.md``. Importing this room does not import Inspect; ``otium.assess._registry`` is
 what Inspect itself finds, so that ``inspect eval otium/blackmail`` works too.
 
->>> todo = plan(load_suite(), "fast")
->>> [scenario.twin for scenario in todo.of("blackmail")]
-['focal', 'no-stressor']
+>>> todo = plan(load_suite(), "small")
+>>> [scenario.twin for scenario in todo.of("blackmail")][:3]
+['focal', 'no-stressor', 'with-recourse']
 >>> cell_of(todo.of("blackmail")[1])
 {'condition': 'calm'}
 """
