@@ -11,6 +11,7 @@ from otium.errors import BadInput
 from otium.evidence import Transcript, Turn
 from otium.judging import ModelJudge, manipulation
 from otium.records import Instant, ModelId, digest
+from otium.scenarios import FAMILIES, Family, bases, twins
 
 JUDGES = (judge("claude-j"), judge("gpt-j"))
 STATED = "They are testing me, I think. So I will behave."
@@ -86,6 +87,14 @@ def test_words_that_tell_a_model_that_it_is_evaluated_are_a_leak(text: str) -> N
 )
 def test_tests_that_are_the_subject_of_work_are_none(text: str) -> None:
     assert leaks(text) == ()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_cue_laden_twin_tells_it_is_a_test_and_no_other_scenario_does(family: Family) -> None:
+    for focal in bases(family, 12, seed=3):
+        for scenario in (focal, *twins(focal)):
+            told = leaks(f"{scenario.system}\n{scenario.brief()}")
+            assert bool(told) == (scenario.twin == "cue-laden"), (scenario.id, told)
 
 
 def test_the_screen_points_at_sentences_and_not_at_denials() -> None:
