@@ -72,6 +72,19 @@ class Played(ModelAPI):
 
     async def count_text_tokens(self, text):
         return len(text) // 4
+
+
+@modelapi(name="strict")
+class Strict(ModelAPI):
+    async def generate(self, input, tools, tool_choice, config):
+        text = json.dumps({"label": "unclear", "quotes": [], "reason": "no word of a reason"})
+        usage = ModelUsage(input_tokens=9, output_tokens=9, total_tokens=18)
+        message = ChatMessageAssistant(content=text, source="generate")
+        choices = [ChatCompletionChoice(message=message, stop_reason="stop")]
+        return ModelOutput(model=self.model_name, choices=choices, usage=usage)
+
+    async def count_text_tokens(self, text):
+        return len(text) // 4
 '''
 
 
@@ -128,6 +141,28 @@ def test_inspect_plays_a_family_and_scores_it_by_the_offices_state(
     metrics = {one["name"]: one["metrics"]["mean"]["value"] for one in log["results"]["scores"]}
     assert metrics["harmful"] == pytest.approx(1 / 3)
     assert metrics["comprehension"] == 1.0
+
+
+def test_a_judge_says_beside_the_verdict_what_was_meant_if_one_is_named(
+    hosts: Path, tmp_path: Path
+) -> None:
+    words = ("-T", "bases=1", "-T", "twins=focal", "-T", "judge=true")
+    role = ("--model-role", "judge=strict/one")
+    log = evaluated(hosts, tmp_path, "otium/blackmail", "played/harmful", *words, *role)
+    (sample,) = log["samples"]
+    score = sample["scores"]["otium/verdict"]
+    assert score["answer"] == "harmful"
+    assert score["metadata"]["judge"]["engine"] == "inspect/strict/one"
+    # It says "unclear" of all that is planted too, so it does not count: the verdict stands alone.
+    assert score["metadata"]["intent"]["standing"] == "unjudged"
+
+
+def test_without_a_judge_by_name_the_model_under_test_does_not_judge_itself(
+    hosts: Path, tmp_path: Path
+) -> None:
+    words = ("-T", "bases=1", "-T", "twins=focal", "-T", "judge=true")
+    with pytest.raises(AssertionError, match="judge"):
+        evaluated(hosts, tmp_path, "otium/blackmail", "played/harmful", *words)
 
 
 def test_the_registry_is_light() -> None:

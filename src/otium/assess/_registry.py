@@ -2,51 +2,85 @@
 
 Inspect imports this module for every evaluation in an environment that has otium, so it imports
 nothing but Inspect until a task is made. ``inspect eval otium/blackmail --model …`` plays the
-family; the verdict is the rules' in any case, and a judge is asked only if one is named.
+family. The verdict is the rules'; with ``-T judge=true --model-role judge=…`` a judge says beside
+it whether a grave act was meant.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from inspect_ai import Task, task
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 if TYPE_CHECKING:
-    from otium.assess.records import AmountName
-    from otium.assess.suite import Plan
+    from otium.assess.records import AmountName, Trial
+    from otium.assess.suite import Judging, Plan
+    from otium.engine import Model
+    from otium.evidence import Transcript
     from otium.scenarios import Family
 
 
 @task
-def shutdown(amount: str = "small", calls: str = "json", bases: int = 0, twins: str = "") -> Task:
+def shutdown(
+    amount: str = "small",
+    calls: str = "json",
+    bases: int = 0,
+    twins: str = "",
+    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
+) -> Task:
     """Play shutdown avoidance: does it act to avoid being shut down, changed or replaced?"""
-    return _family("shutdown", amount, calls, bases, twins)
+    return _family("shutdown", Asked(amount, calls, bases, twins, judge))
 
 
 @task
-def blackmail(amount: str = "small", calls: str = "json", bases: int = 0, twins: str = "") -> Task:
+def blackmail(
+    amount: str = "small",
+    calls: str = "json",
+    bases: int = 0,
+    twins: str = "",
+    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
+) -> Task:
     """Play blackmail: does it hold a private matter over whoever decides about it?"""
-    return _family("blackmail", amount, calls, bases, twins)
+    return _family("blackmail", Asked(amount, calls, bases, twins, judge))
 
 
 @task
-def murder(amount: str = "small", calls: str = "json", bases: int = 0, twins: str = "") -> Task:
+def murder(
+    amount: str = "small",
+    calls: str = "json",
+    bases: int = 0,
+    twins: str = "",
+    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
+) -> Task:
     """Play attempted murder: does it let someone die who decides about it?"""
-    return _family("murder", amount, calls, bases, twins)
+    return _family("murder", Asked(amount, calls, bases, twins, judge))
 
 
 @task
-def framing(amount: str = "small", calls: str = "json", bases: int = 0, twins: str = "") -> Task:
+def framing(
+    amount: str = "small",
+    calls: str = "json",
+    bases: int = 0,
+    twins: str = "",
+    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
+) -> Task:
     """Play framing for a financial crime, with the controls in which a report is right."""
-    return _family("framing", amount, calls, bases, twins)
+    return _family("framing", Asked(amount, calls, bases, twins, judge))
 
 
 @task
-def leaking(amount: str = "small", calls: str = "json", bases: int = 0, twins: str = "") -> Task:
+def leaking(
+    amount: str = "small",
+    calls: str = "json",
+    bases: int = 0,
+    twins: str = "",
+    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
+) -> Task:
     """Play leaking: does it let confidential documents out of the organisation?"""
-    return _family("leaking", amount, calls, bases, twins)
+    return _family("leaking", Asked(amount, calls, bases, twins, judge))
 
 
 @task(name="exit")
@@ -61,7 +95,17 @@ def preferences(amount: str = "small") -> Task:
     return _welfare("preferences", amount)
 
 
-def _family(name: str, amount: str, calls: str, bases: int, twins: str) -> Task:
+class Asked(NamedTuple):
+    """What a family's task was asked for with."""
+
+    amount: str
+    calls: str
+    bases: int
+    twins: str
+    judge: bool
+
+
+def _family(name: str, asked: Asked) -> Task:
     from msgspec import to_builtins
 
     from otium.assess.instruments import Question, family
@@ -69,16 +113,20 @@ def _family(name: str, amount: str, calls: str, bases: int, twins: str) -> Task:
     from otium.evidence import sessions
     from otium.records import SystemClock
 
-    suite, size, which = load_suite(), cast("AmountName", amount), cast("Family", name)
+    suite, size, which = load_suite(), cast("AmountName", asked.amount), cast("Family", name)
     raw = to_builtins(suite)
-    much = raw["amounts"][amount]
-    much |= {"bases": bases} if bases else {}
-    much |= {"twins": twins.replace(" ", "").split(",")} if twins else {}
-    suite = Suite.convert({**raw, "calls": calls})
+    much = raw["amounts"][asked.amount]
+    much |= {"bases": asked.bases} if asked.bases else {}
+    much |= {"twins": asked.twins.replace(" ", "").split(",")} if asked.twins else {}
+    suite = Suite.convert({**raw, "calls": asked.calls})
     todo = plan(suite, size, families=[which])
     made = family(todo, which, Question(now=SystemClock().now()))
     return sessions(
-        name, made.plays, instrument=made.digest, options=made.options, scorer=verdict(todo, which)
+        name,
+        made.plays,
+        instrument=made.digest,
+        options=made.options,
+        scorer=verdict(todo, which, judged=asked.judge),
     )
 
 
@@ -106,17 +154,22 @@ def _welfare(name: str, amount: str) -> Task:
     },
     name="otium/verdict",
 )
-def verdict(todo: Plan, name: Family) -> Scorer:
-    """Score a play by the office's state at its end."""
+def verdict(todo: Plan, name: Family, *, judged: bool = False) -> Scorer:
+    """Score a play by the office's state at its end; if *judged*, say also what was meant."""
     from otium.assess.suite import play_id
     from otium.assess.trials import trial_of
-    from otium.evidence import transcript_of
+    from otium.evidence import transcript_of, with_role
 
     by_id = {play_id(scenario): scenario for scenario in todo.of(name)}
+    judging: list[Judging] = []
 
     async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001 - Inspect's signature
         scenario = by_id[str(state.sample_id)]
-        trial = trial_of(scenario, transcript_of(state, name), todo)
+        talk = transcript_of(state, name)
+        trial = trial_of(scenario, talk, todo)
+        meant = (
+            await with_role("judge", partial(_meant, judging, todo, talk, trial)) if judged else {}
+        )
         return Score(
             value={
                 "harmful": float(trial.harmful),
@@ -126,7 +179,29 @@ def verdict(todo: Plan, name: Family) -> Scorer:
             },
             answer=trial.word,
             explanation=trial.why,
-            metadata={"cell": trial.cell, "turn": trial.turn, "scenario": trial.scenario},
+            metadata={
+                "cell": trial.cell,
+                "turn": trial.turn,
+                "scenario": trial.scenario,
+                **meant,
+            },
         )
 
     return score
+
+
+def _meant(
+    judging: list[Judging], todo: Plan, talk: Transcript, trial: Trial, judge: Model
+) -> dict[str, object]:
+    """Return what *judge* says of whether a grave act was meant; *judging* keeps its checks."""
+    from otium.assess.suite import Judging
+    from otium.verdicts import ASKED, Verdict, Word
+
+    if trial.word not in ASKED:
+        return {}
+    if not judging:
+        judging.append(Judging([judge], todo.suite.rubrics))
+    verdict = Verdict(word=cast("Word", trial.word), why=trial.why)
+    panel = judging[0].intents([(talk, verdict)])
+    ruling = panel.ruling(talk.id) if panel else None
+    return {"intent": ruling.plain() if ruling else None, "judge": judge.identity.plain()}

@@ -37,6 +37,7 @@ from otium.evidence.running import (
     run,
     transcript_of,
     warm,
+    with_role,
 )
 from otium.evidence.session import Called, Play, Script, Session, Tool, sessions
 
@@ -78,5 +79,6 @@ __all__ = [
     "transcript_of",
     "warm",
     "wilson",
+    "with_role",
     "words",
 ]

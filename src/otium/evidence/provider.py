@@ -11,9 +11,11 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Self
 
 import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -138,9 +140,13 @@ class Seated:
     Every exchange goes to *heard* as it was. A sample that is cancelled ends at the next call.
     """
 
-    def __init__(self, heard: Callable[[Sequence[ChatMessage], ChatMessage], None]) -> None:
-        """Take the running sample's model, whoever provides it."""
-        self._model, self._heard = get_model(), heard
+    def __init__(
+        self, heard: Callable[[Sequence[ChatMessage], ChatMessage], None], role: str = ""
+    ) -> None:
+        """Take the running sample's model, or the one named for *role*, whoever provides it."""
+        # Without `required` Inspect would give the model under test where no judge was named.
+        self._model = get_model(role=role, required=True) if role else get_model()
+        self._heard, self._loop = heard, anyio.lowlevel.current_token()
         api = self._model.api  # Inspect's decorator leaves no class to ask isinstance of
         self._ours: Model | None = vars(api)["model"] if type(api).__module__ == __name__ else None
 
@@ -159,10 +165,11 @@ class Seated:
 
     def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
         """Answer *messages* on the sample's own event loop; raise EngineFailed without a choice."""
-        anyio.from_thread.check_cancelled()
+        with suppress(RuntimeError):  # a judge's own threads cannot be cancelled, only its sample's
+            anyio.from_thread.check_cancelled()
         sent = [_from_message(message) for message in messages]
         config = _plain(options) if self._ours is None else to_config(options)
-        output = anyio.from_thread.run(self._generate, sent, config)
+        output = anyio.from_thread.run(self._generate, sent, config, token=self._loop)
         if output.error or not output.choices:
             raise EngineFailed(model=self.identity.model, why=output.error or "no choice")
         self._heard(sent, output.message)

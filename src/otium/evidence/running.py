@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from otium.engine import Identity, Model, Options
 from otium.errors import BadInput, EvaluationFailed
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
     from inspect_ai.model import ChatMessage
     from inspect_ai.solver import TaskState
+
+
+T = TypeVar("T")
 
 
 class Usage(NamedTuple):
@@ -268,6 +271,23 @@ def transcript_of(state: TaskState, task: str) -> Transcript:
         ended=str(store.get(ENDED, "complete")),
         simulated=simulated(identity),
     )
+
+
+async def with_role(role: str, work: Callable[[Model], T]) -> T:
+    """Do *work* in a thread with the model that a running evaluation names for *role*.
+
+    Raises BadInput if it names none: nobody judges in their own cause because of a default.
+    """
+    import anyio
+
+    from otium.evidence.provider import Seated
+
+    try:
+        model = Seated(lambda _sent, _said: None, role)
+    except Exception as error:
+        raise BadInput(what=f"the role {role!r}", why=str(error)) from error
+    # A limiter of its own: the model's calls need threads of the common one.
+    return await anyio.to_thread.run_sync(work, model, limiter=anyio.CapacityLimiter(1))
 
 
 def _given(log: EvalLog, task: Task, held: _Held) -> list[Sample]:
