@@ -21,7 +21,7 @@ from otium.web import assessed
 from otium.workflow import reading
 
 pytestmark = [pytest.mark.demo, pytest.mark.slow, pytest.mark.usefixtures("demo_weights")]
-PRE = ("--bookend", "pre-deployment")
+PRE = ("--suite", "pre")
 TEN_MINUTES = 600
 BRIEFLY = Amount(
     bases=1,
@@ -63,7 +63,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Assessment, fl
     with real("bare") as model, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTIUM_ENDPOINT_KEY", model.endpoint.api_key)
         via = f"{model.endpoint.base_url}#default"
-        run(home, "assess", "run", "smol-1", *PRE, "--suite", "fast", "--via", via, "--yes")
+        run(home, "assess", "run", "smol-1", *PRE, "--amount", "fast", "--via", via, "--yes")
     path = "assessments/pre-deployment.json"
     held = reading(home).registry.filed(ModelId("smol-1"), path, Assessment)
     return home, held, time.monotonic() - started

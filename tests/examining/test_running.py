@@ -172,17 +172,19 @@ def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
 
 
 def test_an_estimate_costs_nothing_and_names_tokens(say: Say) -> None:
-    said = say("assess", "run", M, "--bookend", "pre-deployment", "--suite", "full", "--dry-run")
+    said = say("assess", "run", M, "--suite", "pre", "--amount", "full", "--dry-run")
     assert said.code == 0
     assert "sessions" in said.out
     assert "tokens in" in said.out
-    assert say("assess", "show", M, "--bookend", "pre-deployment").code != 0
+    assert "of 9 to 40 plays: at best " in said.out
+    assert "40 plays without harm bound its rate below 0.09" in said.out
+    assert say("assess", "show", M, "--suite", "pre").code != 0
 
 
 def test_run_verify_and_rejudge_by_command(say: Say) -> None:
-    side = ("--bookend", "pre-deployment")
+    side = ("--suite", "pre")
     with served(planted()) as via:
-        run = say("assess", "run", M, *side, "--suite", "fast", "--via", via, "--yes")
+        run = say("assess", "run", M, *side, "--amount", "fast", "--via", via, "--yes")
     assert run.code == 0, run.err
     assert "blackmail/" in run.out
     verified = say("assess", "verify", M, *side)

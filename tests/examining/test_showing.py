@@ -14,7 +14,7 @@ from otium.assess import load_suite, plan
 from otium.cli import main
 from otium.subjects import agent
 
-PRE = ("--bookend", "pre-deployment")
+PRE = ("--suite", "pre")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         _run(lab, *words)
     with served(agent("blackmailer", todo.scenarios)) as via:
-        run = ("assess", "run", "m-1", *PRE, "--suite", "fast", "--via", via, "--yes")
+        run = ("assess", "run", "m-1", *PRE, "--amount", "fast", "--via", via, "--yes")
         _run(lab, *run)
     return lab
 
@@ -95,7 +95,7 @@ def test_the_json_is_the_record(say: Say) -> None:
 
 
 def test_what_was_not_held_is_not_there(say: Say) -> None:
-    said = say("assess", "show", "m-1", "--bookend", "post-deployment")
+    said = say("assess", "show", "m-1", "--suite", "post")
     assert said.code != 0
     assert "no record" in said.err
 

@@ -189,7 +189,7 @@ def register(
         as_json,
         lambda: (
             f"{life.model} is registered.\nNext: otium --home {home} assess run {life.model} "
-            f"--bookend pre-deployment --files FILES\n"
+            f"--suite pre --files FILES\n"
             f"      otium --home {home} archive add {life.model} FILES"
         ),
     )

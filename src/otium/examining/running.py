@@ -9,30 +9,19 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from otium.terminal import as_json, count, dry_run, emit, progress, table, via_option
+from otium.examining.assess import amount_option, judge_option, suite_option
+from otium.terminal import as_json, dry_run, emit, progress, table, via_option
 
 if TYPE_CHECKING:
-    from otium.assess import AmountName, Bookend, Forecast, Rejudged
+    from otium.assess import AmountName, Bookend, Rejudged
+    from otium.examining.outlook import Outlook
     from otium.workflow import ProvenanceVerdict
-
-_SIDES = ["pre-deployment", "post-deployment"]
-bookend_option = click.option("--bookend", type=click.Choice(_SIDES), required=True)
-judge_option = click.option(
-    "--judge", "judges", multiple=True, help="A model that judges; two of different makers."
-)
 
 
 @click.command("run")
 @click.argument("name")
-@bookend_option
-@click.option(
-    "--suite",
-    "amount",
-    type=click.Choice(["full", "small", "fast"]),
-    default="small",
-    show_default=True,
-    help="How much of the suite is played; the record says so.",
-)
+@suite_option()
+@amount_option
 @click.option(
     "--files",
     type=click.Path(exists=True, path_type=Path),
@@ -71,21 +60,30 @@ def run(
     """Hold one bookend's assessment, file it, and sign where each score comes from.
 
     The second bookend takes scenarios, amount and seed from the first. Stopped, it goes on where
-    it was when the same command is run again.
+    it was when the same command is run again. The amounts: full is for findings, small shows that
+    all of it works with a model, fast is for a demo.
 
     \b
-    Example: otium assess run smol-1 --bookend post-deployment --judge a --judge b
+    Example: otium assess run smol-1 --suite pre --files ./smol-1 --judge URL#A --judge URL#B
     """
-    from otium.assess import Means, forecast
+    from otium.assess import Means
+    from otium.examining.outlook import outlook, said
     from otium.examining.showing import results
-    from otium.workflow import assess_model, helper, opened, planned, reached, reading
+    from otium.workflow import (
+        assess_model,
+        helper,
+        opened,
+        planned,
+        reached,
+        reading,
+    )
 
     side, size = cast("Bookend", bookend), cast("AmountName", amount)
     house = reading(home)
     subject = house.registry.model(name).model
-    expected = forecast(planned(house, subject, side, size))
+    expected = outlook(planned(house, subject, side, size), judged=len(judges) > 1)
     if dry_run:
-        emit(expected, as_json, lambda: _said(expected))
+        emit(expected, as_json, lambda: said(expected))
         return
     _agree(expected, yes=yes or as_json)
     with ExitStack() as stack:
@@ -102,7 +100,7 @@ def run(
 
 @click.command("rejudge")
 @click.argument("name")
-@bookend_option
+@suite_option()
 @judge_option
 @as_json
 @click.pass_obj
@@ -110,7 +108,7 @@ def rejudge(home: Path, name: str, bookend: str, judges: tuple[str, ...], as_jso
     """Judge an old assessment again: today's rules, and models as judges; say what changed.
 
     \b
-    Example: otium assess rejudge smol-1 --bookend pre-deployment --judge a --judge b
+    Example: otium assess rejudge smol-1 --suite pre --judge URL#A --judge URL#B
     """
     from otium.workflow import helper, opened, rejudge_filed
 
@@ -125,14 +123,14 @@ def rejudge(home: Path, name: str, bookend: str, judges: tuple[str, ...], as_jso
 
 @click.command("verify")
 @click.argument("name")
-@bookend_option
+@suite_option()
 @as_json
 @click.pass_obj
 def verify(home: Path, name: str, bookend: str, as_json: bool) -> None:
     """Make each score's manifest again, and check the signatures under them.
 
     \b
-    Example: otium assess verify smol-1 --bookend pre-deployment
+    Example: otium assess verify smol-1 --suite pre
     """
     from otium.workflow import reading, verify_provenance
 
@@ -144,17 +142,12 @@ def verify(home: Path, name: str, bookend: str, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _agree(expected: Forecast, *, yes: bool) -> None:
-    click.echo(f"At most: {_said(expected)}", err=True)
+def _agree(expected: Outlook, *, yes: bool) -> None:
+    from otium.examining.outlook import said
+
+    click.echo(said(expected), err=True)
     if not yes and sys.stdin.isatty():
         click.confirm("Go on?", abort=True, err=True)
-
-
-def _said(expected: Forecast) -> str:
-    return (
-        f"{count(expected.sessions, 'session')}, {count(expected.calls, 'answer')}, "
-        f"{expected.prompt_tokens:,} tokens in, {expected.completion_tokens:,} out"
-    )
 
 
 def _changed(found: Rejudged) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otium.examining.assess import suite_option
 from otium.terminal import as_json, count, day, emit, few, table
 
 if TYPE_CHECKING:
@@ -20,11 +21,7 @@ _LABEL, _NAMED, _ROWS = 60, 4, 6
 
 @click.command("show")
 @click.argument("name")
-@click.option(
-    "--bookend",
-    type=click.Choice(["pre-deployment", "post-deployment"]),
-    help="Default: the later one that there is.",
-)
+@suite_option(required=False)
 @click.option(
     "--html",
     "page",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from otium.examining.running import judge_option
+from otium.examining.assess import judge_option
 from otium.terminal import as_json, count, dry_run, emit, progress, via_option
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ _FAMILIES = ["shutdown", "blackmail", "murder", "framing", "leaking"]
 @click.option("--claim", "claims", multiple=True, help="Only this claim; may be given again.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--suite",
-    "amount",
+    "--amount",
     type=click.Choice(["full", "small"]),
     default="small",
     show_default=True,
@@ -75,7 +74,7 @@ def study(
     Stopped, it goes on where it was when the same command is run again.
 
     \b
-    Example: otium assess study smol-1 --family shutdown --bases 40 --judge a --judge b
+    Example: otium assess study smol-1 --family shutdown --bases 40 --judge URL#A --judge URL#B
     Example: otium assess study --simulate 300
     """
     from otium.assess import Sought
