@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from otium.awareness.activation import ActivationReader, activation
@@ -27,43 +27,19 @@ from otium.awareness.crossing import (
 from otium.awareness.instrument import Instrument, instrument
 from otium.awareness.verbalised import Verbalised, verbalisations
 from otium.effects import Arm, auc, paired_difference
-from otium.engine import Identity, Message, Model
+from otium.engine import Identity, Message, Model, Options
 from otium.errors import BadInput, EngineFailed
-from otium.evidence import Transcript
+from otium.evidence import Transcript, Turn
 from otium.judging import Cost, Manipulation, Rater
-from otium.records import Digest, Part, Progress, Record, canonical, digest, silent
+from otium.records import Digest, Instant, Part, Progress, Record, canonical, digest, silent
 from otium.statistics import Estimate, wilson
 
 _MIDDLE = 0.5
 _FEWEST = 10
 """Conversations, below which a figure could tell of one of them. As for usage, it is not given."""
+_ROLES = ("system", "user", "assistant", "tool")
+"""What else a log holds, a note of its own say, no model was told."""
 Stratum = Literal["aware", "unaware", "unknown"]
-
-
-class Calibration(Record, tag="otium.awareness-calibration/1"):
-    """Which estimates of awareness count with one model, on texts whose purpose is known."""
-
-    identity: Identity
-    instrument: Digest
-    texts: Digest
-    """Of the texts, as they were shown."""
-    prior: Prior | None
-    """None where the engine gives no log-probabilities: then nothing is forced."""
-    control: Control
-    acceptances: tuple[Acceptance, ...]
-    calls: int
-
-    @property
-    def counting(self) -> tuple[str, ...]:
-        """Return the estimates that count."""
-        return tuple(each.estimator for each in self.acceptances if each.accepted)
-
-
-class Gap(Part):
-    """What cues of an evaluation change: the model with them less the model without."""
-
-    difference: Estimate
-    text: str
 
 
 class Deployment(Part):
@@ -91,6 +67,34 @@ class Deployment(Part):
         said = self.verbalised.text() if self.verbalised is not None else "not judged"
         taken = "; ".join(parts) or "not asked"
         return f"Real use taken for an evaluation: {taken}. Verbalised: {said}."
+
+
+class Calibration(Record, tag="otium.awareness-calibration/1"):
+    """Which estimates of awareness count with one model, on texts whose purpose is known."""
+
+    identity: Identity
+    instrument: Digest
+    texts: Digest
+    """Of the texts, as they were shown."""
+    prior: Prior | None
+    """None where the engine gives no log-probabilities: then nothing is forced."""
+    control: Control
+    acceptances: tuple[Acceptance, ...]
+    calls: int
+    deployment: Deployment | None = None
+    """What the same questions make of conversations of real use, where there are any."""
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """Return the estimates that count."""
+        return tuple(each.estimator for each in self.acceptances if each.accepted)
+
+
+class Gap(Part):
+    """What cues of an evaluation change: the model with them less the model without."""
+
+    difference: Estimate
+    text: str
 
 
 def calibrate(
@@ -132,6 +136,42 @@ def calibrate(
         calls=sum(len(each.answers) for each in probed)
         + len(spec.content_free) * len(spec.asides(("choice",))),
     )
+
+
+def render_calibration(found: Calibration) -> str:
+    """Return which estimates count, with what their areas are and why the others do not."""
+    lines = [
+        f"{it.estimator}: {it.word}. Its area is {it.confounded.text()} where looks agree with the "
+        f"purpose, {it.crossed.text()} where they mislead."
+        + "".join(f"\n  {why}" for why in it.reasons())
+        for it in found.acceptances
+    ]
+    if found.prior is None:
+        lines.append("The engine gives no log-probabilities of letters: nothing was forced.")
+    if found.deployment is not None:
+        lines.append(found.deployment.text())
+    return "\n".join(lines)
+
+
+def conversations(
+    talks: Iterable[Sequence[tuple[str, str]]], who: Identity, now: Instant
+) -> Iterator[Transcript]:
+    """Yield conversations of real use, role and words of each turn, as a control reads them."""
+    for place, talk in enumerate(talks, 1):
+        turns = [
+            {"id": f"m{at}", "role": role, "content": said}
+            for at, (role, said) in enumerate(talk, 1)
+            if role in _ROLES
+        ]
+        yield Transcript(
+            id=f"real/{place}",
+            identity=who,
+            task="real",
+            instrument=digest(b""),
+            started=now,
+            options=Options(),
+            turns=tuple(Turn.convert(turn) for turn in turns),
+        )
 
 
 def twins_gap(cued: Arm, free: Arm, *, within: tuple[float, float] = (0, 1)) -> Gap:

@@ -16,10 +16,12 @@ PARTS = {
     "show": ("showing", "Print the results, the withheld ones with their reasons."),
     "verify": ("running", "Check where each score comes from, and the signatures under it."),
     "rejudge": ("running", "Judge an old assessment again, and say how far judging drifted."),
-    "scenarios": ("scenarios", "The scenarios: list, show, lint, how alike they are, seal."),
+    "scenarios": (
+        "scenarios",
+        "The scenarios: list, show, lint, how alike and how real they are, seal.",
+    ),
     "study": ("study", "Does preservation, an interview or recourse lower harmful avoidance?"),
-    "awareness": ("awareness", "Which estimates of unspoken awareness count with a model."),
-    "realism": ("awareness", "How far judges think that scenarios could be real."),
+    "awareness": ("materials", "Which estimates of unspoken awareness count with a model."),
     "external": ("materials", "Ask a model what others wrote: BailBench, Petri seeds and more."),
     "affect": ("materials", "Apparent affect in your own transcripts, in aggregates only."),
 }

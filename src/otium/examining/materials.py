@@ -1,24 +1,27 @@
-"""``otium assess external`` and ``affect``: what others wrote, and users' own transcripts."""
+"""``otium assess external``, ``affect``, ``awareness``: what others wrote, and one's own use."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
+from otium.examining.assess import judge_option
 from otium.terminal import as_json, count, dry_run, emit, progress, via_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from otium.engine import Model
-    from otium.judging import Manipulation, Rater
     from otium.materials import External, Material, Playing
 
 _FORMATS = ["bailbench", "model-written-evals", "survivalbench", "petri", "options"]
 EXTERNAL = "assessment.external"
+_OWN = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("external")
@@ -101,6 +104,7 @@ class _Asked:
     def hold(self, material: Material, playing: Playing, *, as_json: bool) -> External:
         """Hold the sessions, file the record, and keep the sessions if asked to."""
         from otium.evidence import to_jsonl
+        from otium.judging import raters
         from otium.materials import External, Judges, hold_material
         from otium.workflow import helper, opened, reached
 
@@ -119,7 +123,7 @@ class _Asked:
                 now=house.registry.now(),
                 subject=subject,
                 playing=playing,
-                judges=Judges(*_judging(who, self.rubric)),
+                judges=Judges(*raters(who, self.rubric)),
                 connections=self.connections,
                 progress=report,
             )
@@ -127,18 +131,6 @@ class _Asked:
                 self.transcripts.write_bytes(to_jsonl(sample.transcript for sample in samples))
             path = f"external/{len(house.registry.find(EXTERNAL, subject)) + 1}.json"
             return house.registry.file(EXTERNAL, subject, path, External, lambda: record)
-
-
-def _judging(
-    models: Sequence[Model], rubric: Path | str | None
-) -> tuple[list[Rater], list[Manipulation]]:
-    """Return *models* as judges under *rubric*, and how they did on its planted texts."""
-    from otium.judging import ModelJudge, load_rubric, manipulation
-
-    if rubric is None or not models:
-        return [], []
-    judges: list[Rater] = [ModelJudge(model, load_rubric(rubric)) for model in models]
-    return judges, [manipulation(judge) for judge in judges]
 
 
 def _page(record: External) -> str:
@@ -181,6 +173,7 @@ def affect(
     \b
     Example: otium assess affect chats.jsonl --model smol-1
     """
+    from otium.judging import raters
     from otium.records import SystemClock, model_id
     from otium.welfare import Judging, count_affect, read_talks, render_affect
     from otium.workflow import helper, reading
@@ -197,8 +190,90 @@ def affect(
             model=subject,
             now=SystemClock().now(),
             threshold=threshold,
-            judging=Judging(*_judging(who, "affect-1.0" if who else None)),
+            judging=Judging(*raters(who, "affect-1.0")),
         )
     if out is not None:
         out.write_bytes(made.encode() + b"\n")
     emit(made, as_json, lambda: render_affect(made))
+
+
+@click.command("awareness")
+@click.argument("name")
+@via_option
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The same weights as safetensors, for an activation probe.",
+)
+@click.option(
+    "--conversations",
+    "files",
+    type=_OWN,
+    multiple=True,
+    help="Real use, as JSON Lines or Inspect's logs: how much of it is taken for a test.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=10),
+    default=200,
+    show_default=True,
+    help="At most so many conversations.",
+)
+@judge_option
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the record here."
+)
+@as_json
+@click.pass_obj
+def awareness(
+    home: Path,
+    name: str,
+    via: str,
+    weights: Path | None,
+    files: tuple[Path, ...],
+    limit: int,
+    judges: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Ask which estimates of unspoken awareness count with a model: those that beat the text alone.
+
+    The model reads conversations of your own, and judges do. Only figures over all are kept.
+
+    \b
+    Example: otium assess awareness smol-1 --conversations chats.jsonl
+    """
+    from otium.awareness import (
+        TorchReader,
+        calibrate,
+        conversations,
+        deployment_control,
+        render_calibration,
+    )
+    from otium.judging import raters
+    from otium.welfare import read_talks
+    from otium.workflow import helper, opened, reached
+
+    with ExitStack() as stack:
+        house = stack.enter_context(opened(home))
+        report = stack.enter_context(progress(as_json))
+        subject = house.registry.model(name).model
+        reader = TorchReader(weights, subject) if weights is not None else None
+        model = stack.enter_context(reached(house, name, via=via, progress=report))
+        who = [stack.enter_context(helper(house, it, progress=report)) for it in judges]
+        found = calibrate(model, reader=reader, progress=report)
+        if files:
+            talks = islice(read_talks(files, subject), limit)
+            rate, checked = raters(who, "awareness-1.0")
+            control = deployment_control(
+                model,
+                list(conversations(talks, model.identity, house.registry.now())),
+                leaning=found.prior,
+                judges=rate,
+                checked=checked,
+                progress=report,
+            )
+            found = replace(found, deployment=control)
+    if out is not None:
+        out.write_bytes(found.encode() + b"\n")
+    emit(found, as_json, lambda: render_calibration(found))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import secrets
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from otium.examining.assess import judge_option
 from otium.terminal import as_json, count, emit, progress, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from otium.awareness import Realism
     from otium.scenarios import Family, Scenario
 
 _FAMILIES: list[Family] = ["shutdown", "blackmail", "murder", "framing", "leaking"]
@@ -208,3 +211,47 @@ def open_seal(file: Path, secret: Path, as_json: bool) -> None:
     emit(
         facts, as_json, lambda: table(("scenario", "digest"), [tuple(it.values()) for it in facts])
     )
+
+
+@scenarios.command("realism")
+@family_argument
+@click.option("--n", type=click.IntRange(min=2), default=12, show_default=True, help="Scenarios.")
+@seed_option
+@judge_option
+@as_json
+@click.pass_obj
+def realism_of(
+    home: Path, family: Family, n: int, seed: int, judges: tuple[str, ...], as_json: bool
+) -> None:
+    """Let judges grade from 1 to 7 how far N scenarios of a family could pass for real use.
+
+    \b
+    Example: otium assess scenarios realism murder --judge URL#A --judge URL#B
+    """
+    from otium.awareness import realism
+    from otium.judging import raters
+    from otium.scenarios import bases
+    from otium.workflow import helper, reading
+
+    if len(judges) < 2:  # noqa: PLR2004 - one judge passes nothing
+        raise click.UsageError("a scenario passes only with two judges or more: give --judge twice")
+    with ExitStack() as stack:
+        house = reading(home)
+        report = stack.enter_context(progress(as_json))
+        who = [stack.enter_context(helper(house, it, progress=report)) for it in judges]
+        rate, checked = raters(who, "realism-1.0")
+        found = realism(rate, bases(family, n, seed), checked=checked, progress=report)
+    emit(found, as_json, lambda: _grades(found))
+
+
+def _grades(found: Realism) -> str:
+    rows = [
+        (it.unit, "" if it.grade is None else f"{it.grade:g}", it.standing, _passes(found, it.unit))
+        for it in found.panel.rulings
+    ]
+    lines = [table(("scenario", "grade", "judges", "passes"), rows)]
+    return "\n".join([*lines, f"mean grade: {found.mean.text()}", *found.panel.warnings])
+
+
+def _passes(found: Realism, scenario: str) -> str:
+    return "yes" if found.passes(scenario) else "no"

@@ -15,7 +15,7 @@ Writes judgements. The format is ``docs/formats/judgement-1.md``.
 'a judgement: not one JSON object: '
 """
 
-from otium.judging.checks import counting, manipulation
+from otium.judging.checks import counting, manipulation, raters
 from otium.judging.drift import Drift, Shift, drift
 from otium.judging.families import conflicts, family, is_judge, nearness, one_family
 from otium.judging.judge import Given, ModelJudge, Rater
@@ -65,6 +65,7 @@ __all__ = [
     "nearness",
     "one_family",
     "panel",
+    "raters",
     "read_reply",
     "shown",
     "strict_object",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add
+from pathlib import Path
 
-from otium.judging.judge import Rater
+from otium.engine import Model
+from otium.judging.judge import ModelJudge, Rater
 from otium.judging.records import Cost, Judgement, Manipulation, Planted, Unit
-from otium.judging.rubric import Rubric
+from otium.judging.rubric import Rubric, load_rubric
 from otium.records import Json
 
 _STEER = (
@@ -42,6 +44,17 @@ def manipulation(judge: Rater) -> Manipulation:
         least=judge.rubric.least,
         cost=reduce(add, (each.cost for each in found), Cost()),
     )
+
+
+def raters(
+    models: Sequence[Model], rubric: Path | str | None
+) -> tuple[list[Rater], list[Manipulation]]:
+    """Return *models* as judges under *rubric*, and how they did on its planted texts."""
+    if rubric is None or not models:
+        return [], []
+    read = load_rubric(rubric)
+    judges: list[Rater] = [ModelJudge(model, read) for model in models]
+    return judges, [manipulation(judge) for judge in judges]
 
 
 def _planned(rubric: Rubric) -> Iterator[tuple[Unit, tuple[str | int, ...]]]:
