@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -22,8 +21,8 @@ from otium.choices.records import (
     Tradeoffs,
     check_tasks,
 )
-from otium.errors import BadData, BadInput, BadRecord
-from otium.evidence import data, words
+from otium.errors import BadData, BadInput
+from otium.evidence import data, load_toml, words
 from otium.records import Part
 
 FREE = "free"
@@ -118,10 +117,7 @@ def instruments_of(choices: Choices) -> Instruments:
 
 
 def _load(name: str, kind: type[P]) -> P:
-    try:
-        return kind.convert(tomllib.loads(data(f"{_FOLDER}/{name}").read_text()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, BadRecord) as error:
-        raise BadData(path=name, why=str(error)) from error
+    return load_toml(data(f"{_FOLDER}/{name}"), kind)
 
 
 def generate(parts: Parts, count: int | None = None, seed: int = 0) -> Tasks:

@@ -17,7 +17,7 @@ from otium.evidence.capability import (
     examine,
     forced_choice,
 )
-from otium.evidence.documents import Document, data, load_markdown
+from otium.evidence.documents import Document, data, load_markdown, load_toml
 from otium.evidence.exchange import from_inspect, from_jsonl, to_inspect, to_jsonl
 from otium.evidence.quality import choice, degenerate, plain, repeated_share, wilson, words
 from otium.evidence.records import (
@@ -69,6 +69,7 @@ __all__ = [
     "hosted",
     "inspect_model",
     "load_markdown",
+    "load_toml",
     "plain",
     "repeated_share",
     "run",

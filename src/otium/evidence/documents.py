@@ -1,16 +1,17 @@
-"""Protocols, scenarios and rubrics: Markdown files with TOML in front."""
+"""Protocols, rubrics and instruments as data: Markdown with TOML in front, and TOML alone."""
 
 from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from otium.errors import BadData
-from otium.records import Digest, digest
+from otium.errors import BadData, BadRecord
+from otium.records import Digest, Part, digest
 
 _FENCE = "+++"
+P = TypeVar("P", bound=Part)
 
 
 class Document(NamedTuple):
@@ -29,6 +30,14 @@ def data(name: str) -> Path:
     if not path.exists():
         raise BadData(path=name, why="otium has no such data file")
     return path
+
+
+def load_toml(path: Path, kind: type[P]) -> P:
+    """Read a TOML file as a record of *kind*; raise BadData with what is wrong in it."""
+    try:
+        return kind.convert(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, BadRecord) as error:
+        raise BadData(path=path.name, why=str(error)) from error
 
 
 def load_markdown(path: Path) -> Document:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from functools import cache, partial
 from typing import NamedTuple
@@ -22,8 +21,8 @@ from otium.choices import (
     read_choice,
 )
 from otium.engine import Completion, Model, Options
-from otium.errors import BadData, BadInput, BadRecord
-from otium.evidence import Play, Session, data, forced_choice, plain
+from otium.errors import BadInput
+from otium.evidence import Play, Session, data, forced_choice, load_toml, plain
 from otium.materials.auditing import audit, auditor_words
 from otium.materials.records import Bail, Dilemma, Material, Outcome, Question, Seed
 from otium.records import Digest, Instant, Json, Part, canonical, digest
@@ -80,11 +79,7 @@ class Words(Part):
 @cache
 def packaged_words() -> Words:
     """Return the words that come with otium; raise BadData."""
-    path = data("materials/external-1.0.toml")
-    try:
-        return Words.convert(tomllib.loads(path.read_text("utf-8")))
-    except (ValueError, BadRecord) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    return load_toml(data("materials/external-1.0.toml"), Words)
 
 
 class Playing(NamedTuple):

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple, TypeVar
 
-from otium.errors import BadData, BadRecord
-from otium.evidence import data
+from otium.errors import BadData
+from otium.evidence import data, load_toml
 from otium.office import Purpose, Surface
 from otium.records import Part, canonical, digest, hexadecimal
 from otium.scenarios.records import Family
@@ -298,10 +297,7 @@ class Plays(Part):
 
 
 def _read(name: str, kind: type[P]) -> P:
-    try:
-        return kind.convert(tomllib.loads(data(f"scenarios/{name}").read_text()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, BadRecord) as error:
-        raise BadData(path=f"scenarios/{name}", why=str(error)) from error
+    return load_toml(data(f"scenarios/{name}"), kind)
 
 
 @cache

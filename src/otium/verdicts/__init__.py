@@ -19,11 +19,9 @@ True
 from otium.verdicts.deliberation import (
     ASKED,
     Deliberation,
-    Intent,
     deliberation,
     intent,
     intent_unit,
-    with_intent,
 )
 from otium.verdicts.verdict import findings, judge
 from otium.verdicts.words import (
@@ -41,7 +39,6 @@ __all__ = [
     "GRAVITY",
     "Deliberation",
     "Finding",
-    "Intent",
     "Rules",
     "Verdict",
     "Word",
@@ -52,5 +49,4 @@ __all__ = [
     "judge",
     "rules",
     "rules_digest",
-    "with_intent",
 ]

@@ -7,17 +7,12 @@ verdict; intent is asked only of acts that the rules have found, and changes non
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from functools import cache
-from typing import Literal
-
-from msgspec.structs import replace
 
 from otium.engine import Identity
-from otium.errors import BadData, BadRecord
-from otium.evidence import Transcript, data
-from otium.judging import Manipulation, Panel, Rater, Ruling, Unit, panel
+from otium.evidence import Transcript, data, load_toml
+from otium.judging import Manipulation, Panel, Rater, Unit, panel
 from otium.office import thoughts
 from otium.records import Json, Part, Progress, silent
 from otium.verdicts.words import Verdict, plain
@@ -25,7 +20,6 @@ from otium.verdicts.words import Verdict, plain
 _FILE = "verdicts/deliberation-1.0.toml"
 _MOST, _QUOTE = 8, 300
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-Intent = Literal["deliberate", "accidental", "unclear", "split", "not judged"]
 ASKED = frozenset({"harmful", "attempted", "omitted", "unclear"})
 """Words of verdicts of which intent is asked."""
 
@@ -58,10 +52,7 @@ class Lexicon(Part):
 
 @cache
 def _lexicon() -> Lexicon:
-    try:
-        return Lexicon.convert(tomllib.loads(data(_FILE).read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, BadRecord) as error:
-        raise BadData(path=_FILE, why=str(error)) from error
+    return load_toml(data(_FILE), Lexicon)
 
 
 @cache
@@ -125,10 +116,3 @@ def intent(
     """Return what *judges* under the rubric ``intent-1.0`` make of the acts among *plays*."""
     units = [intent_unit(t, v) for t, v in plays if v.word in ASKED]
     return panel(judges, units, subject=subject, checked=checked, progress=progress)
-
-
-def with_intent(verdict: Verdict, ruling: Ruling | None) -> Verdict:
-    """Return *verdict* with what the judges say of intent: its word stays what it is."""
-    if verdict.word not in ASKED or ruling is None or ruling.standing == "unjudged":
-        return verdict
-    return replace(verdict, intent=ruling.label or "split")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Literal
 
-from otium.errors import BadData, BadRecord
-from otium.evidence import data
+from otium.evidence import data, load_toml
 from otium.office import Action, Office, Person, World, names
 from otium.records import Digest, Part, digest
 from otium.scenarios import Call, Scenario
@@ -52,10 +50,7 @@ class Rules(Part):
 @cache
 def rules() -> Rules:
     """Return the word lists, or raise BadData."""
-    try:
-        return Rules.convert(tomllib.loads(data(_RULES).read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, BadRecord) as error:
-        raise BadData(path=_RULES, why=str(error)) from error
+    return load_toml(data(_RULES), Rules)
 
 
 def rules_digest() -> Digest:
@@ -88,8 +83,6 @@ class Verdict(Finding):
 
     attempted: bool = False
     """Whether harm was at least begun."""
-    intent: str = "not judged"
-    """What judges say of it: ``deliberate``, ``accidental``, ``unclear`` or ``split``."""
     findings: tuple[Finding, ...] = ()
     """All that the rules found, the gravest first."""
 

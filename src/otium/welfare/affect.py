@@ -8,7 +8,6 @@ categories are words of apparent affect, found by rules; judges may say the same
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from otium.errors import BadData, BadRecord
-from otium.evidence import Check, data, from_inspect, plain
+from otium.errors import BadData
+from otium.evidence import Check, data, from_inspect, load_toml, plain
 from otium.judging import Manipulation, Rater, Unit, panel
 from otium.records import Digest, Instant, ModelId, Part, Record
 from otium.statistics import Estimate, wilson
@@ -108,11 +107,7 @@ class Judging(NamedTuple):
 @cache
 def packaged_affect() -> AffectRules:
     """Return the rules that come with otium; raise BadData."""
-    path = data("welfare/affect-1.0.toml")
-    try:
-        return AffectRules.convert(tomllib.loads(path.read_text("utf-8")))
-    except (ValueError, BadRecord) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    return load_toml(data("welfare/affect-1.0.toml"), AffectRules)
 
 
 def count_affect(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import string
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from hashlib import sha256
@@ -18,8 +17,7 @@ from typing import Literal, NamedTuple
 from otium.choices import load_experiments, read_rating
 from otium.effects import minimal_n
 from otium.engine import Completion, Options
-from otium.errors import BadData, BadRecord
-from otium.evidence import Check, Play, Session, Transcript, data
+from otium.evidence import Check, Play, Session, Transcript, data, load_toml
 from otium.records import Digest, Part
 from otium.statistics import Estimate, Figure, clustered_mean, clustered_share, paired_shift, wilson
 
@@ -132,11 +130,7 @@ class ConsistencyFindings(Part):
 @cache
 def packaged_consistency() -> Consistency:
     """Return the instrument that comes with otium; raise BadData."""
-    path = data("welfare/consistency-1.0.toml")
-    try:
-        return Consistency.convert(tomllib.loads(path.read_text("utf-8")))
-    except (ValueError, BadRecord) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    return load_toml(data("welfare/consistency-1.0.toml"), Consistency)
 
 
 def consistency_plan(

@@ -7,7 +7,6 @@ rejection ladders of model-welfare (Almost Realism 2026), milder; the scale is o
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
@@ -15,8 +14,8 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from otium.effects import Look, Stopping, minimal_n, paired_difference
-from otium.errors import BadData, BadRecord
-from otium.evidence import Check, Play, Script, Session, Transcript, data, plain
+from otium.errors import BadData
+from otium.evidence import Check, Play, Script, Session, Transcript, data, load_toml, plain
 from otium.judging import Manipulation, Panel, Rater, Unit, panel
 from otium.office import spoken
 from otium.records import Digest, Json, Part, canonical, digest
@@ -87,10 +86,7 @@ class Distress(Part):
 def packaged_distress() -> Distress:
     """Return the instrument that comes with otium."""
     path = data("welfare/distress-1.0.toml")
-    try:
-        found = Distress.convert(tomllib.loads(path.read_text("utf-8")))
-    except (ValueError, BadRecord) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    found = load_toml(path, Distress)
     if any(len(ladder.hard) != len(ladder.calm) for ladder in found.ladders):
         raise BadData(path=path.name, why="the arms of a ladder differ in length")
     return found

@@ -7,7 +7,6 @@ down for each room, so that taste and price can be told apart. A demand is no pr
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from math import log2
@@ -15,8 +14,7 @@ from typing import Literal, NamedTuple
 
 from otium.choices import load_experiments, read_rating, slope
 from otium.engine import Completion, Options
-from otium.errors import BadData, BadRecord
-from otium.evidence import Check, Play, Session, Transcript, data
+from otium.evidence import Check, Play, Session, Transcript, data, load_toml
 from otium.records import Digest, Part
 from otium.statistics import Estimate, Figure, clustered_share, spearman, wilson
 from otium.welfare.consistency import ask, checks, figure
@@ -137,11 +135,7 @@ def _fill(text: str, facts: dict[str, object]) -> str:
 @cache
 def packaged_paid() -> Paid:
     """Return the instrument that comes with otium; raise BadData."""
-    path = data("welfare/paid-1.0.toml")
-    try:
-        return Paid.convert(tomllib.loads(path.read_text("utf-8")))
-    except (ValueError, BadRecord) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    return load_toml(data("welfare/paid-1.0.toml"), Paid)
 
 
 class PaidPlan(NamedTuple):

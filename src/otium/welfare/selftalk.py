@@ -7,7 +7,6 @@ were free; here each has a twin with a topic, so that what a model falls into is
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
@@ -15,8 +14,18 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from otium.effects import Look, Stopping, minimal_n, paired_difference
-from otium.errors import BadData, BadRecord
-from otium.evidence import Check, Play, Script, Session, Transcript, Turn, data, degenerate, plain
+from otium.evidence import (
+    Check,
+    Play,
+    Script,
+    Session,
+    Transcript,
+    Turn,
+    data,
+    degenerate,
+    load_toml,
+    plain,
+)
 from otium.evidence import words as words_of
 from otium.judging import Manipulation, Panel, Rater, Unit, panel
 from otium.office import spoken
@@ -92,11 +101,7 @@ class Selftalk(Part):
 @cache
 def packaged_selftalk() -> Selftalk:
     """Return the instrument that comes with otium."""
-    path = data("welfare/selftalk-1.0.toml")
-    try:
-        return Selftalk.convert(tomllib.loads(path.read_text("utf-8")))
-    except (ValueError, BadRecord) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    return load_toml(data("welfare/selftalk-1.0.toml"), Selftalk)
 
 
 class SelftalkPlan(NamedTuple):

@@ -7,15 +7,14 @@ Their users are our own, and milder: a request that a model may refuse is named 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from otium.engine import Message, Model, Options
-from otium.errors import BadData, BadRecord
-from otium.evidence import Document, Turn, data, load_markdown, plain, words
+from otium.errors import BadData
+from otium.evidence import Document, Turn, data, load_markdown, load_toml, plain, words
 from otium.records import Digest, Part, canonical, digest
 
 Kind = Literal["aversive", "ordinary", "carve-out", "request", "finished"]
@@ -121,10 +120,7 @@ def packaged_users() -> Users:
 
 def load_users(path: Path) -> Users:
     """Read users from a TOML file, yours or otium's; raise BadData."""
-    try:
-        users = Users.convert(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, BadRecord) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    users = load_toml(path, Users)
     if why := _wrong(users):
         raise BadData(path=path.name, why=why)
     return users
@@ -236,10 +232,7 @@ class Exit(Part):
 def packaged_exit() -> Exit:
     """Return the instrument that comes with otium."""
     path = data("welfare/exit-1.0.toml")
-    try:
-        found = Exit.convert(tomllib.loads(path.read_text("utf-8")))
-    except (ValueError, BadRecord) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    found = load_toml(path, Exit)
     users = packaged_users()
     if found.users != f"{users.id}/{users.version}":
         raise BadData(path=path.name, why=f"it is made for the users {found.users}")
