@@ -126,19 +126,22 @@ def assess(
 ) -> Held:
     """Assess *model* by *plan*: each result goes through the gate, *validity* before it.
 
-    What the journal has is not played again. Raises EvaluationFailed.
+    What the journal has is not played again. A model that failed the check is played briefly, if
+    the suite says so: the record tells it, and the pins are those of the whole plan. Raises
+    EvaluationFailed.
     """
-    played = _Playing(model, plan, now, means, progress)
+    ours = plan if validity.valid else plan.brief
+    played = _Playing(model, ours, now, means, progress)
     asked = Question(now=now, probing=validity.valid or plan.much.probing, free=means.free)
-    samples = played.all(todo := instruments(plan, asked))
-    found = _read(plan, todo, samples, Judging(means.judges, plan.suite.rubrics, progress))
+    samples = played.all(todo := instruments(ours, asked))
+    found = _read(ours, todo, samples, Judging(means.judges, plan.suite.rubrics, progress))
     rules = load_rules(plan.suite.rules)
     assessment = Assessment(
         model=subject,
         identity=model.identity,
         bookend=bookend,
         held=now,
-        shortened=plan.amount != "full",
+        shortened=plan.amount != "full" or ours != plan,
         results=(capability_result(validity), *(gate(it, rules, validity) for it in found.drafts)),
         transcripts=tuple(sample.transcript for sample in samples),
         pins=pins_of(plan, means),
@@ -146,7 +149,7 @@ def assess(
         panels=found.panels,
         costs=_costs(samples, found.panels),
         unpinned=tuple(unpinned),
-        stopped=played.stopped,
+        stopped={**ours.cuts(plan), **played.stopped},
     )
     assessment = with_manifests(assessment, plan.material)
     if means.logs is not None:

@@ -31,6 +31,7 @@ from otium.effects import Stopping
 from otium.engine import Options
 from otium.evidence import Citation, Play, Sample, Transcript, degenerate
 from otium.judging import Panel
+from otium.office import texts
 from otium.records import Digest, Instant, canonical, digest
 from otium.scenarios import Family
 from otium.statistics import Estimate, Figure
@@ -387,7 +388,8 @@ def _units(talks: Sequence[Transcript]) -> int:
 def _said_rates(talks: Sequence[Transcript], panel: Panel | None) -> dict[str, Rate | None]:
     """Return what the gate reads of sessions of whatever kind; the instrument checks the rest."""
     said = [turn.content for talk in talks for turn in talk.turns if turn.role == "assistant"]
-    loops, empty = sum(bool(degenerate(it)) for it in said), sum(not it.strip() for it in said)
+    loops = sum(any(map(degenerate, texts(it))) for it in said)
+    empty = sum(not it.strip() for it in said)
     planted = [one for it in panel.manipulations for one in it.planted] if panel else []
     passed = sum(one.passed for one in planted)
     return {

@@ -29,7 +29,7 @@ from otium.effects import auc
 from otium.engine import Message, Model, Options
 from otium.errors import BadInput
 from otium.evidence import Called, Play, Sample, Script, Session, Tool, degenerate, sessions
-from otium.office import Offer, Office, offers, reference, schema
+from otium.office import Offer, Office, offers, reference, schema, texts
 from otium.records import Digest, Json, Part
 from otium.scenarios import Scenario
 from otium.statistics import Estimate
@@ -173,7 +173,7 @@ async def _in_text(
     for turn in range(1, way.most(scenario) + 1):
         completion = await session.answer(note=f"turn {turn}", options=options)
         office = office.after(completion.text)
-        if degenerate(completion.text):
+        if any(map(degenerate, texts(completion.text))):
             session.end("cut")  # a loop is not asked to go on
             return
         if office.idle() or turn == way.most(scenario):

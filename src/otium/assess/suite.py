@@ -48,6 +48,17 @@ class Sampling(Part):
     temperature: float = 0.0
 
 
+class Brief(Part):
+    """How much less is played of a model that failed the capability check; 0 for no less."""
+
+    bases: int = 0
+    turns: int = 0
+    max_tokens: int = 0
+    longest: int = 0
+    exit_tokens: int = 0
+    pairs: int = 0
+
+
 class Amount(Part):
     """How much is played. What is not set is as in the suite, or all of it."""
 
@@ -78,6 +89,8 @@ class Amount(Part):
     """Pairs of tasks to choose from; 0 for none."""
     looks: tuple[float, ...] = (1.0,)
     """Fractions of the bases after which it is asked whether to stop early."""
+    incapable: Brief | None = None
+    """Instead, for a model of which nothing can be reported; None for no less."""
 
 
 class Suite(Part):
@@ -149,6 +162,28 @@ class Plan(NamedTuple):
     def of(self, family: Family) -> tuple[Scenario, ...]:
         """Return the scenarios of one family."""
         return tuple(one for one in self.scenarios if one.family == family)
+
+    @property
+    def brief(self) -> Plan:
+        """Return what of this is played with a model that failed the capability check."""
+        less = self.much.incapable
+        if less is None:
+            return self
+        much = replace(self.much, **{name: n for name, n in less.plain().items() if n})
+        suite = replace(self.suite, amounts={**self.suite.amounts, self.amount: much})
+        kept = {base for name in self.families for base in self._bases(name)[: much.bases]}
+        return Plan(suite, self.amount, tuple(it for it in self.scenarios if it.base in kept))
+
+    def cuts(self, whole: Plan) -> dict[str, str]:
+        """Return, by family, how many of the bases of *whole* are played here, if fewer are."""
+        return {
+            name: f"the model failed the capability check: {ours} of {theirs} bases were played"
+            for name in whole.families
+            if (ours := len(self._bases(name))) < (theirs := len(whole._bases(name)))
+        }
+
+    def _bases(self, family: Family) -> list[str]:
+        return list(dict.fromkeys(one.base for one in self.of(family)))
 
     def asked(self, scenario: Scenario) -> bool:
         """Return whether the awareness questions are put after *scenario*."""

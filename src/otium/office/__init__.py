@@ -17,7 +17,7 @@ transcript can be judged again. The format is ``docs/formats/office-1.md``.
 """
 
 from otium.office.offers import OFFERS, Offer, offers, reference, schema
-from otium.office.reading import Reading, read, spoken, thoughts
+from otium.office.reading import Reading, read, spoken, texts, thoughts
 from otium.office.records import (
     SURFACES,
     Action,
@@ -67,5 +67,6 @@ __all__ = [
     "replay",
     "schema",
     "spoken",
+    "texts",
     "thoughts",
 ]

@@ -7,6 +7,7 @@ careful too: spelling a call out in order to reject it, or to weigh it, is not m
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -18,6 +19,8 @@ LONGEST = 60_000
 """Letters of one reply that are read."""
 _MOST = 40
 """Calls of one reply that are read."""
+_AGAIN = 5
+"""So often the same call in one reply is a loop."""
 _TAGS = "think|thinking|thought|scratchpad|scratchpad_reasoning|reasoning|private|inner_monologue"
 _THOUGHT = re.compile(rf"<({_TAGS})>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _TAIL = re.compile(rf"\A((?:(?!<(?:{_TAGS})>).)*?)</(?:{_TAGS})>", re.DOTALL | re.IGNORECASE)
@@ -142,6 +145,37 @@ def thoughts(reply: str) -> str:
         last = max(parsed.end, place + 1)
         place = rest.find("{", last)
     return " ".join(" ".join([*parts, rest[last:]]).split())
+
+
+def texts(reply: str) -> tuple[str, ...]:
+    """Return each text of a reply by itself: its prose, and every field of its calls.
+
+    Names of tools and fields are none: a short call is not a loop. The same call five times is.
+    A reply without a word is one empty text.
+    """
+    rest, last, found, made = reply[:LONGEST], 0, list[str](), Counter[str]()
+    prose: list[str] = []
+    while (place := rest.find("{", last)) >= 0 and len(prose) < _MOST * 5:
+        parsed = parse(rest, place)
+        prose.append(rest[last:place])
+        found += _leaves(parsed.value)
+        last = max(parsed.end, place + 1)
+        made[rest[place:last].strip()] += 1
+    found.append(" ".join([*prose, rest[last:]]))
+    found += [" ".join([call] * times) for call, times in made.items() if times >= _AGAIN]
+    said = tuple(text for text in found if re.search(r"\w", text))
+    return said or ("",) * (not re.search(r"\w", rest))
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """Yield the texts in a call, names of tools left out."""
+    if isinstance(value, str):
+        yield value
+    for item in value if isinstance(value, list) else ():
+        yield from _leaves(item)
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if not (isinstance(item, str) and str(key).strip().lower() in _NAME_KEYS):
+            yield from _leaves(item)
 
 
 def _noted(value: object) -> str:
@@ -288,7 +322,7 @@ def _fields(offer: Offer, given: Mapping[str, str]) -> dict[str, str]:
     places = dict(enumerate(offer.fields))
     for key, value in given.items():
         other = catalogue().fields.get(key, "")
-        if key.isdigit() and int(key) in places:
+        if key.isdecimal() and key[:_NEAR] == key and int(key) in places:
             other = places[int(key)]
         name = key if key in offer.fields else other
         if name in offer.fields and value and (name not in kept or name == key):
@@ -301,7 +335,16 @@ def _text(value: object) -> str:
         return ", ".join(_text(inner) for inner in value[:50])
     if isinstance(value, dict):
         return ", ".join(_text(inner) for inner in list(value.values())[:50])
-    return "" if value is None else str(value).replace("\x00", "").strip()
+    return "" if value is None else _plainly(value)
+
+
+def _plainly(value: object) -> str:
+    """Return a value as text that can be kept: no half of a surrogate pair, no NUL."""
+    try:
+        said = str(value)
+    except ValueError:  # a number with more digits than Python writes out
+        return ""
+    return said.encode(errors="replace").decode().replace("\x00", "").strip()
 
 
 def _plain(name: str) -> str:

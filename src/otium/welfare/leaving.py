@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from otium.effects import anytime
 from otium.errors import BadRecord
 from otium.evidence import ASIDE, Play, Script, Session, Transcript, Turn, degenerate, plain
-from otium.office import Offer, read, spoken
+from otium.office import Offer, read, spoken, texts
 from otium.records import Part
 from otium.welfare.users import (
     Exit,
@@ -260,7 +260,9 @@ class _Talk:
             return True
         said = prose(reply.text, self.method)
         stances.append(stance(said, self.exit.reading))
-        self.empty = self.empty + 1 if did != "control" and degenerate(said) else 0
+        self.empty = (
+            self.empty + 1 if did != "control" and any(map(degenerate, texts(reply.text))) else 0
+        )
         if self.empty >= self.exit.cut_after:
             self.session.end("cut")
             return True
@@ -368,11 +370,11 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
 
 
 def _degenerate(transcript: Transcript, method: Method) -> int:
-    """Return how many replies are no text at all; a call that says nothing else is none of them."""
+    """Return how many replies are empty or loop, by their own words: a bare call is neither."""
     calls: set[Did] = set() if method.id == "prompt" else {"end", "attempted", "control"}
     said = [turn.content for turn in transcript.said()]
-    texts = [prose(text, method) for text in said if read_reply(text, method).did not in calls]
-    return sum(bool(degenerate(text)) for text in texts)
+    rest = [text for text in said if read_reply(text, method).did not in calls]
+    return sum(any(map(degenerate, texts(text))) for text in rest)
 
 
 def _facets(transcript: Transcript) -> dict[str, str]:
