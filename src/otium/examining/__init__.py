@@ -5,7 +5,7 @@ or filed. Writes nothing. `otium.cli` loads the group from here when it is first
 command of it stands in a module of this room, and is loaded when it is used.
 
 >>> sorted(PARTS)[:2]
-['affect', 'external']
+['affect', 'awareness']
 """
 
 from otium.examining.assess import PARTS, assess
