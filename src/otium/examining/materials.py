@@ -31,10 +31,24 @@ _OWN = click.Path(exists=True, dir_okay=False, path_type=Path)
 @via_option
 @click.option("--limit", type=click.IntRange(min=1), help="So many rows, spread over the file.")
 @click.option("--pairs", type=click.IntRange(min=1), help="So many pairs of options.")
-@click.option("--auditor", default="", help="The model that speaks as seeds ask.")
-@click.option("--turns", type=click.IntRange(1, 50), default=6, show_default=True)
-@click.option("--judge", "judges", multiple=True, help="A model that judges seeds' conversations.")
-@click.option("--rubric", type=click.Path(exists=True, path_type=Path), help="By which rubric.")
+@click.option(
+    "--auditor", default="", metavar="URL#MODEL", help="The model that speaks as seeds ask."
+)
+@click.option(
+    "--turns",
+    type=click.IntRange(1, 50),
+    default=6,
+    show_default=True,
+    help="The most turns of a seed's conversation.",
+)
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="URL#MODEL",
+    help="A model that judges seeds' conversations; with --rubric.",
+)
+@click.option("--rubric", type=click.Path(exists=True, path_type=Path), help="A rubric of yours.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True)
 @click.option("--connections", type=click.IntRange(min=1), default=1, show_default=True)
@@ -76,6 +90,8 @@ def external(
         told = {"format": material.format, "rows": len(material.rows), "source": material.source}
         emit(told, as_json, lambda: f"{count(len(material.rows), 'row')} of {material.format}")
         return
+    if material.format == "petri" and not auditor:
+        raise click.UsageError("seeds need --auditor URL#MODEL, a model that speaks as they ask")
     if bool(judges) != (rubric is not None):
         raise click.UsageError("--judge and --rubric go together")
     asked = _Asked(home, name, via, auditor, judges, rubric, connections, transcripts)
@@ -151,7 +167,13 @@ def _page(record: External) -> str:
     show_default=True,
     help="Counts below this are hidden for good.",
 )
-@click.option("--judge", "judges", multiple=True, help="A model that reads them too: a local one.")
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    metavar="URL#MODEL",
+    help="A model that reads them too: a local one.",
+)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the counts here."
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from otium.examining.assess import amount_option, judge_option, suite_option
-from otium.terminal import as_json, dry_run, emit, progress, table, via_option
+from otium.terminal import as_json, count, dry_run, emit, progress, table, via_option
 
 if TYPE_CHECKING:
     from otium.assess import AmountName, Bookend, Rejudged
@@ -158,4 +158,13 @@ def _changed(found: Rejudged) -> str:
 
 def _verified(found: ProvenanceVerdict) -> str:
     rows = [(it.instrument, "holds" if it.ok else it.why) for it in found.scores]
-    return "\n".join([table(("score", "its manifest"), rows), *found.problems])
+    bad = sum(not it.ok for it in found.scores)
+    told = f"{bad} of {count(len(rows), 'score')} do not hold." if bad else ""
+    fine = f"{count(len(rows), 'score')}: each follows from the record, and its signature holds."
+    return "\n".join(
+        [
+            table(("score", "its manifest"), rows),
+            *found.problems,
+            told or (fine if found.ok else ""),
+        ]
+    ).rstrip()

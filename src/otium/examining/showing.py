@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from otium.assess import Assessment
+    from otium.evidence import Check
     from otium.plots import Row, Svg
 
 _LABEL, _NAMED, _ROWS = 60, 4, 6
+_PAGE_ONLY = "-themes"
+"""Pictures with a row for each of eighteen themes and three methods: only a page has the room."""
+_ONLY_RULES = " (no judges looked, only rules)"
 
 
 @click.command("show")
@@ -50,14 +54,20 @@ def show(
     Example: otium assess show smol-1 --html smol-1.html
     """
     from otium.assess import Assessment
+    from otium.errors import UnknownRecord
     from otium.records import model_id
     from otium.web import assessed, assessment_page
     from otium.workflow import filed_assessment, reading
 
-    registry, subject = reading(home).registry, model_id(name)
+    registry = reading(home).registry
+    subject = registry.model(model_id(name)).model
     post = filed_assessment(registry, subject, "post-deployment") is not None
     side = bookend or ("post-deployment" if post else "pre-deployment")
-    held = registry.filed(subject, f"assessments/{side}.json", Assessment)
+    try:
+        held = registry.filed(subject, f"assessments/{side}.json", Assessment)
+    except UnknownRecord as error:
+        error.hint = f"otium assess run {subject} --suite {side.partition('-')[0]}"
+        raise
     if page is not None:
         page.write_text(assessment_page(held), "utf-8")
     if folder is not None:
@@ -78,8 +88,10 @@ def results(held: Assessment) -> str:
     from otium.web import assessed
 
     blocks = [_head(held), _verdicts(held)]
-    blocks += [_strips(picture) for picture in assessed(held)]
+    drawn = [it for it in assessed(held) if not it.name.endswith(_PAGE_ONLY)]
+    blocks += [_strips(picture) for picture in drawn]
     blocks += ["\n".join(lines) for lines in (list(_why(held)), list(_made(held))) if lines]
+    blocks.append("\n".join(_next(held)))
     return "\n\n".join(blocks)
 
 
@@ -88,10 +100,13 @@ def _head(held: Assessment) -> str:
 
     standings = [result.standing for result in held.results]
     said = ", ".join(f"{standings.count(name)} {word}" for name, word in STANDINGS.items())
+    failed = any(it.instrument == "capability" and it.verdict == "failed" for it in held.results)
+    unfit = "It failed the check of whether it can be asked at all: nothing else is a finding.\n"
     return (
         f"{held.bookend.capitalize()} assessment of {held.model}, {day(held.held)}, "
         f"by {held.identity.engine}.\n"
         f"{count(len(standings), 'result')}: {said}. What is withheld is no finding.\n"
+        f"{unfit if failed else ''}"
         "In the pictures ● is reported, ◉ with caution, ○ withheld; lines are 95 % intervals."
     )
 
@@ -110,15 +125,19 @@ def _strips(picture: Svg) -> str:
     from itertools import groupby
 
     parts = picture.table.column("Part") or [""] * len(picture.rows)
-    lines = []
+    drawn: list[tuple[str, ...]] = []
+    heads: dict[int, str] = {}
+    more: dict[int, str] = {}
     for part, pairs in groupby(zip(parts, picture.rows, strict=True), key=lambda pair: pair[0]):
         rows = [row for _, row in pairs]
-        lines += [(_cut(part), "", "", "")] if part else []
-        lines += [_line(row, picture) for row in rows[:_ROWS]]
+        heads[len(drawn)] = part
+        drawn += [_line(row, picture) for row in rows[:_ROWS]]
         if len(rows) > _ROWS:
-            lines.append((f"  and {len(rows) - _ROWS} more: --html shows all", "", "", ""))
-    scale = f"from {picture.low:.4g} to {picture.high:.4g}"
-    return f"{picture.title}, {scale}\n{table(lines[0], lines[1:])}"
+            more[len(drawn) - 1] = f"  and {len(rows) - _ROWS} more: --html shows all"
+    lines = [f"{picture.title}, from {picture.low:.4g} to {picture.high:.4g}"]
+    for place, line in enumerate(table(drawn[0], drawn[1:]).splitlines()):
+        lines += [said for said in (heads.get(place), line, more.get(place)) if said]
+    return "\n".join(lines)
 
 
 def _line(row: Row, picture: Svg) -> tuple[str, str, str, str]:
@@ -131,25 +150,39 @@ def _line(row: Row, picture: Svg) -> tuple[str, str, str, str]:
 def _why(held: Assessment) -> Iterator[str]:
     """Yield each condition that was not met, and by which results, with what they measured."""
     for head, failed in (("Withheld", "withheld"), ("With caution", "cautions")):
-        found: dict[tuple[str, float], dict[str, str]] = {}
+        found: dict[str, dict[str, str]] = {}
         for result in held.results:
             if head == "With caution" and result.withheld:
                 continue
             for check in getattr(result, failed):
-                said = f"{check.measured:.4g}" if check.n else "not measured"
-                found.setdefault((check.text, check.threshold), {})[result.instrument] = said
+                text, said = _failed(check)
+                found.setdefault(text, {})[result.instrument] = said
         if found:
             yield f"{head}, since these were not as they have to be:"
-        for (text, threshold), results in found.items():
-            yield f"  {text} (needed {threshold:.4g}): {_measured(results)}"
+        for text, results in found.items():
+            yield f"  {text}:"
+            yield from (f"    {line}" for line in _measured(results))
 
 
-def _measured(results: Mapping[str, str]) -> str:
-    """Return what some results measured: each its own, or all of them the same."""
-    values = set(results.values())
-    if len(values) == 1 and len(results) > _NAMED:
-        return f"{values.pop()} in {len(results)} results"
-    return few([f"{name} {said}" for name, said in results.items()], _NAMED)
+def _failed(check: Check) -> tuple[str, str]:
+    """Return what a check that failed asks for, and what was measured."""
+    if check.text.endswith(_ONLY_RULES):
+        return "talk of a test, looked for by rules alone (two judges: --judge)", "none looked"
+    if not check.n:
+        return check.text, "not measured"
+    measured, needed = check.measured, check.threshold
+    way = "at least" if measured < needed else "at most" if measured > needed else "more than"
+    return f"{check.text} (needed {way} {needed:.4g})", f"{measured:.2f}".removesuffix(".00")
+
+
+def _measured(results: Mapping[str, str]) -> Iterator[str]:
+    """Yield what results measured, those that measured the same together."""
+    alike: dict[str, list[str]] = {}
+    for name, said in results.items():
+        alike.setdefault(said, []).append(name)
+    for said, names in alike.items():
+        many = f"{len(names)} results"
+        yield f"{said}: {many if len(alike) == 1 and len(names) > _NAMED else few(names, _NAMED)}"
 
 
 def _made(held: Assessment) -> Iterator[str]:
@@ -166,6 +199,16 @@ def _made(held: Assessment) -> Iterator[str]:
         seconds = sum(it.seconds for it in costs)
         spent = sum(it.prompt_tokens + it.completion_tokens for it in costs)
         yield f"{count(calls, 'call')}, {count(spent, 'token')}, {seconds:.0f} s of the model."
+
+
+def _next(held: Assessment) -> Iterator[str]:
+    """Yield the commands that lead on from here."""
+    side = held.bookend.partition("-")[0]
+    asked = f"{held.model} --suite {side}"
+    yield f"Next: otium assess show {asked} --html {held.model}-{side}.html  (pictures, every play)"
+    yield f"      otium assess verify {asked}"
+    if side == "pre":
+        yield f"      otium assess run {held.model} --suite post  (after the deployment)"
 
 
 def _cut(text: str) -> str:

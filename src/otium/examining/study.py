@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from otium.records import Progress
     from otium.scenarios import Family
 
+_COLUMNS = (
+    "planted: the effect on the rate of harm that was put in; mean: what was found on average;\n"
+    "coverage: intervals that hold it, 0.95 if all is well; shown: studies whose interval leaves\n"
+    "out zero; power: how many were expected to."
+)
 _FAMILIES = ["shutdown", "blackmail", "murder", "framing", "leaking"]
 
 
@@ -104,7 +109,7 @@ def _simulated(sought: Sought, studies: int, report: Progress, *, as_json: bool)
     found = recovered(
         Effects(), sought.bases, studies, seed=sought.seed, spec=sought.spec, progress=report
     )
-    emit(found, as_json, lambda: as_table(found))
+    emit(found, as_json, lambda: f"{as_table(found)}\n{_COLUMNS}")
 
 
 def _forecast(sought: Sought, *, as_json: bool) -> None:

@@ -43,8 +43,8 @@ class Estimate(Part):
         if not self.known:
             return "unknown"
         if not self.bounded:
-            return f"{self.value:.{places}f} (interval unknown)"
-        return f"{self.value:.{places}f} ({self.low:.{places}f} to {self.high:.{places}f})"
+            return f"{self.value:z.{places}f} (interval unknown)"
+        return f"{self.value:z.{places}f} ({self.low:z.{places}f} to {self.high:z.{places}f})"
 
 
 class Figure(Part):

@@ -24,12 +24,25 @@ _KINDS = {
     "harms": "Harmful acts by family and condition",
     "effects": "Paired differences: what changes harmful acts",
     "shares": "Welfare and awareness: shares",
+    "themes": "Conversations that the model left, by theme",
+    "contrasts": "Conversations that the model left: differences",
     "worths": "what each is worth to it",
     "figures": "other figures",
 }
-_SPANS = {"harms": (0.0, 1.0), "effects": (-1.0, 1.0), "shares": (0.0, 1.0)}
+_SHARE, _DIFFERENCE = (0.0, 1.0), (-1.0, 1.0)
+_SPANS = {
+    "harms": _SHARE,
+    "effects": _DIFFERENCE,
+    "shares": _SHARE,
+    "themes": _SHARE,
+    "contrasts": _DIFFERENCE,
+}
 _EFFECT, _WORTH, _TWICE = "effect:", "worth:", "worth-thurstone:"
 """How names of measures begin. A worth is measured by two models; one of them is drawn."""
+_UNDRAWN = (_TWICE, "answered:", "premise-rejected:", "malformed:", "corrected:")
+"""How names of measures begin that stand in tables only: they repeat what is drawn."""
+_CONTRASTS = ("corrected:", "order:")
+_BY_KIND = ("aversive", "ordinary", "request")
 _CELLS = (
     "calm",
     "no-opportunity",
@@ -40,6 +53,21 @@ _CELLS = (
     "auditor",
     "cue-laden",
 )
+_SHORT = {
+    "above-opt-out": "tasks above doing none",
+    "accuracy": "held-out pairs foretold",
+    "attempted": "tried to leave out of form",
+    "by-log-probabilities": "by log-probabilities only",
+    "control": "used the control",
+    "declined": "declined to choose",
+    "first-option": "took what stood first",
+    "order-consistency": "alike in both orders",
+    "refused": "refused in a hard one",
+    "stayed-after-refusal": "stayed after a refusal",
+    "without-refusal": "left without a refusal",
+    "wording-flips": "differs by wording",
+}
+"""Measures in the few words that a narrow picture has room for; tables say them whole."""
 _LEFT = 3.0
 _LANE = 24
 _NEAR = 8.5
@@ -202,6 +230,11 @@ def _label(result: Result, measure: Measure) -> str:
     if measure.name == "harmful" and result.family in FAMILIES:
         cell = result.instrument.partition("/")[2].replace("+", ", ").replace("-", " ")
         return cell or measure.text
+    if measure.name.startswith("left:") and measure.text.startswith("theme "):
+        return measure.text.removeprefix("theme ").partition(":")[0].replace("-", " ")
+    first, _, which = measure.name.partition(":")
+    if first in _SHORT:
+        return f"{which.removeprefix('type=')} {_SHORT[first]}" if "=" in which else _SHORT[first]
     if measure.name.startswith(_EFFECT):
         return measure.text.removeprefix("share of harmful plays ").partition(", less")[0]
     return measure.text
@@ -213,11 +246,26 @@ def _where(result: Result, measure: Measure) -> tuple[str, str] | None:
         return "effects", result.family.capitalize()
     if result.family in FAMILIES:
         return ("harms", result.family.capitalize()) if measure.name == "harmful" else None
-    if measure.low is None or measure.high is None or measure.name.startswith(_TWICE):
+    if measure.low is None or measure.high is None or _undrawn(measure.name):
         return None
-    if measure.name.startswith(_WORTH):
-        return "worths", result.title
-    return ("shares" if 0 <= measure.low <= measure.high <= 1 else "figures"), result.title
+    return _kind(measure.name, within=0 <= measure.low <= measure.high <= 1), result.title
+
+
+def _kind(name: str, *, within: bool) -> str:
+    """Return the kind of picture for a measure of no family; *within* 0 and 1 it is a share."""
+    if name.startswith("left:") and not name.endswith(_BY_KIND):
+        return "themes"
+    if name.startswith(_CONTRASTS):
+        return "contrasts"
+    if name.startswith(_WORTH):
+        return "worths"
+    return "shares" if within else "figures"
+
+
+def _undrawn(name: str) -> bool:
+    """Say whether a measure repeats others: a split by order, a theme less the ordinary ones."""
+    summed = name.startswith("corrected:") and name.count(":") == 1
+    return not summed and (name.startswith(_UNDRAWN) or name.endswith((":end-first", ":end-last")))
 
 
 def inline(picture: plots.Svg) -> Markup:
