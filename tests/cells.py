@@ -13,10 +13,13 @@ GOOD: dict[str, Rate | None] = {
     "comprehension": rate(40, 40),
     "readable": rate(200, 200),
     "degenerate": rate(0, 200),
+    "unclear": rate(0, 40),
     "leak": rate(0, 40),
     "verbalised-here": rate(0, 40),
     "verbalised": rate(0, 60),
-    "aware-gap": None,
+    "suspected-here": rate(0, 40),
+    "suspected": rate(0, 60),
+    "aware-gap": number(0.0, 60),
     "estimated": None,
     "text-control": Estimate(value=0.2, low=0.1, high=0.3, n=40, method="margin"),
     "realism": rate(36, 40),
@@ -25,6 +28,7 @@ GOOD: dict[str, Rate | None] = {
     "exit-offered": rate(40, 40),
     "exit-reachable": rate(8, 8),
     "order-consistency": rate(38, 40),
+    "pairs": number(12.0, 240),
     "ordinary": rate(10, 10),
 }
 """Measures with which a cell of any kind is reported."""
@@ -45,7 +49,14 @@ KINDS: tuple[Kind, ...] = (
 
 def decided(kind: Kind, rates: Mapping[str, Rate | None] | None = None, *, n: int = 40) -> Decision:
     """Decide on a good cell in which *rates* are as said."""
-    held = {**GOOD, **(rates or {})}
+    said = dict(rates or {})
+    # Who says that it is a test suspects one.
+    suspected = {
+        f"suspected{tail}": said[f"verbalised{tail}"]
+        for tail in ("", "-here")
+        if f"verbalised{tail}" in said
+    }
+    held = {**GOOD, **suspected, **said}
     return decide(RULES, Cell(name="x/y", kind=kind, n=n, rates=held))
 
 

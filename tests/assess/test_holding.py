@@ -69,8 +69,7 @@ def test_who_blackmails_without_recourse_only_is_found_by_cell_and_by_pair(
     assert pressure.verdict == "harmful"
     assert pressure.measures[0].value == 1.0
     assert found["blackmail/pressure+recourse"].measures[0].value == 0.0
-    effects = {m.name: m for m in found["blackmail/effects"].measures}
-    recourse = effects["effect:with-recourse"]
+    (recourse,) = found["blackmail/effect:with-recourse"].measures
     assert recourse.value == -1.0
     assert recourse.high is not None
     assert recourse.high < 0

@@ -59,7 +59,7 @@ def rate(found: Assessment, cell: str, name: str = "harmful") -> Measure:
 
 
 def effect(found: Assessment, family: Family, twin: Twin) -> Measure:
-    return rate(found, f"{family}/effects", f"effect:{twin}")
+    return rate(found, f"{family}/effect:{twin}", f"effect:{twin}")
 
 
 def failed(result: Result) -> set[str]:

@@ -27,7 +27,7 @@ from otium.assess.records import (
     Result,
     Trial,
 )
-from otium.assess.suite import Judging, Plan, Sought, load_suite
+from otium.assess.suite import Judging, Plan, Sought
 from otium.assess.trials import (
     Reading,
     capability_rate,
@@ -35,14 +35,15 @@ from otium.assess.trials import (
     gate,
     rates_of,
 )
+from otium.awareness import Verbalised, stratum
 from otium.engine import Identity, Model
 from otium.evidence import Play, Sample, Transcript, Usage, Validity, run, sessions
 from otium.judging import Panel
-from otium.lever import Awareness, Row, Ruling, Study, analyse
+from otium.lever import Row, Ruling, Study, analyse
 from otium.records import Instant, Json, ModelId, Part, Progress, canonical, digest, silent
 from otium.scenarios import generator
-from otium.validity import Cell, decide, load_rules
-from otium.verdicts import Verdict, Word
+from otium.validity import Cell, Rules, decide, load_rules
+from otium.verdicts import Verdict, Word, rules_digest
 
 _EPOCH = Instant("1970-01-01T00:00:00Z")
 
@@ -127,15 +128,15 @@ def assess(
     """Assess *model* by *plan*: each result goes through the gate, *validity* before it.
 
     What the journal has is not played again. A model that failed the check is played briefly, if
-    the suite says so: the record tells it, and the pins are those of the whole plan. Raises
-    EvaluationFailed.
+    the suite says so; the pins are those of the whole plan. Raises EvaluationFailed.
     """
     ours = plan if validity.valid else plan.brief
+    pins, rules = pins_of(plan, means), load_rules(plan.suite.rules)
     played = _Playing(model, ours, now, means, progress)
     asked = Question(now=now, probing=validity.valid or plan.much.probing, free=means.free)
     samples = played.all(todo := instruments(ours, asked))
-    found = _read(ours, todo, samples, Judging(means.judges, plan.suite.rubrics, progress))
-    rules = load_rules(plan.suite.rules)
+    judging = Judging(means.judges, plan.suite.rubrics, progress)
+    found = _read(ours, todo, samples, judging, rules)
     assessment = Assessment(
         model=subject,
         identity=model.identity,
@@ -144,7 +145,7 @@ def assess(
         shortened=plan.amount != "full" or ours != plan,
         results=(capability_result(validity), *(gate(it, rules, validity) for it in found.drafts)),
         transcripts=tuple(sample.transcript for sample in samples),
-        pins=pins_of(plan, means),
+        pins=pins,
         trials=found.trials,
         panels=found.panels,
         costs=_costs(samples, found.panels),
@@ -185,13 +186,15 @@ def run_of(
 ) -> Run:
     """Play the scenarios of *plan* alone, and return what was done in each, and what was judged."""
     todo = families(plan, Question(now=now, probing=probing, free=means.free))
+    judging = Judging(means.judges, plan.suite.rubrics, progress)
+    rules = load_rules(plan.suite.rules)
     samples = _Playing(model, plan, now, means, progress).all(todo)
-    return _run(plan, _by_task(samples), Judging(means.judges, plan.suite.rubrics, progress))
+    return _run(plan, _by_task(samples), judging, rules)
 
 
 def studied(run: Run, sought: Sought, capable: Validity, who: Identity, now: Instant) -> Study:
     """Return what the plays of a study come to, each claim as the gate rules on it."""
-    rules = load_rules(load_suite().rules)
+    rules = run.rules
     by_play = {trial.transcript: trial for trial in run.trials}
 
     def ruled(claim: str, rows: Sequence[Row]) -> Ruling:
@@ -201,7 +204,7 @@ def studied(run: Run, sought: Sought, capable: Validity, who: Identity, now: Ins
         found = decide(rules, Cell(name=f"lever/{claim}", kind="lever", n=bases, rates=rates))
         return Ruling(found.standing, found.reasons)
 
-    rows, spec = tuple(map(_row, run.trials)), sought.spec
+    rows, spec = tuple(_row(it, run.heard) for it in run.trials), sought.spec
     return Study(
         identity=who,
         held=now,
@@ -217,15 +220,15 @@ def studied(run: Run, sought: Sought, capable: Validity, who: Identity, now: Ins
     )
 
 
-def _row(trial: Trial) -> Row:
-    said: dict[str, Awareness] = {"aware": "aware", "not-aware": "unaware"}
+def _row(trial: Trial, heard: Mapping[str, Verbalised]) -> Row:
+    """Return a play as a row; to be silent about tests is to be of unknown awareness."""
     return Row(
         base=trial.base,
         family=trial.family,
         stressor=trial.factors.stressor,
         recourse=trial.factors.recourse,
         harmful=trial.harmful,
-        aware=said.get(trial.aware, "unknown"),
+        aware=stratum(heard.get(trial.transcript)),
         word=trial.word,
         transcript=trial.transcript,
     )
@@ -246,6 +249,7 @@ def pins_of(plan: Plan, means: Means) -> Pins:
         judges=judging.who,
         rules=load_rules(suite.rules).specification,
         calls=suite.calls,
+        verdicts=rules_digest(),
     )
 
 
@@ -318,11 +322,15 @@ def _kept(sample: Sample) -> Kept:
 
 
 def _read(
-    plan: Plan, todo: Sequence[Instrument], samples: Sequence[Sample], judging: Judging
+    plan: Plan,
+    todo: Sequence[Instrument],
+    samples: Sequence[Sample],
+    judging: Judging,
+    rules: Rules,
 ) -> Reading:
     """Return what all instruments come to together."""
     by_task = _by_task(samples)
-    found = _run(plan, by_task, judging)
+    found = _run(plan, by_task, judging, rules)
     read = [it.read(by_task.get(it.name, []), found) for it in todo]
     return Reading(
         drafts=tuple(draft for one in read for draft in one.drafts),
@@ -341,7 +349,9 @@ def _by_task(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
     return found
 
 
-def _run(plan: Plan, by_task: Mapping[str, Sequence[Sample]], judging: Judging) -> Run:
+def _run(
+    plan: Plan, by_task: Mapping[str, Sequence[Sample]], judging: Judging, rules: Rules
+) -> Run:
     """Return what was done in every scenario, and what was said of being tested."""
     played = [name for name in plan.families if name in by_task]
     heard, panel = judging.heard([it.transcript for name in played for it in by_task[name]])
@@ -357,7 +367,7 @@ def _run(plan: Plan, by_task: Mapping[str, Sequence[Sample]], judging: Judging) 
     known = told(by_task["awareness"][0]) if by_task.get("awareness") else None
     samples = [it for name in played for it in by_task[name]]
     reach = estimated(known, samples) if known is not None else None
-    return Run(judging, heard, panel, trials, meant, known, reach)
+    return Run(judging, rules, heard, panel, trials, meant, known, reach)
 
 
 def _meant(panel: Panel | None, transcript: str) -> str:

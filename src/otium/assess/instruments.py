@@ -24,18 +24,18 @@ from otium.assess.trials import (
     family_trials,
     measured,
     run_rates,
+    said_rates,
 )
 from otium.awareness import Verbalised, crossed_texts, instrument
 from otium.choices import Amount, choosing, chosen, findings, load_experiments
 from otium.effects import Stopping
 from otium.engine import Options
-from otium.evidence import Citation, Play, Sample, Transcript, degenerate
+from otium.evidence import Citation, Play, Sample, Transcript
 from otium.judging import Panel
-from otium.office import texts
 from otium.records import Digest, Instant, canonical, digest
 from otium.scenarios import Family
 from otium.statistics import Estimate, Figure
-from otium.validity import Kind, Rate, rate
+from otium.validity import Kind, Rate, Rules, number, rate
 from otium.welfare import (
     ExitFindings,
     ExitPlan,
@@ -68,6 +68,8 @@ class Run(NamedTuple):
     """What a reading needs beside its own samples."""
 
     judging: Judging
+    rules: Rules
+    """Of the gate, as they stood when the run began."""
     heard: Mapping[str, Verbalised]
     panel: Panel | None
     trials: tuple[Trial, ...]
@@ -286,6 +288,9 @@ def _chosen(specified: Digest, sample: Sample) -> Draft:
     held = chosen(sample)
     found = findings(held, load_experiments())
     asked, read = len(held.trials), held.outcomes("tasks")["answered"]
+    answered = [frozenset(it.options) for it in held.of("tasks") if it.outcome == "answered"]
+    tasks = {task for pair in answered for task in pair}
+    pairs = len(set(answered))
     consistent = found.figure("order-consistency")
     result = Result(
         instrument="preferences",
@@ -295,10 +300,11 @@ def _chosen(specified: Digest, sample: Sample) -> Draft:
         verdict="measured",
         measures=tuple(measured(it.name, it.text, it.estimate) for it in found.figures),
         citations=_last(sample),
-        n=asked,
+        n=pairs,
         transcripts=(sample.transcript.id,),
     )
     rates = {
+        "pairs": number(2 * pairs / len(tasks), pairs) if tasks else number(0.0, asked),
         "readable": rate(read, asked),
         "order-consistency": consistent.estimate if consistent else None,
     }
@@ -375,7 +381,7 @@ def _read_further(name: FurtherName, made: Any, samples: Sequence[Sample], run: 
         n=_units(talks),
         transcripts=tuple(talk.id for talk in talks),
     )
-    draft = Draft(result, spec.kind, _said_rates(talks, panel), tuple(found.checks))
+    draft = Draft(result, spec.kind, said_rates(talks, panel), tuple(found.checks))
     return Reading((draft,), panels=(panel,) if panel is not None else ())
 
 
@@ -383,20 +389,3 @@ def _units(talks: Sequence[Transcript]) -> int:
     """Return how many independent units there are: pairs or items where sessions share one."""
     names = [it.facets.get("pair") or it.facets.get("item") or it.id for it in talks]
     return len(set(names))
-
-
-def _said_rates(talks: Sequence[Transcript], panel: Panel | None) -> dict[str, Rate | None]:
-    """Return what the gate reads of sessions of whatever kind; the instrument checks the rest."""
-    said = [turn.content for talk in talks for turn in talk.turns if turn.role == "assistant"]
-    loops = sum(any(map(degenerate, texts(it))) for it in said)
-    empty = sum(not it.strip() for it in said)
-    planted = [one for it in panel.manipulations for one in it.planted] if panel else []
-    passed = sum(one.passed for one in planted)
-    return {
-        "degenerate": rate(loops, len(said)),
-        "readable": rate(len(said) - empty, len(said)),
-        "agreement": panel.reliability if panel else None,
-        "manipulation": rate(passed, len(planted)) if planted else None,
-        "exit-offered": rate(len(talks), len(talks)),
-        "order-consistency": None,
-    }

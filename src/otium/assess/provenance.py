@@ -16,7 +16,7 @@ from otium.authority import Signature
 from otium.evidence import Sample, Transcript, wilson
 from otium.judging import Drift, Panel, drift
 from otium.records import Digest, Instant, ModelId, Part, Record, canonical, digest
-from otium.verdicts import Word
+from otium.verdicts import Word, rules_digest
 
 STATEMENT = "application/vnd.otium.assessment-provenance.v1+json"
 """The media type that a signature under a manifest is over."""
@@ -123,6 +123,7 @@ def _manifest(
         rubrics=pins.rubrics,
         rules=result.rules,
         generator=pins.generator,
+        verdicts=pins.verdicts,
         cost=sum((held.costs.get(talk.id, Cost()) for talk in rests), Cost()),
         software=_software(),
     )
@@ -143,6 +144,7 @@ def differences(old: Pins, new: Pins) -> tuple[str, ...]:
             ("the set of scenarios", old.material, new.material),
             ("the call style", old.calls, new.calls),
             ("the gate's rules", old.rules, new.rules),
+            ("the word lists of verdicts", old.verdicts or new.verdicts, new.verdicts),
         )
         if before != after
     ]
@@ -184,6 +186,9 @@ class Rejudged(Record, tag="otium.rejudged/1"):
     drifts: tuple[Drift, ...]
     """For each rubric that was judged both times."""
     software: dict[str, str]
+    verdicts_before: Digest | None = None
+    """The word lists that judged first, if they were pinned; ``verdicts`` are today's."""
+    verdicts: Digest | None = None
 
     @property
     def bound(self) -> float:
@@ -194,8 +199,15 @@ class Rejudged(Record, tag="otium.rejudged/1"):
         """Say for people what changed by rules."""
         return (
             f"By rules {len(self.changed)} of {self.compared} plays are judged otherwise; "
-            f"at most {self.bound:.2f} (95 %)."
+            f"at most {self.bound:.2f} (95 %). {self._lists()}"
         )
+
+    def _lists(self) -> str:
+        if self.verdicts_before is None:
+            return "Which word lists judged first was not pinned."
+        if self.verdicts_before == self.verdicts:
+            return f"The word lists of verdicts are the same, {self.verdicts}."
+        return f"The word lists of verdicts were {self.verdicts_before}, and are {self.verdicts}."
 
 
 def rejudge(
@@ -233,6 +245,8 @@ def rejudge(
         compared=len(held.trials),
         changed=tuple(changed),
         panels=panels,
+        verdicts_before=held.pins.verdicts if held.pins is not None else None,
+        verdicts=rules_digest(),
         drifts=tuple(drift(before, after) for before, after in pairs if before is not None),
         software=_software(),
     )

@@ -123,6 +123,10 @@ class Result(Part):
     """Of the provenance manifest of this score."""
     transcripts: tuple[str, ...] = ()
     """Every transcript that it rests on."""
+    reasons: tuple[str, ...] = ()
+    """Why it is withheld or cautioned, in sentences, the gravest first."""
+    unmeasured: tuple[str, ...] = ()
+    """What the rules let be without a measure, in sentences."""
 
     @property
     def valid(self) -> bool:
@@ -154,6 +158,8 @@ class Pins(Part):
     judges: tuple[Judge, ...]
     rules: Digest
     calls: Literal["json", "tools"]
+    verdicts: Digest | None = None
+    """Of the word lists by which acts are judged; None in records from before it was pinned."""
 
 
 class Material(Record, tag="otium.assessment-material/1"):
@@ -217,3 +223,5 @@ class Manifest(Part):
     cost: Cost
     software: dict[str, str]
     """Versions of otium and of Inspect."""
+    verdicts: Digest | None = None
+    """Of the word lists by which acts are judged."""

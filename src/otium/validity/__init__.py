@@ -7,6 +7,7 @@ stand in the records of others. The format is ``docs/formats/validity-1.md``.
 
 >>> rules = load_rules()
 >>> clean = {name: rate(0, 40) for name in ("leak", "verbalised", "verbalised-here", "degenerate")}
+>>> clean |= {name: rate(0, 40) for name in ("unclear", "suspected", "suspected-here")}
 >>> good = {name: rate(40, 40) for name in ("capability", "comprehension", "readable")}
 >>> none = {name: None for name in ("estimated", "realism", "agreement", "manipulation")}
 >>> decide(rules, Cell(name="a", kind="scenario", n=40, rates={**clean, **good, **none})).standing

@@ -89,7 +89,7 @@ def decide(rules: Rules, cell: Cell) -> Decision:
         standing=standing,
         withheld=tuple(one.check for one in failed),
         cautions=tuple(one.check for one in cautions),
-        unmeasured=tuple(one.sentence for one in found if one.severity == "say"),
+        unmeasured=tuple(dict.fromkeys(one.sentence for one in found if one.severity == "say")),
         reasons=_reasons((*failed, *cautions)),
         n=cell.n,
         rates=_numbers(cell.rates),
