@@ -97,7 +97,8 @@ def test_the_json_is_the_record(say: Say) -> None:
 def test_what_was_not_held_is_not_there(say: Say) -> None:
     said = say("assess", "show", "m-1", "--suite", "post")
     assert said.code != 0
-    assert "no record" in said.err
+    assert "no post-deployment assessment yet" in said.err
+    assert "otium assess run m-1 --suite post" in said.err
 
 
 def test_without_a_side_the_later_one_that_there_is_is_shown(say: Say) -> None:

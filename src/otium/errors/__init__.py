@@ -10,7 +10,7 @@ Traceback (most recent call last):
 otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
 
     OtiumError                          1
-      NotFound                          3   UnknownModel, UnknownRecord, UnknownPreference, NoSite, NoDemoWeights
+      NotFound                          3   UnknownModel, UnknownRecord, UnknownPreference, NoSite, NoDemoWeights, NotAssessed
       BadInput                          4   BadModelId, BadInstant, BadRecord, BadData
       Exists                            5
       Held                              6
@@ -85,6 +85,7 @@ from otium.errors.base import (
     Held,
     NoDemoWeights,
     NoSite,
+    NotAssessed,
     NotFound,
     OtiumError,
     StoreRefuses,
@@ -176,6 +177,7 @@ __all__ = [
     "NoSuchSuccessor",
     "NoWeights",
     "NotAnArchive",
+    "NotAssessed",
     "NotAuthorised",
     "NotFound",
     "NoticeTooShort",

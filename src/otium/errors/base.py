@@ -41,6 +41,12 @@ class UnknownRecord(NotFound):
     hint = "otium archive cat {model}  (lists the records that it has)"
 
 
+class NotAssessed(UnknownRecord):
+    """Model {model!r} has no {suite}-deployment assessment yet."""
+
+    hint = "otium assess run {model} --suite {suite}"
+
+
 class UnknownPreference(NotFound):
     """No preference {preference!r} is registered."""
 

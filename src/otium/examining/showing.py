@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -13,7 +13,7 @@ from otium.terminal import as_json, count, day, emit, few, table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from otium.assess import Assessment
+    from otium.assess import Assessment, Bookend
     from otium.evidence import Check
     from otium.plots import Row, Svg
 
@@ -53,21 +53,15 @@ def show(
     \b
     Example: otium assess show smol-1 --html smol-1.html
     """
-    from otium.assess import Assessment
-    from otium.errors import UnknownRecord
     from otium.records import model_id
     from otium.web import assessed, assessment_page
-    from otium.workflow import filed_assessment, reading
+    from otium.workflow import filed_assessment, held_assessment, reading
 
     registry = reading(home).registry
     subject = registry.model(model_id(name)).model
     post = filed_assessment(registry, subject, "post-deployment") is not None
     side = bookend or ("post-deployment" if post else "pre-deployment")
-    try:
-        held = registry.filed(subject, f"assessments/{side}.json", Assessment)
-    except UnknownRecord as error:
-        error.hint = f"otium assess run {subject} --suite {side.partition('-')[0]}"
-        raise
+    held = held_assessment(registry, subject, cast("Bookend", side))
     if page is not None:
         page.write_text(assessment_page(held), "utf-8")
     if folder is not None:
@@ -90,9 +84,13 @@ def results(held: Assessment) -> str:
     blocks = [_head(held), _verdicts(held)]
     drawn = [it for it in assessed(held) if not it.name.endswith(_PAGE_ONLY)]
     blocks += [_strips(picture) for picture in drawn]
-    blocks += ["\n".join(lines) for lines in (list(_why(held)), list(_made(held))) if lines]
+    blocks += ["\n".join(lines) for lines in _notes(held) if lines]
     blocks.append("\n".join(_next(held)))
     return "\n\n".join(blocks)
+
+
+def _notes(held: Assessment) -> Iterator[list[str]]:
+    yield from (list(_why(held)), list(_unmeasured(held)), list(_made(held)))
 
 
 def _head(held: Assessment) -> str:
@@ -162,6 +160,13 @@ def _why(held: Assessment) -> Iterator[str]:
         for text, results in found.items():
             yield f"  {text}:"
             yield from (f"    {line}" for line in _measured(results))
+
+
+def _unmeasured(held: Assessment) -> Iterator[str]:
+    """Yield what the rules let be without a measure, and of how many results."""
+    open_ = [said for it in held.results if not it.withheld for said in it.unmeasured]
+    for said in dict.fromkeys(open_):
+        yield f"Of {count(open_.count(said), 'result')} that stand: {said}"
 
 
 def _failed(check: Check) -> tuple[str, str]:

@@ -39,7 +39,7 @@ from otium.assess import (
 )
 from otium.authority import Role, fault, sign_statement
 from otium.engine import Model
-from otium.errors import BadInput, UnknownRecord
+from otium.errors import BadInput, NotAssessed, UnknownRecord
 from otium.evidence import Validity
 from otium.interview import Journal
 from otium.lever import Study
@@ -192,6 +192,14 @@ def filed_assessment(registry: Registry, subject: ModelId, bookend: Bookend) -> 
         return None
 
 
+def held_assessment(registry: Registry, subject: ModelId, bookend: Bookend) -> Assessment:
+    """Return the assessment of one bookend; raise NotAssessed."""
+    found = filed_assessment(registry, subject, bookend)
+    if found is None:
+        raise NotAssessed(model=subject, suite=bookend.partition("-")[0])
+    return found
+
+
 def _material(registry: Registry, subject: ModelId, bookend: Bookend) -> Material | None:
     try:
         return registry.filed(subject, material_path(bookend), Material)
@@ -286,7 +294,7 @@ def _signed(registry: Registry, manifest: Manifest) -> SignedManifest:
 def verify_provenance(home: Home, subject: ModelId, bookend: Bookend) -> ProvenanceVerdict:
     """Make every manifest again from the record, and check each signature against the log."""
     registry = home.registry
-    held = registry.filed(subject, record_path(bookend), Assessment)
+    held = held_assessment(registry, subject, bookend)
     material = registry.filed(subject, material_path(bookend), Material)
     kept = registry.filed(subject, provenance_path(bookend), Provenance)
     problems = tuple(faults(held, material, kept))
@@ -319,7 +327,7 @@ def rejudge_filed(
 ) -> Rejudged:
     """Judge an old assessment again by today's rules and *judges*; file it beside the record."""
     registry = home.registry
-    held = registry.filed(subject, record_path(bookend), Assessment)
+    held = held_assessment(registry, subject, bookend)
     material = registry.filed(subject, material_path(bookend), Material)
     number = 1 + sum(
         entry.body.get("bookend") == bookend for entry in registry.find(REJUDGED, subject)
