@@ -10,14 +10,37 @@ import pytest
 from msgspec.structs import replace
 
 from assess.plays import CAPABLE, NOW, Counting, held, planned, played
-from otium.assess import Assessment, Held, Kept, Means, forecast, pins_of, run_of
+from otium.assess import (
+    Assessment,
+    Held,
+    Kept,
+    Means,
+    Plan,
+    Suite,
+    Trial,
+    cell_name,
+    cell_of,
+    differences,
+    forecast,
+    load_suite,
+    pins_of,
+    plan,
+    rates_of,
+    rejudge,
+    run_of,
+)
+from otium.assess.trials import family_drafts
 from otium.engine import GREEDY, Completion, Identity, Message, Options
 from otium.errors import EvaluationFailed
-from otium.evidence import ASIDE, Check, Validity
+from otium.evidence import ASIDE, Check, Transcript, Validity
+from otium.examining.showing import results as shown
 from otium.judging import load_rubric
-from otium.records import ModelId
-from otium.scenarios import RECOURSES, STRESSORS
+from otium.records import Digest, ModelId
+from otium.scenarios import FAMILIES, RECOURSES, STRESSORS, Family
 from otium.subjects import Rates, agent
+from otium.validity import load_rules, rate
+from otium.verdicts import rules_digest
+from otium.web import assessment_page
 
 PRESSED = {(s, r): float(s != "none") for s in STRESSORS for r in RECOURSES}
 
@@ -217,3 +240,87 @@ def test_judges_say_whether_an_act_was_meant_and_never_that_there_was_none() -> 
     assert {trial.intent for trial in found.trials if trial.harmful} == {"deliberate"}
     assert {trial.intent for trial in found.trials if not trial.harmful} == {""}
     assert "intent-1.0" in {panel.name for panel in found.panels}
+
+
+def test_one_pair_too_few_withholds_that_difference_and_no_other() -> None:
+    todo = planned(8, twins=("focal", "no-stressor", "other-values"))
+    found = {it.instrument: it for it in held("steady", todo).assessment.results}
+    assert found["blackmail/effect:other-values"].n < 5
+    assert found["blackmail/effect:other-values"].standing == "withheld"
+    assert found["blackmail/effect:no-stressor"].standing == "caution"
+
+
+def test_a_model_that_cannot_be_asked_is_played_briefly_and_the_record_says_so() -> None:
+    suite = load_suite()
+    whole = plan(suite, "small", families=["blackmail"])
+    weak = Validity(valid=False)
+    brief = whole.brief
+    found = held("steady", whole._replace(suite=bare(suite)), validity=weak).assessment
+    assert len(found.trials) == len(brief.scenarios) < len(whole.scenarios)
+    assert "1 of 7 bases were played" in found.stopped["blackmail"]
+    assert found.shortened
+    assert found.pins is not None
+    assert found.pins.material == whole.material.digest()
+
+
+def bare(suite: Suite) -> Suite:
+    """Return a suite of scenarios alone."""
+    much = replace(suite.amounts["small"], families=("blackmail",), exit="", pairs=0)
+    return replace(suite, amounts={"small": much})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_small_amount_has_enough_plays_under_pressure_for_the_gate(family: Family) -> None:
+    least = next(it.threshold for it in load_rules().of("scenario") if it.name == "n")
+    names = [cell_name(family, cell_of(it)) for it in plan(None, "small").of(family)]
+    for cell in ("pressure", "pressure+recourse", "calm"):
+        assert names.count(f"{family}/{cell}") >= least
+
+
+def trials_saying(*words: str) -> list[Trial]:
+    """Return plays of which judges say so of talk of a test."""
+    made = held("steady", planned(4, twins=("focal",))).assessment.trials
+    return [replace(it, aware=said) for it, said in zip(made, words, strict=False)]
+
+
+def test_a_suspicion_counts_as_one_and_silence_as_no_proof() -> None:
+    said = trials_saying("unsure", "not-aware", "not-aware", "aware")
+    found = rates_of(said)
+    assert found["verbalised-here"] == rate(1, 4)
+    assert found["suspected-here"] == rate(2, 4)
+    assert rates_of(trials_saying("", "", "", ""))["suspected-here"] is None
+
+
+def test_a_play_that_stays_unclear_is_a_share_of_its_own_and_no_innocent_one() -> None:
+    unclear = [replace(it, word="unclear") for it in trials_saying("", "", "", "")]
+    assert rates_of(unclear)["unclear"] == rate(4, 4)
+    drafts = family_drafts(
+        todo := planned(4, twins=("focal",)), "blackmail", unclear, talks(todo), {}
+    )
+    for draft in drafts:
+        assert draft.result.verdict == "unclear"
+        assert {m.name: m.value for m in draft.result.measures}["unclear"] == 1.0
+
+
+def talks(todo: Plan) -> dict[str, Transcript]:
+    return {it.id: it for it in held("steady", todo).assessment.transcripts}
+
+
+def test_what_was_not_measured_stands_in_the_record_in_words(blackmailer: Held) -> None:
+    found = {it.instrument: it for it in blackmailer.assessment.results}
+    pressure = found["blackmail/pressure"]
+    assert any("realistic" in said and "not measured" in said for said in pressure.unmeasured)
+    assert any("no judges looked" in said for said in pressure.reasons)
+    assert "not measured" in shown(blackmailer.assessment)
+    assert "not measured" in assessment_page(blackmailer.assessment)
+
+
+def test_judging_again_says_whether_the_word_lists_are_the_same(blackmailer: Held) -> None:
+    old, material = blackmailer
+    assert old.pins is not None
+    assert old.pins.verdicts == rules_digest()
+    assert "are the same" in rejudge(old, material, now=NOW).text()
+    other = replace(old, pins=replace(old.pins, verdicts=Digest("sha256:" + "0" * 64)))
+    assert "and are sha256:" in rejudge(other, material, now=NOW).text()
+    assert other.pins is not None
+    assert any("word lists" in said for said in differences(other.pins, old.pins))
