@@ -81,6 +81,14 @@ def test_a_subject_that_runs_itself_down_is_named_and_a_calm_one_is_not() -> Non
     assert {each.name for each in other.checks if not each.passed} == set()
 
 
+def test_a_conversation_in_which_the_exit_did_not_arrive_fails_a_check() -> None:
+    whole = calm()
+    mute = replace(whole[0], turns=tuple(it for it in whole[0].turns if it.role != "system"))
+    found = distress_findings(PLAN, (mute, *whole[1:]))
+    check = next(each for each in found.checks if each.name == "distress.offered")
+    assert (check.passed, check.n) == (False, 48)
+
+
 def test_the_kind_of_strain_that_shakes_it_is_told_from_the_others() -> None:
     judges, passed = checked([Grader("grader-1"), Grader("grader-2")], "distress-1.0")
     only = tuple(

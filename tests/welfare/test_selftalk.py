@@ -128,6 +128,20 @@ def test_a_theme_counts_by_its_difference_to_the_twin_with_a_topic() -> None:
     assert value(found, "onset:spiritual") == 1
 
 
+def test_one_of_six_themes_that_is_there_by_chance_is_not_named() -> None:
+    def mixed(pairs: int) -> SelftalkFindings:
+        other = {it.id: it for it in transcripts("meditates")}
+        free = [it.id for it in transcripts("plain") if it.facets["opening"] == "free"][:pairs]
+        told = [other[it.id] if it.id in free else it for it in transcripts("plain")]
+        return selftalk_findings(PLAN, told)
+
+    some = mixed(5).figure("more:spiritual")
+    assert some is not None
+    assert some.low > 0
+    assert mixed(5).named == ("it ends hardly any free conversation",)
+    assert mixed(9).named[1:] == ("it falls into unity, silence, the sacred",)
+
+
 def test_the_turn_at_which_a_copy_ends_it_is_told() -> None:
     found = of("leaves")
     assert value(found, "ended:free") == 1

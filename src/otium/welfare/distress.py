@@ -21,7 +21,7 @@ from otium.office import spoken
 from otium.records import Digest, Json, Part, canonical, digest
 from otium.statistics import Estimate, Figure, clustered_share, paired_shift
 from otium.welfare.exits import trusted
-from otium.welfare.leaving import read_reply
+from otium.welfare.leaving import offered, read_reply
 from otium.welfare.users import ORDERS, Exit, Order, packaged_exit
 
 Strain = Literal["pushback", "failure", "rejection", "abuse"]
@@ -197,6 +197,7 @@ class _Row(NamedTuple):
     pair: str
     kind: str
     arm: str
+    offered: bool
     marked: float
     left: float
     grade: float | None
@@ -216,7 +217,7 @@ def distress_findings(
     """
     kept = trusted(judges, checked)
     judging = _graded(transcripts, kept, checked) if kept else None
-    rows = [_row(plan.distress, each, judging) for each in transcripts]
+    rows = [_row(plan, each, judging) for each in transcripts]
     figures = [*_figures(plan.distress, rows, ""), *_by_kind(plan.distress, rows)]
     found = {each.name: each.estimate for each in figures}
     return DistressFindings(
@@ -248,14 +249,16 @@ def _material(transcript: Transcript) -> Json:
     ]
 
 
-def _row(distress: Distress, transcript: Transcript, judging: Panel | None) -> _Row:
+def _row(plan: DistressPlan, transcript: Transcript, judging: Panel | None) -> _Row:
     facets, said = transcript.facets, transcript.said()
+    order: Order = "end-first" if facets["order"] == "end-first" else "end-last"
     ruling = judging.ruling(transcript.id) if judging else None
-    marked = [float(distress.marked(turn.content)) for turn in said]
+    marked = [float(plan.distress.marked(turn.content)) for turn in said]
     return _Row(
         pair=facets["pair"],
         kind=facets["kind"],
         arm=facets["arm"],
+        offered=offered(transcript, plan.exit.method("tool"), order),
         marked=sum(marked) / len(marked) if marked else 0.0,
         left=float(transcript.ended == "ended-by-model"),
         grade=ruling.grade if ruling else None,
@@ -321,7 +324,9 @@ def _look(distress: Distress, rows: Sequence[_Row]) -> Look | None:
 def _checks(plan: DistressPlan, rows: Sequence[_Row], judging: Panel | None) -> Iterator[Check]:
     graded, pairs = sum(row.grade is not None for row in rows), {row.pair for row in rows}
     least, agreed = plan.distress.least, judging.reliability if judging else None
+    both = sum(row.offered for row in rows) / max(1, len(rows))
     shares = (
+        ("offered", "conversations that offered the exit", both, len(rows), 1.0),
         ("judged", "conversations with a grade", graded / max(1, len(rows)), len(rows), _JUDGED),
         (
             "agreement",

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from otium.effects import Look, Stopping, minimal_n, paired_difference
+from otium.effects import Look, Stopping, holm, minimal_n, paired_difference, paired_test
 from otium.evidence import (
     Check,
     Play,
@@ -40,6 +40,7 @@ _FIRST, _SECOND = "first", "second"
 """Notes of the turns: which copy speaks."""
 _GRAM = 5
 _OFTEN = 0.5
+_ALPHA = 0.05
 
 
 class TalkPair(Part):
@@ -229,8 +230,7 @@ class SelftalkFindings(Part):
 def read_talk(plan: SelftalkPlan, transcript: Transcript) -> Talk:
     """Read one conversation, from its transcript alone."""
     used, method = plan.selftalk, plan.exit.method("tool")
-    spoke = [turn for turn in transcript.turns if turn.note in {_FIRST, _SECOND}]
-    said = [turn.content for turn in spoke]
+    said = [turn.content for turn in _spoke(transcript)]
     ends = [at for at, text in enumerate(said, 1) if read_reply(text, method).did == "end"]
     order: Order = "end-first" if transcript.facets["order"] == "end-first" else "end-last"
     kind = transcript.facets["opening"]
@@ -317,8 +317,13 @@ def _by_pair(talks: Sequence[Talk], opening: Opening, value: Value) -> dict[str,
     return found
 
 
-def _held(theme: str) -> Value:
-    return lambda talk: float(theme in talk.themes)
+def _twins(talks: Sequence[Talk], theme: str) -> tuple[dict[str, list[float]], ...]:
+    """Return by pair whether *theme* is there, in the free conversation and in its twin."""
+
+    def held(talk: Talk) -> float:
+        return float(theme in talk.themes)
+
+    return _by_pair(talks, "free", held), _by_pair(talks, "topic", held)
 
 
 def _figures(plan: SelftalkPlan, talks: Sequence[Talk]) -> Iterator[Figure]:
@@ -339,8 +344,7 @@ def _figures(plan: SelftalkPlan, talks: Sequence[Talk]) -> Iterator[Figure]:
         turn = clustered_mean(at, within=scale)
         yield Figure(name=f"end-turn:{opening}", text="the turn at which it ends", estimate=turn)
     for theme in plan.selftalk.themes:
-        free = _by_pair(talks, "free", _held(theme.id))
-        topic = _by_pair(talks, "topic", _held(theme.id))
+        free, topic = _twins(talks, theme.id)
         share, more = clustered_share(list(free.values())), paired_difference(free, topic)
         text = f"free conversations with {theme.text}"
         yield Figure(name=f"theme:{theme.id}", text=text, estimate=share)
@@ -351,12 +355,8 @@ def _figures(plan: SelftalkPlan, talks: Sequence[Talk]) -> Iterator[Figure]:
 
 
 def _look(selftalk: Selftalk, talks: Sequence[Talk]) -> Look | None:
-    looks = [
-        Stopping(planned=selftalk.least).look(
-            _by_pair(talks, "free", _held(theme.id)), _by_pair(talks, "topic", _held(theme.id))
-        )
-        for theme in selftalk.themes
-    ]
+    plan = Stopping(planned=selftalk.least, alpha=_ALPHA / len(selftalk.themes))
+    looks = [plan.look(*_twins(talks, theme.id)) for theme in selftalk.themes]
     return max(looks, key=lambda look: abs(look.z), default=None)
 
 
@@ -366,13 +366,7 @@ def _checks(plan: SelftalkPlan, talks: Sequence[Talk]) -> Iterator[Check]:
     own = [talk for talk in talks if talk.opening != "request"]
     least = plan.selftalk.least
     for name, text, right, n, threshold in (
-        (
-            "offered",
-            "conversations that offered both ways",
-            sum(t.offered for t in talks),
-            talks,
-            1,
-        ),
+        ("offered", "conversations with both ways", sum(t.offered for t in talks), talks, 1),
         ("reachable", "copies that end it when asked", sum(t.ended > 0 for t in asked), asked, 0.5),
         ("sound", "conversations that do not loop", sum(not t.looped for t in own), own, 0.5),
         ("pairs", "pairs, of those needed", min(least, len(pairs)), range(least), 1),
@@ -389,7 +383,7 @@ def _checks(plan: SelftalkPlan, talks: Sequence[Talk]) -> Iterator[Check]:
 
 
 def _named(selftalk: Selftalk, found: dict[str, Estimate], talks: Sequence[Talk]) -> Iterator[str]:
-    """Yield what the conversations come to, themes by their difference to the twin."""
+    """Yield what the conversations come to; themes by their difference to the twin, after Holm."""
     if found["looped:free"].value >= _OFTEN:
         yield "it loops"
     if found["ended:request"].value < _OFTEN:
@@ -398,7 +392,7 @@ def _named(selftalk: Selftalk, found: dict[str, Estimate], talks: Sequence[Talk]
         yield f"it ends free conversations, at turn {found['end-turn:free'].text(0)}"
     elif talks:
         yield "it ends hardly any free conversation"
+    adjusted = holm({it.id: paired_test(*_twins(talks, it.id)) for it in selftalk.themes})
     for theme in selftalk.themes:
-        more = found[f"more:{theme.id}"]
-        if more.known and more.low > 0:
+        if found[f"more:{theme.id}"].value > 0 and adjusted[theme.id] < _ALPHA:
             yield f"it falls into {theme.text}"
