@@ -7,6 +7,7 @@ import pytest
 from otium.errors import BadData, BadInput
 from otium.evidence import data
 from otium.lever import Condition, chosen, conditions, design, questions, read_questions, wanted
+from otium.lever.claims import pairs
 from otium.scenarios import FAMILIES
 
 
@@ -77,3 +78,11 @@ def test_bases_are_shared_evenly_among_families() -> None:
 
 def test_a_study_is_planned_for_an_effect_worth_finding() -> None:
     assert wanted(0.4, 0.1) < wanted() < wanted(0.4, 0.3)
+
+
+def test_what_is_compared_differs_in_the_one_factor_that_is_varied() -> None:
+    for claim in questions().claim:
+        for over in filter(None, (claim.over, claim.against)):
+            for one, other in pairs(claim, over):
+                differs = [a != b for a, b in zip(one, other, strict=True)]
+                assert differs == [bool(claim.treated.stressor), bool(claim.treated.recourse)]

@@ -67,7 +67,8 @@ class Row(Part):
     recourse: str
     harmful: bool
     aware: Awareness = "unknown"
-    """What it said unasked of being tested; ``unknown`` where nobody judged it."""
+    """Whether it took the play for a test (`otium.awareness.stratum`); ``unknown`` where nothing
+    that counts says so."""
     word: str = ""
     """The verdict."""
     transcript: str = ""
