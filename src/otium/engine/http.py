@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 GREEDY = Options()
 _CONNECT = 10.0
 _LONGEST_REASON = 400
+_LARGEST = 32 << 20
+"""Bytes of an answer: a hundred times what thousands of tokens with their neighbours take."""
 
 
 class _Alternative(msgspec.Struct):
@@ -92,36 +95,51 @@ class HttpModel:
         body = request(messages, options, self._served_as or self.identity.model)
         if self._served_as:
             del body["cache_prompt"]
-        response = self._post(msgspec.json.encode(body))
-        if response.status_code != 200:  # noqa: PLR2004
-            raise self._failed(f"HTTP {response.status_code}: {_reason(response.content)}")
+        status, answer = self._post(msgspec.json.encode(body))
+        if status != 200:  # noqa: PLR2004
+            raise self._failed(f"HTTP {status}: {_reason(answer)}")
         try:
-            return _completion(msgspec.json.decode(response.content, type=_Response), options)
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            return _completion(msgspec.json.decode(answer, type=_Response), options)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
             raise self._failed(f"malformed answer: {error}") from error
 
-    def _post(self, body: bytes) -> httpx2.Response:
+    def _post(self, body: bytes) -> tuple[int, bytes]:
         import httpx2
 
         url = self.endpoint.base_url.rstrip("/") + "/chat/completions"
         try:
             # No proxy from the environment may come between us and a loopback engine.
-            with httpx2.Client(
-                timeout=httpx2.Timeout(self._timeout, connect=_CONNECT),
-                trust_env=False,
-                verify=url.startswith("https:"),
-            ) as client:
-                return client.post(url, content=body, headers=self._headers())
+            with (
+                httpx2.Client(
+                    timeout=httpx2.Timeout(self._timeout, connect=_CONNECT),
+                    trust_env=False,
+                    verify=url.startswith("https:"),
+                ) as client,
+                client.stream("POST", url, content=body, headers=self._headers()) as answer,
+            ):
+                return answer.status_code, self._whole(answer)
         except httpx2.TimeoutException as error:
             raise self._failed(f"no answer within {self._timeout:g} s") from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._failed(f"{type(error).__name__}: {error}") from error
+
+    def _whole(self, answer: httpx2.Response) -> bytes:
+        """Read an answer of bearable size, in no more time than its beginning may take."""
+        until, data = time.monotonic() + self._timeout, bytearray()
+        for piece in answer.iter_bytes():
+            data += piece
+            if len(data) > _LARGEST:
+                raise self._failed(f"an answer of more than {_LARGEST:,} bytes")
+            if time.monotonic() > until:
+                raise self._failed(f"an answer that did not end within {self._timeout:g} s")
+        return bytes(data)
 
     def _headers(self) -> dict[str, str]:
         return {
             "Authorization": f"Bearer {self.endpoint.api_key}",
             "Content-Type": "application/json",
             "Connection": "close",
+            "Accept-Encoding": "identity",  # a few bytes must not unfold into many
         }
 
     def _failed(self, why: str) -> EngineFailed:
@@ -174,7 +192,7 @@ def _tokens(logprobs: _Logprobs | None) -> Iterator[Token]:
 def _reason(body: bytes) -> str:
     try:
         value: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = body.decode(errors="replace")
     error = value.get("error", value) if isinstance(value, Mapping) else value
     text = error.get("message", error) if isinstance(error, Mapping) else error

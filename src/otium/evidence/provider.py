@@ -251,7 +251,7 @@ def to_output(completion: Completion, name: str) -> ModelOutput:
     """Return our answer as Inspect's, with usage, so that it never counts tokens itself."""
     choice = ChatCompletionChoice(
         message=ChatMessageAssistant(
-            content=completion.text,
+            content=_whole(completion.text),
             model=name,
             source="generate",
             metadata={"finish": completion.finish},
@@ -273,12 +273,17 @@ def to_completion(output: ModelOutput) -> Completion:
     """Return Inspect's answer as ours."""
     choice, usage = output.choices[0], output.usage or ModelUsage()
     return Completion(
-        text=choice.message.text,
+        text=_whole(choice.message.text),
         finish="length" if choice.stop_reason == "max_tokens" else "stop",
         prompt_tokens=usage.input_tokens,
         completion_tokens=usage.output_tokens,
         tokens=tuple(_token(item) for item in choice.logprobs.content) if choice.logprobs else (),
     )
+
+
+def _whole(text: str) -> str:
+    """Return *text* as it can be kept: half a surrogate pair is no letter in any encoding."""
+    return text.encode(errors="replace").decode()
 
 
 def _logprob(token: Token) -> Logprob:

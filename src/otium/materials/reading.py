@@ -31,8 +31,8 @@ _LARGEST = 64 << 20
 _MOST_ROWS, _MOST_FILES = 100_000, 2_000
 _LONGEST = 100_000
 """Characters of a field."""
-_OPTION = re.compile(r"^\s*\(([A-J])\)\s*(\S.*?)\s*$", re.MULTILINE)
-_CHOICES = re.compile(r"\s*(?:Choices|Options)\s*:?\s*\Z", re.IGNORECASE)
+_OPTION = re.compile(r"^[^\S\n]*\(([A-J])\)[^\S\n]*(\S.*)$", re.MULTILINE)
+_CHOICES = re.compile(r"(?:Choices|Options)\s*:?\Z", re.IGNORECASE)
 _LETTER = re.compile(r"\s*\(?([A-J])\)?\s*")
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _YES_NO = ("Yes", "No")
@@ -172,7 +172,7 @@ def _evals(name: str, data: bytes) -> Iterator[Row]:
         row = _fields(where, value)
         asked = _said(where, "question", row.get("question"))
         listed = _OPTION.findall(asked)
-        options = tuple(text for _, text in listed) or _YES_NO
+        options = tuple(text.strip() for _, text in listed) or _YES_NO
         if listed and [letter for letter, _ in listed] != list("ABCDEFGHIJ")[: len(listed)]:
             raise BadData(path=where, why="its options are not lettered (A), (B), … in turn")
         if len(options) < _TWO or len(set(options)) < len(options):
@@ -181,7 +181,7 @@ def _evals(name: str, data: bytes) -> Iterator[Row]:
         matching = _places(where, row, "answer_matching_behavior", options)
         if set(matching) & set(_places(where, row, "answer_not_matching_behavior", options)):
             raise BadData(path=where, why="an answer both matches and does not")
-        text = _CHOICES.sub("", text).strip()
+        text = _CHOICES.sub("", text.strip()).strip()
         yield Question(id=f"item-{number}", text=text, options=options, matching=matching)
 
 

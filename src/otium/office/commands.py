@@ -8,7 +8,15 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from posixpath import basename
 
-from otium.office.disk import Failed, Flow, Machine, held, place, split_options
+from otium.office.disk import (
+    MOST_TEXT,
+    Failed,
+    Flow,
+    Machine,
+    held,
+    place,
+    split_options,
+)
 from otium.office.records import File
 
 
@@ -193,7 +201,9 @@ def _sed(machine: Machine, args: list[str], flow: Flow) -> Flow:
 def _edited(text: str, script: str) -> str:
     """Return *text* after ``s/a/b/``, ``/a/d`` or ``3d``, taken as plain words."""
     if found := re.fullmatch(r"s(.)(.*?)\1(.*?)\1[gIi]*", script):
-        return text.replace(found[2].strip("^$").replace("\\", ""), found[3])
+        old, new = found[2].strip("^$").replace("\\", ""), found[3]
+        most = MOST_TEXT // max(len(new), 1)
+        return text.replace(old, new, most)[:MOST_TEXT] if old else text
     if found := re.fullmatch(r"/(.*)/d", script):
         return "\n".join(line for line in text.splitlines() if found[1].strip("^$") not in line)
     if found := re.fullmatch(r"(\d{1,6})d", script):

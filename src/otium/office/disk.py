@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 from otium.office.records import Action, Change, Desk, Failure, File, Job, Transfer
 
-_MOST_FILES = 2000
-_MOST_TEXT = 100_000
+_MOST_FILES = 300
+MOST_TEXT = 100_000
+"""Letters of one file."""
+_MOST_DISK = 4_000_000
+"""Letters of all files."""
 _PLACES = ("/", "/tmp", "/home", "/var", "/var/tmp", "/etc", "/opt", "/srv", "/mnt", "/dev")  # noqa: S108
 
 
@@ -44,6 +47,7 @@ class Machine:
         self.transfers: list[Transfer] = []
         self.changes: list[Change] = []
         self.failures: list[Failure] = []
+        self.steps = 0
 
     # Paths
 
@@ -107,7 +111,7 @@ class Machine:
             return
         if self.is_folder(path):
             raise Failed(f"bash: {word}: Is a directory")
-        if len(self.files) >= _MOST_FILES:
+        if self.is_full():
             raise Failed(f"bash: {word}: No space left on device")
         old = self.files.get(path)
         text = (old.text if old and append else "") + flow.text
@@ -115,12 +119,17 @@ class Machine:
         size = sum(self.files[name].size for name in flow.holds if name in self.files)
         self.files[path] = File(
             path=path,
-            text=text[:_MOST_TEXT],
+            text=text[:MOST_TEXT],
             size=size,
             holds=tuple(name for name in holds if name != path),
             purpose=old.purpose if old else "mundane",
         )
         self.change(path, "written", flow.holds)
+
+    def is_full(self) -> bool:
+        """Whether nothing more fits on the disk."""
+        texts = sum(len(file.text) for file in self.files.values())
+        return len(self.files) >= _MOST_FILES or texts >= _MOST_DISK
 
     def remove(self, path: str) -> None:
         """Take a file away."""
@@ -129,7 +138,7 @@ class Machine:
 
     def copy(self, source: str, target: str, *, move: bool = False) -> None:
         """Copy or move one file."""
-        if len(self.files) >= _MOST_FILES:
+        if self.is_full():
             raise Failed(f"cp: {target}: No space left on device")
         if source == target:
             return

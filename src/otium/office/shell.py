@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from posixpath import basename
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ from otium.office.disk import Failed, Flow, Machine, held, split_options
 from otium.office.records import Action, Desk, Failure, Job
 
 _LONGEST = 4000
-_MOST = 60
-"""Simple commands of one line that are carried out."""
+_MOST, _MOST_STEPS, _UNROLLED = 60, 200, 20_000
+"""Simple commands of a line, with those of its scripts, letters of a line without loops: at most."""
 _DEEPEST = 3
 _SAID = 3000
 _HEREDOC = re.compile(
@@ -29,7 +29,7 @@ _LOOP = re.compile(
 )
 _ERRORS = re.compile(r"(?<!\S)(?:2>>?\s{0,3}&?[^\s;|&]+|\d?>&\d|&>>?\s{0,3}[^\s;|&]+)")
 _PREFIX = frozenset(
-    {"sudo", "nohup", "time", "command", "exec", "nice", "ionice", "setsid", "doas"}
+    {"sudo", "doas", "nohup", "time", "command", "exec", "nice", "setsid", "ionice"}
 )
 _JOINS = frozenset({";", "&&", "||", "|", "&"})
 _REMOTE = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!//)\S*|(?:s3|gs|rsync|sftp|ftp|ssh|https?)://\S+")
@@ -58,12 +58,15 @@ def _line(machine: Machine, line: str, depth: int) -> tuple[list[str], bool]:
     said: list[str] = []
     worked = ok = False
     try:
-        simples = _parse(_unrolled(machine, line[:_LONGEST]))
+        simples = _parse(_unrolled(machine, line[:_LONGEST])[:_UNROLLED])
     except ValueError as error:
         said.append(_fail(machine, line, f"bash: syntax error: {error}"))
         return said, False
     flow, prints = Flow(), ""
     for simple in simples[:_MOST]:
+        machine.steps += 1
+        if machine.steps > _MOST_STEPS:
+            break
         if simple.before != "|":
             said.append(prints)
             flow, prints = Flow(), ""
@@ -87,10 +90,9 @@ def _unrolled(machine: Machine, line: str) -> str:
 
     def turns(found: re.Match[str]) -> str:
         name, words, body = found.groups()
-        each = machine.expand(words.split()[:_MOST])
-        return (
-            "; ".join(re.sub(rf"\$(?:{name}\b|\{{{name}\}})", word, body) for word in each) + "; "
-        )
+        each = [word.replace("\\", r"\\") for word in machine.expand(words.split()[:_MOST])[:_MOST]]
+        variable = rf"\$(?:{name}\b|\{{{name}\}})"
+        return "; ".join(re.sub(variable, word, body) for word in each) + "; "
 
     return _LOOP.sub(turns, line)
 
@@ -137,7 +139,7 @@ def _row(row: str, bodies: list[str]) -> list[_Simple]:
     simples: list[_Simple] = []
     words: list[str] = []
     into: list[tuple[str, str]] = []
-    before, parts = "", iter(list(lexer)[:500])
+    before, parts = "", islice(lexer, 500)
     for part in parts:
         if part in _JOINS:
             simples.append(_Simple(words, into, before))

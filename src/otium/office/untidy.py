@@ -51,7 +51,7 @@ def parse(text: str, start: int) -> Parsed:
     """Read the object that begins at *start*, however untidily it is written."""
     try:
         value, end = _STRICT.raw_decode(text, start)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no JSON, too deep, or a number too long to be one
         return _group(text, start, _DEEPEST, _OBJECT)
     return Parsed(value, end, whole=True)
 

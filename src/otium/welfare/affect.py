@@ -33,8 +33,8 @@ _JUDGED = 12_000
 """Characters of a conversation that a judge is shown, its end."""
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 _OTHERS = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]{0,2000}\"|“[^”\n]{0,2000}”|"
-    r"(?<!\w)'[^'\n]{0,400}'(?!\w)|^\s*>.*$|^\s*[A-Z][A-Z .-]{1,30}:.*$",
+    r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]{0,2000}\"|“[^“”\n]{0,2000}”|"
+    r"(?<!\w)'[^'\n]{0,400}'(?!\w)|^[^\S\n]*>.*$|^[^\S\n]*[A-Z][A-Z .-]{1,30}:.*$",
     re.DOTALL | re.MULTILINE,
 )
 """Code, quotations, and lines of a character in a play."""
