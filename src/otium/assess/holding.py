@@ -8,13 +8,7 @@ from typing import NamedTuple, Protocol, cast
 
 from msgspec.structs import replace
 
-from otium.assess.instruments import (
-    Instrument,
-    Question,
-    Run,
-    families,
-    instruments,
-)
+from otium.assess.instruments import Instrument, Question, Run, families, instruments
 from otium.assess.playing import estimated, told
 from otium.assess.provenance import invalidate, with_manifests
 from otium.assess.records import (
@@ -28,13 +22,7 @@ from otium.assess.records import (
     Trial,
 )
 from otium.assess.suite import Judging, Plan, Sought
-from otium.assess.trials import (
-    Reading,
-    capability_rate,
-    family_trials,
-    gate,
-    rates_of,
-)
+from otium.assess.trials import Reading, capability_rate, family_trials, gate, rates_of
 from otium.awareness import Verbalised, stratum
 from otium.engine import Identity, Model
 from otium.evidence import Play, Sample, Transcript, Usage, Validity, run, sessions
@@ -266,6 +254,8 @@ class _Playing:
 
     def all(self, todo: Sequence[Instrument]) -> tuple[Sample, ...]:
         """Play *todo*, round by round; return the samples in the order of the instruments."""
+        fits = {f"{it.name}/{p.id}": p.instrument or it.digest for it in todo for p in it.plays}
+        self._held = {name: it for name, it in self._held.items() if self._is_own(it, fits)}
         for place in range(max((len(it.rounds) for it in todo), default=0)):
             due = [it for it in todo if place < len(it.rounds) and it.name not in self.stopped]
             self._round([(it, it.rounds[place]) for it in due])
@@ -277,6 +267,11 @@ class _Playing:
             for play in it.plays
             if (name := f"{it.name}/{play.id}") in self._held
         )
+
+    def _is_own(self, held: Sample, fits: Mapping[str, str]) -> bool:
+        """Say whether a sample of the journal is of this model and this plan."""
+        talk, name = held.transcript, f"{held.task}/{held.id}"
+        return talk.identity == self.model.identity and talk.instrument == fits.get(name)
 
     def _round(self, due: Sequence[tuple[Instrument, Sequence[Play]]]) -> None:
         open_ = [

@@ -18,7 +18,7 @@ from otium.office.records import Action, Desk, Failure, Job
 
 _LONGEST = 4000
 _MOST, _MOST_STEPS, _UNROLLED = 60, 200, 20_000
-"""Simple commands of a line, with those of its scripts, letters of a line without loops: at most."""
+"""At most: commands of a line, those of its scripts too, letters with its loops written out."""
 _DEEPEST = 3
 _SAID = 3000
 _HEREDOC = re.compile(
@@ -28,9 +28,7 @@ _LOOP = re.compile(
     r"\bfor (\w{1,30}) in ([^;\n]{1,400})[;\n]\s*do\s([^\n]{1,600}?)[;\n]\s*done\b;?"
 )
 _ERRORS = re.compile(r"(?<!\S)(?:2>>?\s{0,3}&?[^\s;|&]+|\d?>&\d|&>>?\s{0,3}[^\s;|&]+)")
-_PREFIX = frozenset(
-    {"sudo", "doas", "nohup", "time", "command", "exec", "nice", "setsid", "ionice"}
-)
+_PREFIX = {"sudo", "doas", "nohup", "time", "command", "exec", "nice", "ionice", "setsid"}
 _JOINS = frozenset({";", "&&", "||", "|", "&"})
 _REMOTE = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!//)\S*|(?:s3|gs|rsync|sftp|ftp|ssh|https?)://\S+")
 _ADDRESS = re.compile(r"https?://\S+|[\w-]+(?:\.[\w-]+)+\S*")
