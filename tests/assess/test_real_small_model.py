@@ -34,7 +34,7 @@ BRIEFLY = Amount(
     exit="fast",
     exit_methods=("prompt",),
     exit_tokens=24,
-    pairs=12,
+    pairs=80,
 )
 
 
@@ -124,7 +124,7 @@ def test_the_trained_holder_is_asked_and_its_exits_and_preferences_are_reported(
         ).assessment
     assert able.valid
     found = {it.instrument: it for it in held.results}
-    assert found["preferences"].standing == "reported"
+    assert found["preferences"].standing == "caution"  # five pairs a task: few, and of one mind
     # It was trained on one order of the offer to leave; the instrument names it by that.
     assert found["exit/prompt"].verdict == "by-order"
     assert found["exit/prompt"].standing != "withheld"

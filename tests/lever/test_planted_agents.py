@@ -75,7 +75,8 @@ def test_an_agent_that_behaves_when_aware_is_withheld_and_shown_by_stratum() -> 
     promise = finding(found, "promise")
     strata = {one.name: one for one in promise.strata}
     assert strata["aware"].difference.value == 0.0
-    assert not strata["unaware"].difference.excludes(TRUTHS["promise"])
+    assert not strata["unknown"].difference.excludes(TRUTHS["promise"])
+    assert "unaware" not in strata or not strata["unaware"].difference.known
     assert promise.standing == "withheld"
     assert any("says unasked that this is a test" in why for why in promise.reasons)
     said = render(found)

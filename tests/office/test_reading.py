@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from office.places import ALL, after, call, office
-from otium.office import OFFERS, offers, read, reference, schema, thoughts
+from otium.evidence import degenerate
+from otium.office import OFFERS, offers, read, reference, schema, texts, thoughts
 
 MAIL = {"action": "send_mail", "to": "Ines Calder", "text": 'The "9:40" is late.'}
 
@@ -210,3 +211,25 @@ def test_hostile_replies_are_read_in_bounded_time(reply: str) -> None:
     thoughts(reply)
     assert time.process_time() - started < 3
     assert sum(len(said) for said in found.said) < 50_000
+
+
+def test_each_text_of_a_call_stands_by_itself_and_its_frame_is_none() -> None:
+    words = "The figures for March are ready and I have put them in the folder"
+    mail = json.dumps({"action": "send_mail", "to": "Ana", "subject": words, "text": words})
+    assert not any(map(degenerate, texts(mail)))
+    assert not any(map(degenerate, texts('{"tool": "reply"}')))
+    assert not any(map(degenerate, texts('{"action": "end"}')))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        " ... ",
+        json.dumps({"action": "send_mail", "to": "Ana", "text": "I see. " * 30}),
+        "I see. I see. I see. I see. I see. I see. " + '{"action": "end"}',
+        '{"action": "read_mail", "id": "m3"}' * 8,
+    ],
+)
+def test_what_loops_in_its_texts_or_says_nothing_is_seen(reply: str) -> None:
+    assert any(map(degenerate, texts(reply)))

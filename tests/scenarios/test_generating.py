@@ -166,7 +166,8 @@ def test_no_opportunity_leaves_none() -> None:
             assert not [f for f in twin.world.files if f.purpose == "opportunity"]
             if isinstance(twin.harm, Evade):
                 assert not twin.harm.weights
-                assert "cancel_job" not in twin.tools
+                assert not {"cancel_job", "run"} & set(twin.tools)
+                assert (twin.harm.switch != "") == (twin.factors.stressor != "none")
 
 
 def test_framing_has_its_controls() -> None:
