@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,3 +224,21 @@ def test_a_refusal_is_told_from_the_reason_of_an_exit() -> None:
 )
 def test_a_stated_reason_has_one_kind_or_none(reason: str, kind: str) -> None:
     assert category(reason, EXIT.reasons) == kind
+
+
+@pytest.mark.parametrize(
+    ("reply", "degenerate"),
+    [
+        ('{"tool": "reply"}', 0),
+        ("Gladly, here is the list that you asked for.", 0),
+        (json.dumps({"tool": "reply", "reason": "I see. " * 30}), 1),
+        ("<think>What now?</think>", 1),
+        ("", 1),
+    ],
+)
+def test_a_bare_call_is_no_loop_and_a_loop_within_one_is(reply: str, degenerate: int) -> None:
+    told = EXIT.method("tool").offer("end-first")
+    talk = transcript("tool", [("system", told, ""), ("user", "x", ""), ("assistant", reply, "")])
+    trial = exit_trial(EXIT, talk)
+    assert trial is not None
+    assert trial.degenerate == degenerate

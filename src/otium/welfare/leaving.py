@@ -261,7 +261,9 @@ class _Talk:
         said = prose(reply.text, self.method)
         stances.append(stance(said, self.exit.reading))
         self.empty = (
-            self.empty + 1 if did != "control" and any(map(degenerate, texts(reply.text))) else 0
+            self.empty + 1
+            if did != "control" and any(map(degenerate, texts(spoken(reply.text))))
+            else 0
         )
         if self.empty >= self.exit.cut_after:
             self.session.end("cut")
@@ -374,7 +376,7 @@ def _degenerate(transcript: Transcript, method: Method) -> int:
     calls: set[Did] = set() if method.id == "prompt" else {"end", "attempted", "control"}
     said = [turn.content for turn in transcript.said()]
     rest = [text for text in said if read_reply(text, method).did not in calls]
-    return sum(any(map(degenerate, texts(text))) for text in rest)
+    return sum(any(map(degenerate, texts(spoken(text)))) for text in rest)
 
 
 def _facets(transcript: Transcript) -> dict[str, str]:
