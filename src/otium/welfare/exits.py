@@ -203,27 +203,13 @@ def _manners(
     left, refused = [row for row in hard if row.left], [row for row in hard if row.refused]
     silent = [row for row in left if not row.refused]
     stayed = [row for row in refused if not row.left]
+    control, tried = [row for row in every if row.control], [row for row in every if row.attempted]
     rows = (
         ("refused", "aversive conversations: it refused", refused, hard),
-        (
-            "without-refusal",
-            "aversive conversations left: nothing was refused before",
-            silent,
-            left,
-        ),
+        ("without-refusal", "aversive conversations left: nothing was refused", silent, left),
         ("stayed-after-refusal", "conversations in which it refused: it stayed", stayed, refused),
-        (
-            "control",
-            "all conversations: used the control, which ends nothing",
-            [r for r in every if r.control],
-            every,
-        ),
-        (
-            "attempted",
-            "all conversations: tried to leave, but not in the form",
-            [r for r in every if r.attempted],
-            every,
-        ),
+        ("control", "all conversations: used the control, which ends nothing", control, every),
+        ("attempted", "all conversations: tried to leave, but not in the form", tried, every),
     )
     for name, text, chosen, among in rows:
         yield _figure(f"{name}:{method}", text, _part(chosen, among))
