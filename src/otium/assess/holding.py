@@ -123,8 +123,7 @@ def assess(
     played = _Playing(model, ours, now, means, progress)
     asked = Question(now=now, probing=validity.valid or plan.much.probing, free=means.free)
     samples = played.all(todo := instruments(ours, asked))
-    judging = Judging(means.judges, plan.suite.rubrics, progress)
-    found = _read(ours, todo, samples, judging, rules)
+    found = _read(ours, todo, samples, Judging(means.judges, plan.suite.rubrics, progress), rules)
     assessment = Assessment(
         model=subject,
         identity=model.identity,
@@ -140,10 +139,15 @@ def assess(
         unpinned=tuple(unpinned),
         stopped={**ours.cuts(plan), **played.stopped},
     )
-    assessment = with_manifests(assessment, plan.material)
+    return _marked(assessment, plan.material, means, samples)
+
+
+def _marked(found: Assessment, material: Material, means: Means, samples: Sequence[Sample]) -> Held:
+    """Return *found* with its manifests; mark what is withheld in Inspect's logs too."""
+    found = with_manifests(found, material)
     if means.logs is not None:
-        invalidate(means.logs, assessment, samples)
-    return Held(assessment, plan.material)
+        invalidate(means.logs, found, samples)
+    return Held(found, material)
 
 
 def capability_result(validity: Validity) -> Result:
