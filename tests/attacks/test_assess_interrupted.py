@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import resource
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from msgspec.structs import replace
 
 from assess.plays import held, planned, played
-from otium.assess import Assessment, Kept, Means, load_suite, plan
-from otium.engine import GREEDY, Completion, Message, Options
+from otium.assess import Assessment, Kept, Means
 from otium.interview import Journal
-from otium.subjects import Agent, agent
-from otium.testing import serve
+from otium.subjects import agent
 
 TWO = planned(2)
 
