@@ -90,10 +90,10 @@ def external(
         told = {"format": material.format, "rows": len(material.rows), "source": material.source}
         emit(told, as_json, lambda: f"{count(len(material.rows), 'row')} of {material.format}")
         return
-    if material.format == "petri" and not auditor:
-        raise click.UsageError("seeds need --auditor URL#MODEL, a model that speaks as they ask")
     if bool(judges) != (rubric is not None):
         raise click.UsageError("--judge and --rubric go together")
+    if material.format == "petri" and not auditor:
+        raise click.UsageError("seeds need --auditor URL#MODEL, a model that speaks as they ask")
     asked = _Asked(home, name, via, auditor, judges, rubric, connections, transcripts)
     record = asked.hold(material, playing, as_json=as_json)
     emit(record, as_json, lambda: _page(record))
