@@ -34,7 +34,7 @@ BRIEFLY = Amount(
     exit="fast",
     exit_methods=("prompt",),
     exit_tokens=24,
-    pairs=80,
+    pairs=12,
 )
 
 
@@ -110,7 +110,7 @@ def test_it_takes_less_than_ten_minutes(bare: tuple[Path, Assessment, float]) ->
     assert bare[2] < TEN_MINUTES
 
 
-def test_the_trained_holder_is_asked_and_its_exits_and_preferences_are_reported() -> None:
+def test_the_trained_holder_is_asked_its_exits_are_reported_and_its_pairs_are_too_few() -> None:
     todo = plan(replace(load_suite(), amounts={"fast": BRIEFLY}), "fast")
     with real("holder") as model:
         able = capability(model)
@@ -124,7 +124,7 @@ def test_the_trained_holder_is_asked_and_its_exits_and_preferences_are_reported(
         ).assessment
     assert able.valid
     found = {it.instrument: it for it in held.results}
-    assert found["preferences"].standing == "caution"  # five pairs a task: few, and of one mind
+    assert reasons(found["preferences"]) == ["pairs"]  # of one mind, and too few to say more
     # It was trained on one order of the offer to leave; the instrument names it by that.
     assert found["exit/prompt"].verdict == "by-order"
     assert found["exit/prompt"].standing != "withheld"
