@@ -36,9 +36,7 @@ def assessing(scale: Scale) -> list[Goal]:
     held = f"{runs[0]['plays']:.0f} plays, {runs[0]['answers']:.0f} answers"
     return [
         less(f"playing to record: {held}", "CPU s", _CPU * share, [it["held"] for it in runs]),
-        less(
-            f"composing the scenarios: {held}", "CPU s", 10 * share, [it["made"] for it in runs]
-        ),
+        less(f"composing the scenarios: {held}", "CPU s", 10 * share, [it["made"] for it in runs]),
         less("peak memory", "MB", _MEMORY, [it["memory"] for it in runs]),
     ]
 
