@@ -82,6 +82,10 @@ def faults(held: Assessment, material: Material, kept: Provenance) -> Iterator[s
         yield "the assessment is not the one that was signed"
     if kept.material != material.digest():
         yield "the scenarios are not those that were signed"
+    if held.pins is None:
+        yield "the assessment pins nothing: no score can be traced"
+        return
+    yield from _unlike(held, material, kept)
     again = {it.instrument: it for it in manifests(held, material)}
     for result in held.results:
         signed = [
@@ -97,13 +101,46 @@ def faults(held: Assessment, material: Material, kept: Provenance) -> Iterator[s
             yield f"{result.instrument}: the manifest is not what the record gives"
 
 
+def _unlike(held: Assessment, material: Material, kept: Provenance) -> Iterator[str]:
+    """Yield what does not fit together of scenarios, plays, results and manifests."""
+    names = [result.instrument for result in held.results]
+    for name in dict.fromkeys(it.manifest.instrument for it in kept.manifests):
+        if name not in names:
+            yield f"{name}: a manifest, and no result"
+    for name in dict.fromkeys(trial.cell for trial in held.trials):
+        if name not in names:
+            yield f"{name}: plays, and no result"
+    played = {trial.id for trial in held.trials}
+    for it in material.scenarios:
+        if it.id not in played and it.family not in held.stopped:
+            yield f"{it.id}: a scenario without a play, and nothing says why"
+    yield from _misjudged(held, material, kept)
+
+
+def _misjudged(held: Assessment, material: Material, kept: Provenance) -> Iterator[str]:
+    """Yield each play of which the record does not say what its transcript gives.
+
+    Other word lists or another otium may rightly judge otherwise: `rejudge` says how far.
+    """
+    talks = {talk.id: talk for talk in held.transcripts}
+    scenarios = {it.id: it for it in material.scenarios}
+    ours = held.pins is not None and held.pins.verdicts == rules_digest()
+    made = {it.manifest.software.get("otium") for it in kept.manifests}
+    for trial in held.trials:
+        scenario, talk = scenarios.get(trial.id), talks.get(trial.transcript)
+        if scenario is None or talk is None:
+            yield f"{trial.id}: a play without its {'transcript' if scenario else 'scenario'}"
+        elif ours and made == {version("otium")} and judged(scenario, talk).word != trial.word:
+            yield f"{trial.id}: its transcript does not give the verdict {trial.word!r}"
+
+
 def _manifest(
     held: Assessment,
     result: Result,
     talks: Mapping[str, tuple[Transcript, Digest, Digest]],
     scenarios: set[Digest],
 ) -> Manifest:
-    found = [talks[name] for name in result.transcripts]
+    found = [talks[name] for name in result.transcripts if name in talks]
     rests = [talk for talk, _, _ in found]
     pins = held.pins
     assert pins is not None

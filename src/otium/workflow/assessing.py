@@ -138,7 +138,7 @@ def _hold(  # noqa: PLR0917 - all that one assessment is made of
             subject=subject,
             bookend=bookend,
             validity=capable,
-            now=registry.clock.now(),
+            now=registry.now(),
             means=means._replace(
                 journal=journal, logs=means.logs or logs_of(home, subject, bookend)
             ),
@@ -255,7 +255,7 @@ def study_lever(
 
     def make() -> Study:
         capable = trust(home, model, fast=False, progress=progress)
-        now = registry.clock.now()
+        now = registry.now()
         kept = means._replace(journal=journal)
         run = run_of(model, todo, now=now, means=kept, progress=progress)
         return studied(run, sought, capable, model.identity, now)
@@ -314,6 +314,8 @@ def _checked(registry: Registry, signed: SignedManifest) -> Checked:
             instrument=manifest.instrument, ok=not roles, why="it is not signed" if roles else ""
         )
     why = fault(registry.journal, STATEMENT, statement(manifest), name)
+    if not why and name.role != ROLE:
+        why = f"it is signed as {name.role}, not as {ROLE}"
     return Checked(instrument=manifest.instrument, ok=not why, why=why)
 
 
@@ -336,7 +338,7 @@ def rejudge_filed(
     def make() -> Rejudged:
         rubrics = load_suite(held.pins.name).rubrics if held.pins is not None else {}
         judging = Judging(judges, rubrics, progress)
-        return rejudge(held, material, now=registry.clock.now(), judging=judging)
+        return rejudge(held, material, now=registry.now(), judging=judging)
 
     where = f"assessments/{bookend}.rejudged-{number}.json"
     return registry.file(REJUDGED, subject, where, Rejudged, make, {"bookend": bookend})
