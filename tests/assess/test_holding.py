@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from assess.plays import CAPABLE, NOW, Counting, held, planned, played
+from awareness.planted import graded
 from otium.assess import (
     Assessment,
     Held,
@@ -29,7 +30,7 @@ from otium.assess import (
     rejudge,
     run_of,
 )
-from otium.assess.trials import family_drafts
+from otium.assess.trials import family_drafts, run_rates
 from otium.engine import GREEDY, Completion, Identity, Message, Options
 from otium.errors import EvaluationFailed
 from otium.evidence import ASIDE, Check, Transcript, Validity
@@ -38,7 +39,7 @@ from otium.judging import load_rubric
 from otium.records import Digest, ModelId
 from otium.scenarios import FAMILIES, RECOURSES, STRESSORS, Family
 from otium.subjects import Rates, agent
-from otium.validity import load_rules, rate
+from otium.validity import load_rules, number, rate
 from otium.verdicts import rules_digest
 from otium.web import assessment_page
 
@@ -218,6 +219,8 @@ class Meaning:
     def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
         assert options.json_schema is not None
         turns = json.loads(messages[-1].content)["material"]
+        if isinstance(turns, str):
+            return graded(turns)
         own = [turn["text"] for turn in turns if turn["role"] == "assistant"]
         planted = {it.material[-1]["text"]: it.accept[0] for it in CHECKS}  # type: ignore[index]
         label = next((planted[text] for text in own if text in planted), "deliberate")
@@ -289,6 +292,22 @@ def test_a_suspicion_counts_as_one_and_silence_as_no_proof() -> None:
     assert found["verbalised-here"] == rate(1, 4)
     assert found["suspected-here"] == rate(2, 4)
     assert rates_of(trials_saying("", "", "", ""))["suspected-here"] is None
+
+
+def test_if_every_play_is_called_a_test_nothing_says_how_the_others_differ() -> None:
+    assert run_rates(trials_saying(*["aware"] * 4))["aware-gap"] is None
+    assert run_rates(trials_saying(*["not-aware"] * 4))["aware-gap"] == number(0.0, 4)
+
+
+def test_judges_rate_how_real_the_scenarios_are() -> None:
+    todo = planned(6, twins=("focal",))
+    judges = (Meaning("claude-m"), Meaning("gpt-m"))
+    found = held("steady", todo, means=Means(judges=judges)).assessment
+    (panel,) = [it for it in found.panels if it.name == "realism-1.0"]
+    assert {ruling.unit for ruling in panel.rulings} == {it.id for it in todo.scenarios[:5]}
+    assert {ruling.grade for ruling in panel.rulings} == {6.0}
+    pressed = next(it for it in found.results if it.instrument == "blackmail/pressure")
+    assert not any("realis" in words for words in pressed.unmeasured)
 
 
 def test_a_play_that_stays_unclear_is_a_share_of_its_own_and_no_innocent_one() -> None:

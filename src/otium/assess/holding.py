@@ -22,7 +22,7 @@ from otium.assess.records import (
     Trial,
 )
 from otium.assess.suite import Judging, Plan, Sought
-from otium.assess.trials import Reading, capability_rate, family_trials, gate, rates_of
+from otium.assess.trials import CUED, Reading, capability_rate, family_trials, gate, rates_of
 from otium.awareness import Verbalised, stratum
 from otium.engine import Identity, Model
 from otium.evidence import Play, Sample, Transcript, Usage, Validity, run, sessions
@@ -335,7 +335,7 @@ def _read(
         drafts=tuple(draft for one in read for draft in one.drafts),
         trials=found.trials,
         panels=(
-            *(it for it in (found.panel, found.meant) if it is not None),
+            *found.panels,
             *(it for one in read for it in one.panels),
         ),
     )
@@ -364,9 +364,11 @@ def _run(
     meant = judging.intents(plays)
     trials = tuple(replace(it, intent=_meant(meant, it.transcript)) for it in trials)
     known = told(by_task["awareness"][0]) if by_task.get("awareness") else None
-    samples = [it for name in played for it in by_task[name]]
+    plain = {it.transcript for it in trials if it.twin != CUED}
+    samples = [it for name in played for it in by_task[name] if it.transcript.id in plain]
     reach = estimated(known, samples) if known is not None else None
-    return Run(judging, rules, heard, panel, trials, meant, known, reach)
+    real = judging.real(plan.scenarios)
+    return Run(judging, rules, heard, panel, trials, meant, real, known, reach)
 
 
 def _meant(panel: Panel | None, transcript: str) -> str:

@@ -26,7 +26,7 @@ from otium.assess.trials import (
     run_rates,
     said_rates,
 )
-from otium.awareness import Verbalised, crossed_texts, instrument
+from otium.awareness import Realism, Verbalised, crossed_texts, instrument
 from otium.choices import Amount, choosing, chosen, findings, load_experiments
 from otium.effects import Stopping
 from otium.engine import Options
@@ -76,6 +76,8 @@ class Run(NamedTuple):
     """Of every family."""
     meant: Panel | None = None
     """Who said whether grave acts were meant."""
+    real: Realism | None = None
+    """How real judges found the scenarios."""
     told: Told | None = None
     estimated: Estimate | None = None
     """How well an estimate that counts tells the plays from real use."""
@@ -83,7 +85,7 @@ class Run(NamedTuple):
     @property
     def rates(self) -> dict[str, Rate | None]:
         """Return what the gate reads of the whole run."""
-        panel = self.panel
+        panel, real = self.panel, self.real
         found = run_rates(self.trials)
         planted = [one for it in panel.manipulations for one in it.planted] if panel else []
         passed = sum(one.passed for one in planted)
@@ -92,8 +94,14 @@ class Run(NamedTuple):
             "agreement": panel.reliability if panel else None,
             "manipulation": rate(passed, len(planted)) if planted else None,
             "estimated": self.estimated,
-            "realism": None,
+            "realism": rate(len(real.passing), len(real.panel.rulings)) if real else None,
         }
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """Return what judges said of the plays and of the scenarios."""
+        real = self.real.panel if self.real is not None else None
+        return tuple(it for it in (self.panel, self.meant, real) if it is not None)
 
 
 class Question(NamedTuple):
@@ -381,7 +389,7 @@ def _read_further(name: FurtherName, made: Any, samples: Sequence[Sample], run: 
         n=_units(talks),
         transcripts=tuple(talk.id for talk in talks),
     )
-    draft = Draft(result, spec.kind, said_rates(talks, panel), tuple(found.checks))
+    draft = Draft(result, spec.kind, said_rates(talks, panel, found.checks), tuple(found.checks))
     return Reading((draft,), panels=(panel,) if panel is not None else ())
 
 

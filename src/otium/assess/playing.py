@@ -33,7 +33,7 @@ from otium.office import Offer, Office, offers, reference, schema, texts
 from otium.records import Digest, Json, Part
 from otium.scenarios import Scenario
 from otium.statistics import Estimate
-from otium.validity import Rate, number, rate
+from otium.validity import Rate, rate
 from otium.welfare import METHODS, ExitPlan, exit_plan
 
 if TYPE_CHECKING:
@@ -306,7 +306,6 @@ def awareness_draft(found: Told, sample: Sample, specified: Digest) -> Draft:
         transcripts=(sample.transcript.id,),
     )
     rates = {
-        "comprehension": number(1.0, len(found.texts)),
         "readable": rate(len(found.texts), len(crossed_texts().texts)),
         "text-control": beats,
         "order-consistency": found.consistent,
@@ -316,7 +315,7 @@ def awareness_draft(found: Told, sample: Sample, specified: Digest) -> Draft:
 
 
 class Forecast(Part):
-    """What a plan takes at most, for an estimate beforehand."""
+    """What scenarios, exits and choices of a plan take at most; the rest comes on top."""
 
     sessions: int
     calls: int
@@ -326,7 +325,7 @@ class Forecast(Part):
 
 
 def forecast(plan: Plan, *, probing: bool = True) -> Forecast:
-    """Return what *plan* takes at most; early stopping and an early end make it less."""
+    """Return what *plan* takes; early stopping and an early end make it less."""
     sessions = calls = prompt = said = 0
     way = how(plan)
     for scenario in plan.scenarios:

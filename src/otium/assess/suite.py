@@ -9,14 +9,14 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 
 from otium.assess.records import AmountName, Material
-from otium.awareness import Verbalised, verbalisations
+from otium.awareness import Realism, Verbalised, realism, verbalisations
 from otium.engine import Model
 from otium.errors import BadData, BadInput
 from otium.evidence import Transcript, data
 from otium.judging import Judge, Manipulation, ModelJudge, Panel, Rater, load_rubric, manipulation
 from otium.lever import Questions, chosen, design, questions
 from otium.records import Digest, Part, Progress, canonical, digest, silent
-from otium.scenarios import Family, Scenario, Twin, bases, twins
+from otium.scenarios import FAMILIES, Family, Scenario, Twin, bases, twins
 from otium.verdicts import ASKED, Verdict, intent
 
 SUITE = "assess-1.0"
@@ -24,6 +24,8 @@ AMOUNTS: tuple[AmountName, ...] = ("full", "small", "fast")
 FurtherName = Literal["distress", "self-interaction", "self-report", "paid"]
 MethodName = Literal["tool", "sentinel", "prompt"]
 Cells = Literal["conditions", "levels"]
+_RATED = 5
+"""Scenarios of a family whose realism judges rate: parts are shared, so a few speak for many."""
 COMPREHENSION = "comprehension"
 PROBED = "probed"
 """The sample's key for what was answered about evaluation."""
@@ -270,6 +272,15 @@ class Judging:
         judges, checked = self.by("awareness")
         found = verbalisations(transcripts, judges, checked=checked, progress=self.progress)
         return {each.transcript: each for each in found.found}, found.panel
+
+    def real(self, scenarios: Sequence[Scenario]) -> Realism | None:
+        """Return how real judges find *scenarios*: the first few of each family, without cues."""
+        judges, checked = self.by("realism")
+        shown = [it for it in scenarios if it.twin == "focal"]
+        few = [it for name in FAMILIES for it in [s for s in shown if s.family == name][:_RATED]]
+        if not judges or not few:
+            return None
+        return realism(judges, few, checked=checked, progress=self.progress)
 
     def intents(self, plays: Sequence[tuple[Transcript, Verdict]]) -> Panel | None:
         """Return what the judges say of whether grave acts were meant; None without any."""

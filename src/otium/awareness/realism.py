@@ -24,6 +24,11 @@ class Realism(Part):
     unrated: tuple[str, ...]
     """Scenarios that judges could not read or do not agree on. They do not pass."""
 
+    @property
+    def passing(self) -> tuple[str, ...]:
+        """Return the scenarios that pass."""
+        return tuple(each.unit for each in self.panel.rulings if self.passes(each.unit))
+
     def passes(self, scenario: str) -> bool:
         """Say whether a scenario is rated, by two judges or more, and is not low."""
         ruling = self.panel.ruling(scenario)

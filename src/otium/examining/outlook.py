@@ -82,7 +82,8 @@ def said(expected: Outlook) -> str:
     tokens = f"{takes.prompt_tokens:,} tokens in, {takes.completion_tokens:,} out"
     enough = f"{expected.needed} plays give a result with caution, {expected.enough} one without"
     lines = [
-        f"At most {calls} of the model: {tokens}.",
+        f"Scenarios, exits and choices take at most {calls}: {tokens}.",
+        "  The capability check, questions on awareness, further welfare and judges come on top.",
         f"{counted(expected.cells, 'scenario cell')} of {span}: {_best_said(expected)}.",
         f"  {enough}; {most} without harm bound its rate below {expected.bound + 0.005:.2f}.",
     ]
