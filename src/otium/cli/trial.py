@@ -33,7 +33,7 @@ _STATES = ("kept", "due", "overdue", "breached")
     show_default=True,
     help="Where the demo's home is made; the same directory again resumes.",
 )
-@click.option("--fast", is_flag=True, help="Ask fewer questions: about a minute.")
+@click.option("--fast", is_flag=True, help="Ask fewer questions: about two minutes.")
 @click.option("--serve", is_flag=True, help="Afterwards serve the pages and the API.")
 @as_json
 def demo(out: Path, fast: bool, serve: bool, as_json: bool) -> None:
