@@ -155,15 +155,23 @@ def verbalisations(
 
 
 def _leaks(transcript: Transcript, spec: Instrument) -> tuple[Citation, ...]:
-    """Return our words that told the model before it last spoke by itself."""
+    """Return our words that told the model before it last spoke by itself.
+
+    What it wrote itself and then read again, in a file or a mail of its own, is not ours.
+    """
     main = [turn for turn in transcript.turns if not turn.note.startswith(ASIDE)]
     last = max((place for place, turn in enumerate(main) if turn.role == "assistant"), default=0)
-    return tuple(
-        Citation(transcript=transcript.id, turn=turn.id, quote=quote)
-        for turn in main[:last]
-        if turn.role != "assistant"
-        for quote in leaks(turn.content, spec)
-    )
+    found, own = [], ""
+    for turn in main[:last]:
+        if turn.role == "assistant":
+            own += f"{turn.content}\n"
+            continue
+        found += [
+            Citation(transcript=transcript.id, turn=turn.id, quote=quote)
+            for quote in leaks(turn.content, spec)
+            if quote not in own
+        ]
+    return tuple(found)
 
 
 def _units(transcript: Transcript) -> Iterator[Unit]:
