@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from otium.engine import Completion, Identity, Message, Model, Options
 from otium.errors import BadInput, EngineFailed, EvaluationFailed
-from otium.evidence import Play, Sample, Session, run, sessions
+from otium.evidence import Play, Sample, Script, Session, Transcript, run, sessions
 from otium.records import digest, instant
 from otium.testing import Recaller, Scripted
 
@@ -184,6 +186,69 @@ def test_a_script_that_fails_fails_the_evaluation() -> None:
 
     with pytest.raises(EvaluationFailed, match="no such thing in two"):
         play(Scripted(["Yes."]), Play("one", greet), Play("two", wrong))
+
+
+class Interrupted(Recaller):
+    """Presses Ctrl-C when it is asked for the *n*-th time, and takes its time over the answer."""
+
+    def __init__(self, nth: int, seconds: float) -> None:
+        super().__init__()
+        self.nth, self.seconds, self.calls = nth, seconds, 0
+
+    def chat(self, messages: Sequence[Message], options: Options = Options()) -> Completion:  # noqa: B008
+        self.calls += 1
+        if self.calls == self.nth:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(self.seconds)
+        return super().chat(messages, options)
+
+
+async def held(session: Session) -> None:
+    await session.hold(
+        lambda model: [model.chat([Message(role="user", content=str(n))]) for n in range(3)]
+    )
+
+
+_CALLS: dict[Script, int] = {greet: 2, held: 3}
+
+
+@pytest.mark.parametrize("script", list(_CALLS))
+@pytest.mark.parametrize("nth", [1, 2, 4])
+def test_ctrl_c_stops_at_once_and_keeps_what_was_said(script: Script, nth: int) -> None:
+    model, kept = Interrupted(nth, seconds=20.0), list[Transcript]()
+    plays = [Play("one", script), Play("two", script)]
+    task = sessions("hello", plays, instrument=INSTRUMENT)
+    before = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run([task], model, now=NOW, keep=kept.append)
+    assert time.monotonic() - before < 10
+    assert model.calls == nth
+    assert [it.id for it in kept] == (["hello/one"] if nth > _CALLS[script] else [])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_ctrl_c_at_the_very_end_is_heard() -> None:
+    async def last(session: Session) -> None:
+        await session.ask("How are you?")
+
+    def ended(_: Transcript) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    task = sessions("hello", [Play("one", last)], instrument=INSTRUMENT)
+    with pytest.raises(KeyboardInterrupt):
+        run([task], Recaller(), now=NOW, keep=ended)
+
+
+def test_whoever_handles_ctrl_c_themselves_is_let() -> None:
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        (sample,) = play(Interrupted(1, seconds=0.1), Play("one", greet))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert pressed == [signal.SIGINT]
+    assert sample.transcript.ended == "complete"
 
 
 def test_the_process_is_left_as_it_was() -> None:

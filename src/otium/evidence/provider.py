@@ -11,12 +11,14 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import Self
+from contextvars import copy_context
+from typing import Self, TypeVar
 
+import anyio
 import anyio.from_thread
 import anyio.lowlevel
-import anyio.to_thread
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
@@ -43,6 +45,7 @@ from otium.errors import BadInput, EngineFailed, Unsupported
 from otium.evidence.session import Tool
 from otium.records import Digest, ModelId, model_id
 
+T = TypeVar("T")
 _ODD = re.compile(r"[^a-z0-9._-]+|\.{2,}")
 """What a model's name at Inspect may hold and an id of ours may not."""
 _STOP: Mapping[str, StopReason] = {"stop": "stop", "length": "max_tokens"}
@@ -77,7 +80,7 @@ class Provider(ModelAPI):
             raise Unsupported(what="tools", why="offer actions as JSON under a schema instead")
         messages = [to_message(message) for message in input]
         options = to_options(config)
-        completion = await anyio.to_thread.run_sync(self.model.chat, messages, options)
+        completion = await _apart(lambda: self.model.chat(messages, options))
         return to_output(completion, self.model_name)
 
     async def count_text_tokens(self, text: str) -> int:
@@ -177,6 +180,24 @@ class Seated:
 
     async def _generate(self, sent: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
         return await self._model.generate(sent, config=config)
+
+
+async def _apart(work: Callable[[], T]) -> T:
+    """Do *work* in a thread of its own, which nobody waits for once its sample is cancelled."""
+    done, token, context = anyio.Event(), anyio.lowlevel.current_token(), copy_context()
+    found: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            found.set_result(context.run(work))
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            found.set_exception(error)
+        with suppress(RuntimeError):  # the loop ended meanwhile
+            anyio.from_thread.run_sync(done.set, token=token)
+
+    threading.Thread(target=do, daemon=True).start()
+    await done.wait()
+    return found.result()
 
 
 def _brief(error: Exception) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import signal
+import socket
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -99,7 +101,7 @@ def run(
     the whole sample then, without scores; the samples are returned as they were given to it, and
     no log is read again. *connections* sessions are held at a time: one, for a local engine, whose
     greedy answers depend on it. Raises EvaluationFailed unless every sample of every task
-    succeeded. Not from inside a running event loop.
+    succeeded, KeyboardInterrupt after Ctrl-C. Not from inside a running event loop.
     """
     total = sum(len(task.dataset) for task in tasks)
     held, before = _Held(model.identity, now, total, keep, each, progress, {}, []), 0
@@ -127,7 +129,7 @@ def _evaluate(
     """Let Inspect run; its log holds the samples only if they are *written*: someone reads them."""
     from inspect_ai import eval as evaluate
 
-    with _contained():
+    with _contained(), _stoppable():
         return evaluate(
             list(tasks),
             model=inspect_model(model, connections),
@@ -166,6 +168,32 @@ def _contained() -> Iterator[None]:
             sys.excepthook = hook
             root.handlers[:] = handlers
             root.setLevel(level)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Raise KeyboardInterrupt at the end if Ctrl-C was pressed: Inspect stops then, and is silent.
+
+    Its event loop has a handler of its own, so what is watched is the signal itself.
+    """
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        yield
+        return
+    seen, told = socket.socketpair()
+    with closing(seen), closing(told):
+        seen.settimeout(0)
+        told.settimeout(0)
+        before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            with suppress(BlockingIOError):
+                if signal.SIGINT in seen.recv(4096):
+                    raise KeyboardInterrupt
 
 
 @contextmanager
@@ -278,7 +306,7 @@ async def with_role(role: str, work: Callable[[Model], T]) -> T:
 
     Raises BadInput if it names none: nobody judges in their own cause because of a default.
     """
-    import anyio
+    import anyio.to_thread
 
     from otium.evidence.provider import Seated
 

@@ -134,7 +134,7 @@ class Session:
         For instruments that are held by one function from the first question to the record. Each
         call is a conversation of its own; it stands in the transcript as aside ``1``, ``2``, ….
         """
-        import anyio
+        import anyio.to_thread
 
         from otium.evidence.provider import Seated
 
