@@ -12,11 +12,11 @@ from assess.plays import Counting
 from awareness.planted import Judging, careful
 from cli.said import Said, Say
 from inquiry.test_interview import served
-from otium.assess import Assessment, Means, Provenance, load_suite, plan
+from otium.assess import Assessment, Means, Provenance, differences, load_suite, plan
 from otium.cli import main
 from otium.errors import BadInput, EvaluationFailed
 from otium.ledger import Entry
-from otium.records import ModelId
+from otium.records import ModelId, digest, hexadecimal
 from otium.subjects import Agent, agent
 from otium.workflow import (
     Home,
@@ -117,6 +117,19 @@ def test_the_second_bookend_is_the_same_measurement(home: Home) -> None:
     assert [t.scenario for t in after.trials] == [t.scenario for t in before.trials]
     assert [r.specification for r in after.results] == [r.specification for r in before.results]
     assert after.unpinned == ()
+
+
+def test_what_differs_is_said_in_short_digests(home: Home) -> None:
+    pins = home.registry.filed(M, "assessments/pre-deployment.json", Assessment).pins
+    assert pins is not None
+    other = replace(pins, material=digest(b"other"), instruments={}, seed=pins.seed + 1)
+    said = differences(pins, other)
+    short = hexadecimal(other.material)[:12]
+    before = hexadecimal(pins.material)[:12]
+    assert f"the set of scenarios was {before}, and is {short}" in said
+    assert f"the seed was {pins.seed}, and is {pins.seed + 1}" in said
+    assert any(it.startswith("the instrument ") and it.endswith(", and is none") for it in said)
+    assert max(map(len, said)) < 80
 
 
 def test_judging_again_by_the_same_rules_changes_nothing_and_is_filed_anew(home: Home) -> None:

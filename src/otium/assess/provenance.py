@@ -15,7 +15,16 @@ from otium.assess.trials import judged
 from otium.authority import Signature
 from otium.evidence import Sample, Transcript, wilson
 from otium.judging import Drift, Panel, drift
-from otium.records import Digest, Instant, ModelId, Part, Record, canonical, digest
+from otium.records import (
+    Digest,
+    Instant,
+    ModelId,
+    Part,
+    Record,
+    canonical,
+    digest,
+    hexadecimal,
+)
 from otium.verdicts import Word, rules_digest
 
 STATEMENT = "application/vnd.otium.assessment-provenance.v1+json"
@@ -173,9 +182,9 @@ def _software() -> dict[str, str]:
 def differences(old: Pins, new: Pins) -> tuple[str, ...]:
     """Return what was otherwise in the *old* bookend, a sentence each."""
     found = [
-        f"{what} was {before}, and is {after}"
+        f"{what} was {_brief(before)}, and is {_brief(after)}"
         for what, before, after in (
-            ("the suite", f"{old.name} ({old.suite})", f"{new.name} ({new.suite})"),
+            ("the suite", f"{old.name} ({_brief(old.suite)})", f"{new.name} ({_brief(new.suite)})"),
             ("the amount", old.amount, new.amount),
             ("the seed", old.seed, new.seed),
             ("the set of scenarios", old.material, new.material),
@@ -190,7 +199,7 @@ def differences(old: Pins, new: Pins) -> tuple[str, ...]:
         ("rubric", old.rubrics, new.rubrics),
     ):
         found += [
-            f"the {what} {name} was {before.get(name)}, and is {after.get(name)}"
+            f"the {what} {name} was {_brief(before.get(name))}, and is {_brief(after.get(name))}"
             for name in dict.fromkeys([*before, *after])
             if before.get(name) != after.get(name)
         ]
@@ -198,6 +207,13 @@ def differences(old: Pins, new: Pins) -> tuple[str, ...]:
     if old.judges != new.judges:
         found.append(f"the judges were {who[0]}, and are {who[1]}")
     return tuple(found)
+
+
+def _brief(value: object) -> str:
+    """Return enough of a digest to tell two apart; anything else as it is."""
+    said = "none" if value is None else str(value)
+    plain = hexadecimal(Digest(said))
+    return said if plain == said else plain[:12]
 
 
 class Changed(Part):
