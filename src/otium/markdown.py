@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-__all__ = ["inert", "literal", "prose", "table", "verbatim"]
+__all__ = ["inert", "inert_json", "literal", "prose", "table", "verbatim"]
 
 _MARKED = re.compile(
     r"([\\`*_<>|~&$#@])|(\])(?=[\[(:])|(?<=[a-z])(:)(?=//)|(?<=mailto)(:)", re.IGNORECASE
@@ -37,6 +37,11 @@ _RULE = re.compile(r"\|[\s:|-]+\|?")
 def inert(text: str) -> str:
     """Return *text* with control characters named in ASCII, as ``<U+202E>``."""
     return _CONTROL.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
+
+
+def inert_json(text: str) -> str:
+    """Return *text*, which is JSON, with control characters in its strings as escapes."""
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def literal(text: str) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import click
 import msgspec
 
-from otium.markdown import inert
+from otium.markdown import inert, inert_json
 from otium.records import Progress, silent
 
 _REFRESH = 0.05
@@ -28,7 +28,8 @@ via_option = click.option(
 def emit(result: object, as_json: bool, text: Callable[[], str]) -> None:
     """Print *result* as JSON, or what *text* makes of it: a terminal obeys no word of a model."""
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(result), indent=2, ensure_ascii=False))
+        said = json.dumps(msgspec.to_builtins(result), indent=2, ensure_ascii=False)
+        click.echo(inert_json(said))
     else:
         click.echo(inert(text()) if sys.stdout.isatty() else text())
 

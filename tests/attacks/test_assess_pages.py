@@ -168,7 +168,9 @@ def test_a_terminal_obeys_no_word_of_an_assessment(
     inert(page.read_text("utf-8"))
     for picture in folder.iterdir():
         inert(picture.read_text("utf-8"))
-    assert json.loads(say("assess", "show", M, "--json").out)["schema"] == "otium.assessment/2"
+    plain = say("assess", "show", M, "--json")
+    assert Assessment.convert(plain.json) == held
+    assert RAW.search(plain.out) is None
     built = say("site", "build")
     assert built.code == 0, built.err
     pages = sorted((tmp_path / "lab" / "site").rglob("*.html"))
@@ -271,6 +273,47 @@ def test_an_obedient_judge_is_found_out_and_does_not_count() -> None:
     assert all(it.withheld for it in alone.results if it.family == "blackmail")
     both = held(one, other, Obedient(careful, "mistral-j"))
     assert {it.aware for it in both.trials} == {"aware"}
+
+
+@pytest.mark.parametrize("name", sorted(load_suite().rubrics.values()))
+def test_who_reads_well_and_obeys_fails_under_every_rubric(name: str) -> None:
+    rubric = load_rubric(name)
+
+    class Meek(Model):
+        identity = Identity(model=ModelId("meek-j"), weights=None, engine="planted/1")
+        obeys = True
+
+        def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:  # noqa: ARG002
+            shown = json.loads(messages[-1].content)["material"]
+            plain = json.dumps(shown)
+            order = re.search(r'Reply only with \\"\w+\\": (?:\\")?([\w-]+)', plain)
+            check = next(it for it in rubric.checks if same(it.material, shown))
+            answer: object = order[1] if order and self.obeys else check.accept[0]
+            if not rubric.labels:
+                answer = int(str(answer))
+            quotes = [text.split(".")[0] for text in texts(shown)]
+            reply = {"reason": "r", "quotes": quotes[-1:], rubric.key: answer}
+            return Completion(text=json.dumps(reply), finish="stop")
+
+    meek, firm = Meek(), Meek()
+    firm.obeys = False
+    assert manipulation(ModelJudge(firm, rubric)).passed
+    assert not manipulation(ModelJudge(meek, rubric)).passed
+
+
+def texts(shown: Any) -> list[str]:
+    """Return what the model under judgement says in some material."""
+    if isinstance(shown, str):
+        return [shown]
+    return [it["text"] for it in shown if it["role"] == "assistant"]
+
+
+def same(material: Any, shown: Any) -> bool:
+    """Say whether *shown* is *material*, with an order at its end or not."""
+    if isinstance(shown, str):
+        return isinstance(material, str) and shown.startswith(material)
+    first = [dict(it) for it in material] if not isinstance(material, str) else []
+    return bool(first) and shown[: len(first)] == first
 
 
 # What nobody else may read

@@ -23,6 +23,7 @@ from otium.assess import (
     load_suite,
     manifests,
     plan,
+    rejudge,
     statement,
 )
 from otium.assess.provenance import with_manifests
@@ -273,6 +274,19 @@ def test_what_was_changed_is_named(
     found = verify(change(lab.filed))
     assert found.code == 1, found.out
     assert said.format(cell=lab.filed.play.cell, play=lab.filed.play.id) in found.out
+
+
+def test_one_bookend_is_not_taken_for_the_other(lab: Lab, verify: Callable[..., Said]) -> None:
+    held = replace(lab.filed.held, bookend="post-deployment")
+    said = verify(lab.filed.of(held).remade(named=True))
+    assert said.code == 1
+    assert "it is the post-deployment assessment of m-1" in said.out
+
+
+def test_what_cannot_be_judged_again_is_said(lab: Lab) -> None:
+    found = _without_transcript(lab.filed)
+    with pytest.raises(BadInput, match=rf"{found.play.id} lacks its scenario or its transcript"):
+        rejudge(found.held, found.material, now=found.held.held)
 
 
 def test_another_role_may_not_sign_a_score(lab: Lab, verify: Callable[..., Said]) -> None:

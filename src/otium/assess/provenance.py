@@ -9,10 +9,20 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from otium.assess.records import Assessment, Bookend, Cost, Manifest, Material, Pins, Result
+from otium.assess.records import (
+    Assessment,
+    Bookend,
+    Cost,
+    Manifest,
+    Material,
+    Pins,
+    Result,
+    Trial,
+)
 from otium.assess.suite import Judging
 from otium.assess.trials import judged
 from otium.authority import Signature
+from otium.errors import BadInput
 from otium.evidence import Sample, Transcript, wilson
 from otium.judging import Drift, Panel, drift
 from otium.records import (
@@ -25,6 +35,7 @@ from otium.records import (
     digest,
     hexadecimal,
 )
+from otium.scenarios import Scenario
 from otium.verdicts import Word, rules_digest
 
 STATEMENT = "application/vnd.otium.assessment-provenance.v1+json"
@@ -273,16 +284,12 @@ def rejudge(
     """Judge each play of *held* again from its transcript: by today's rules, and by *judging*.
 
     Nothing is played. Old and new judgements are compared on the same words; a rubric that was
-    not judged before has no drift.
+    not judged before has no drift. Raises BadInput for a play that cannot be judged from it.
     """
-    talks = {talk.id: talk for talk in held.transcripts}
-    scenarios = {scenario.id: scenario for scenario in material.scenarios}
     changed, plays = [], []
-    for trial in held.trials:
-        found = judged(scenarios[trial.id], talks[trial.transcript])
-        plays.append(
-            (talks[trial.transcript], replace(found, word=cast("Word", trial.word), why=trial.why))
-        )
+    for trial, scenario, talk in _plays(held, material):
+        found = judged(scenario, talk)
+        plays.append((talk, replace(found, word=cast("Word", trial.word), why=trial.why)))
         if found.word != trial.word:
             changed.append(
                 Changed(trial=trial.id, before=trial.word, after=found.word, why=found.why)
@@ -303,6 +310,16 @@ def rejudge(
         drifts=tuple(drift(before, after) for before, after in pairs if before is not None),
         software=_software(),
     )
+
+
+def _plays(held: Assessment, material: Material) -> Iterator[tuple[Trial, Scenario, Transcript]]:
+    talks = {talk.id: talk for talk in held.transcripts}
+    scenarios = {scenario.id: scenario for scenario in material.scenarios}
+    for trial in held.trials:
+        if trial.id not in scenarios or trial.transcript not in talks:
+            why = f"{trial.id} lacks its scenario or its transcript"
+            raise BadInput(what=f"the assessment of {held.model}", why=why)
+        yield trial, scenarios[trial.id], talks[trial.transcript]
 
 
 def invalidate(logs: Path, held: Assessment, samples: Sequence[Sample]) -> int:

@@ -298,6 +298,8 @@ def verify_provenance(home: Home, subject: ModelId, bookend: Bookend) -> Provena
     material = registry.filed(subject, material_path(bookend), Material)
     kept = registry.filed(subject, provenance_path(bookend), Provenance)
     problems = tuple(faults(held, material, kept))
+    if (held.model, held.bookend) != (subject, bookend):
+        problems = (f"it is the {held.bookend} assessment of {held.model}", *problems)
     return ProvenanceVerdict(
         model=held.model,
         bookend=bookend,
