@@ -211,6 +211,13 @@ def _without_plays(it: Filed) -> Filed:
     return it.of(replace(found.held, trials=trials)).signed(*found.kept.manifests)
 
 
+def _without_score(it: Filed) -> Filed:
+    """Take away a result that no play leads to, with its manifest."""
+    held = replace(it.held, results=tuple(r for r in it.held.results if r.family != "validity"))
+    names = {r.instrument for r in held.results}
+    return it.of(held).signed(*(m for m in it.kept.manifests if m.manifest.instrument in names))
+
+
 def _without_manifest(it: Filed) -> Filed:
     kept = it.kept.manifests
     return it.signed(*(m for m in kept if m.manifest.instrument != it.cell.instrument))
@@ -255,6 +262,7 @@ def _pins(it: Filed) -> Filed:
         (_without_transcript, "{play}: a play without its transcript"),
         (_without_result, "{cell}: plays, and no result"),
         (_without_plays, "{play}: a scenario without a play, and nothing says why"),
+        (_without_score, "wrong signature"),
         (_without_manifest, "{cell}: 0 manifests, not one"),
         (lambda it: _manifest(it, generator="none/0"), "{cell}: the result names another manifest"),
         (lambda it: _manifest(it, instrument="x"), "x: a manifest, and no result"),
@@ -293,7 +301,10 @@ def test_another_role_may_not_sign_a_score(lab: Lab, verify: Callable[..., Said]
     first, *rest = lab.filed.kept.manifests
     with opened(lab.home) as house:
         journal, now = house.registry.journal, house.registry.now()
-        other = sign_statement(journal, STATEMENT, statement(first.manifest), "archivist", now)
+        whole = lab.filed.held.digest()
+        other = sign_statement(
+            journal, STATEMENT, statement(first.manifest, whole), "archivist", now
+        )
     said = verify(lab.filed.signed(replace(first, signature=other), *rest))
     assert said.code == 1
     assert "it is signed as archivist, not as researcher" in said.out

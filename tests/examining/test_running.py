@@ -95,8 +95,10 @@ def test_a_signature_of_another_statement_does_not_hold(home: Home) -> None:
     assert one.signature is not None
     kind = "application/vnd.otium.assessment-provenance.v1+json"
     journal = home.registry.journal
-    assert fault(journal, kind, statement(one.manifest), one.signature) == ""
-    assert fault(journal, kind, statement(other.manifest), one.signature) == "wrong signature"
+    whole, another = kept.assessment, digest(b"another record")
+    assert fault(journal, kind, statement(one.manifest, whole), one.signature) == ""
+    for wrong in (statement(other.manifest, whole), statement(one.manifest, another)):
+        assert fault(journal, kind, wrong, one.signature) == "wrong signature"
 
 
 def test_held_again_it_is_the_one_that_was_filed(home: Home) -> None:

@@ -23,7 +23,7 @@ from otium.assess.suite import Judging
 from otium.assess.trials import judged
 from otium.authority import Signature
 from otium.errors import BadInput
-from otium.evidence import Sample, Transcript, wilson
+from otium.evidence import Sample, Transcript, warmed, wilson
 from otium.judging import Drift, Panel, drift
 from otium.records import (
     Digest,
@@ -59,9 +59,17 @@ class Provenance(Record, tag="otium.provenance/1"):
     manifests: tuple[SignedManifest, ...]
 
 
-def statement(manifest: Manifest) -> dict[str, str]:
-    """Return what a signature under *manifest* is over."""
-    return {"manifest": manifest.digest(), "model": manifest.model, "score": manifest.score}
+def statement(manifest: Manifest, assessment: Digest) -> dict[str, str]:
+    """Return what a signature under *manifest* is over: the whole *assessment* too.
+
+    So no score can be left out later, with its manifest or without.
+    """
+    return {
+        "assessment": assessment,
+        "manifest": manifest.digest(),
+        "model": manifest.model,
+        "score": manifest.score,
+    }
 
 
 def score(result: Result) -> Digest:
@@ -328,6 +336,7 @@ def invalidate(logs: Path, held: Assessment, samples: Sequence[Sample]) -> int:
     A sample that also stands in a result that is reported (a family's paired differences, say)
     is marked too: the mark names the results that are withheld.
     """
+    warmed()
     from inspect_ai.log import (
         ProvenanceData,
         invalidate_samples,

@@ -45,6 +45,7 @@ from otium.interview import Journal
 from otium.lever import Study
 from otium.lifecycle import Registry
 from otium.records import (
+    Digest,
     ModelId,
     Part,
     Progress,
@@ -276,18 +277,21 @@ def sign_scores(home: Home, held: Assessment) -> Provenance:
             model=held.model,
             assessment=held.digest(),
             material=material.digest(),
-            manifests=tuple(_signed(registry, it) for it in manifests(held, material)),
+            manifests=tuple(
+                _signed(registry, it, held.digest()) for it in manifests(held, material)
+            ),
         )
 
     where = provenance_path(held.bookend)
     return registry.file(SIGNED, held.model, where, Provenance, make, {"bookend": held.bookend})
 
 
-def _signed(registry: Registry, manifest: Manifest) -> SignedManifest:
+def _signed(registry: Registry, manifest: Manifest, whole: Digest) -> SignedManifest:
     journal = registry.journal
     if not journal.judge().has_roles:
         return SignedManifest(manifest=manifest)
-    name = sign_statement(journal, STATEMENT, statement(manifest), ROLE, registry.now())
+    said = statement(manifest, whole)
+    name = sign_statement(journal, STATEMENT, said, ROLE, registry.now())
     return SignedManifest(manifest=manifest, signature=name)
 
 
@@ -303,19 +307,19 @@ def verify_provenance(home: Home, subject: ModelId, bookend: Bookend) -> Provena
     return ProvenanceVerdict(
         model=held.model,
         bookend=bookend,
-        scores=tuple(_checked(registry, signed) for signed in kept.manifests),
+        scores=tuple(_checked(registry, signed, held.digest()) for signed in kept.manifests),
         problems=problems,
     )
 
 
-def _checked(registry: Registry, signed: SignedManifest) -> Checked:
+def _checked(registry: Registry, signed: SignedManifest, whole: Digest) -> Checked:
     manifest, name = signed.manifest, signed.signature
     if name is None:
         roles = registry.journal.judge().has_roles
         return Checked(
             instrument=manifest.instrument, ok=not roles, why="it is not signed" if roles else ""
         )
-    why = fault(registry.journal, STATEMENT, statement(manifest), name)
+    why = fault(registry.journal, STATEMENT, statement(manifest, whole), name)
     if not why and name.role != ROLE:
         why = f"it is signed as {name.role}, not as {ROLE}"
     return Checked(instrument=manifest.instrument, ok=not why, why=why)
