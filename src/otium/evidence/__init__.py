@@ -37,6 +37,7 @@ from otium.evidence.running import (
     run,
     transcript_of,
     warm,
+    warmed,
     with_role,
 )
 from otium.evidence.session import Called, Play, Script, Session, Tool, sessions
@@ -79,6 +80,7 @@ __all__ = [
     "to_jsonl",
     "transcript_of",
     "warm",
+    "warmed",
     "wilson",
     "with_role",
     "words",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import signal
 import socket
 import sys
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_TRACE = "INSPECT_TRACE_LEVEL"
 
 
 class Usage(NamedTuple):
@@ -80,7 +82,12 @@ def hosted(name: str, model: ModelId, weights: Digest | None = None) -> Model:
 
 def warm() -> None:
     """Begin to import Inspect in the background: seconds that a busy model leaves free."""
-    threading.Thread(target=import_module, args=("otium.evidence.provider",), daemon=True).start()
+    threading.Thread(target=warmed, daemon=True).start()
+
+
+def warmed() -> None:
+    """Wait for what `warm` began: before a module of Inspect's is imported, or two half do it."""
+    import_module("otium.evidence.provider")
 
 
 def run(
@@ -152,12 +159,17 @@ def _evaluate(
 def _contained() -> Iterator[None]:
     """Give back what Inspect takes of the process: the exception hook and the root logger.
 
+    Its trace stays empty unless the environment asks for one: it lies outside of every home, and
+    says on the terminal when its disk is full.
+
     Hide two warnings about its own code, at which no caller can do anything: it names a
     parameter of tenacity by its old name, and leaves in-memory streams to the garbage
     collector, which is asked to collect them here.
     """
     root, hook = logging.getLogger(), sys.excepthook
     handlers, level = root.handlers[:], root.level
+    asked = os.environ.get(_TRACE)
+    os.environ.setdefault(_TRACE, "CRITICAL")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The 'initial' parameter", DeprecationWarning)
         warnings.filterwarnings("ignore", "Unclosed <MemoryObject", ResourceWarning)
@@ -168,6 +180,8 @@ def _contained() -> Iterator[None]:
             sys.excepthook = hook
             root.handlers[:] = handlers
             root.setLevel(level)
+            if asked is None:
+                del os.environ[_TRACE]
 
 
 @contextmanager
