@@ -159,9 +159,7 @@ def _evaluate(
 def _contained() -> Iterator[None]:
     """Give back what Inspect takes of the process: the exception hook and the root logger.
 
-    Its trace stays empty unless the environment asks for one: it lies outside of every home, and
-    says on the terminal when its disk is full.
-
+    Its trace, outside of every home, stays empty unless the environment asks for one.
     Hide two warnings about its own code, at which no caller can do anything: it names a
     parameter of tenacity by its old name, and leaves in-memory streams to the garbage
     collector, which is asked to collect them here.
@@ -190,15 +188,12 @@ def _stoppable() -> Iterator[None]:
 
     Its event loop has a handler of its own, so what is watched is the signal itself.
     """
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     seen, told = socket.socketpair()
     with closing(seen), closing(told):
-        seen.settimeout(0)
         told.settimeout(0)
         before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
         try:
@@ -206,7 +201,7 @@ def _stoppable() -> Iterator[None]:
         finally:
             signal.set_wakeup_fd(before)
             with suppress(BlockingIOError):
-                if signal.SIGINT in seen.recv(4096):
+                if signal.SIGINT in seen.recv(4096, socket.MSG_DONTWAIT):
                     raise KeyboardInterrupt
 
 
