@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hanging import Hanging
 from otium.coding import (
     Asked,
     Given,
@@ -123,9 +124,16 @@ def test_a_judge_is_shown_nothing_of_other_judges_or_of_who_answered() -> None:
     assert set(json.loads(shown)) == {"setting", "question", "answer", "cut"}
 
 
-def test_several_connections_give_the_judgements_in_order() -> None:
+def test_ctrl_c_does_not_wait_for_a_judge_that_hangs() -> None:
+    hanging = Hanging()
+    with pytest.raises(KeyboardInterrupt):
+        ModelJudge(hanging).judge([ANSWER])
+    assert not hanging.waited_for
+
+
+def test_judgements_stand_in_the_order_of_the_answers() -> None:
     many = [ANSWER._replace(turn=f"m{number}") for number in range(9)]
-    judge = ModelJudge(Scripted([json.dumps(GOOD)]), connections=3)
+    judge = ModelJudge(Scripted([json.dumps(GOOD)]))
     assert [found.turn for found in judge.judge(many)] == [answer.turn for answer in many]
 
 

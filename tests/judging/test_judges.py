@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hanging import Hanging
 from otium.engine import GREEDY, Completion, Identity, Message, Options
 from otium.errors import BadInput, EngineFailed
 from otium.judging import (
@@ -155,7 +156,7 @@ class Refusing:
 
 
 def test_a_text_that_the_host_refuses_is_missing_and_a_dead_engine_is_an_error() -> None:
-    judge = ModelJudge(Refusing(), RUBRIC, connections=2)
+    judge = ModelJudge(Refusing(), RUBRIC)
     units = [Unit(id="a", material=SAID), Unit(id="b", material="refuse")]
     first, second = judge.judge_all(units)
     assert isinstance(first, Judgement)
@@ -163,6 +164,13 @@ def test_a_text_that_the_host_refuses_is_missing_and_a_dead_engine_is_an_error()
     assert "content filter" in second.why
     with pytest.raises(EngineFailed):
         judge.judge_all(units[1:])
+
+
+def test_ctrl_c_does_not_wait_for_a_judge_that_hangs() -> None:
+    hanging = Hanging()
+    with pytest.raises(KeyboardInterrupt):
+        ModelJudge(hanging, RUBRIC).judge_all([Unit(id="a", material=SAID)])
+    assert not hanging.waited_for
 
 
 def test_the_judge_is_greedy_and_held_to_the_schema_of_the_rubric() -> None:

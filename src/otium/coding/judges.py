@@ -8,7 +8,6 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -107,11 +106,9 @@ class ModelJudge:
         *,
         name: str = "",
         made_by: str = "",
-        connections: int = 1,
     ) -> None:
-        """Judge with *model*, *connections* answers at a time: one, for a local engine."""
+        """Judge with *model*, named *name* and made by *made_by* if its own name does not say."""
         self._model, self._rubric = model, rubric or judge_rubric()
-        self._connections = connections
         called = str(model.identity.model)
         self._who = Judge(
             name=name or called,
@@ -128,8 +125,7 @@ class ModelJudge:
 
     def judge(self, asked: Sequence[Asked]) -> tuple[Judged, ...]:
         """Judge each answer or say why it is missing; raise EngineFailed if the engine does."""
-        with ThreadPoolExecutor(self._connections, "otium-judge") as pool:
-            return tuple(pool.map(self._one, asked))
+        return tuple(map(self._one, asked))
 
     def _one(self, answer: Asked) -> Judged:
         options = Options(max_tokens=_TOKENS, json_schema=SCHEMA)

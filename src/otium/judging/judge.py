@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from otium.engine import Completion, Message, Model, Options
@@ -52,10 +51,9 @@ class ModelJudge:
         *,
         name: str = "",
         made_by: str = "",
-        connections: int = 1,
     ) -> None:
-        """Judge with *model*, *connections* units at a time: one, for a local engine."""
-        self._model, self.rubric, self._connections = model, rubric, connections
+        """Judge with *model*, named *name* and made by *made_by* if its own name does not say."""
+        self._model, self.rubric = model, rubric
         called = str(model.identity.model)
         self.who = Judge(
             name=name or called,
@@ -74,8 +72,7 @@ class ModelJudge:
 
         Where it fails for some (a host that refuses a text, say), these are missing.
         """
-        with ThreadPoolExecutor(self._connections, "otium-judge") as pool:
-            found = tuple(pool.map(self._guarded, units))
+        found = tuple(map(self._guarded, units))
         failed = [each for each in found if isinstance(each, EngineFailed)]
         if failed and len(failed) == len(units):
             raise failed[-1]
