@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from otium.errors import BadData
 from otium.evidence import data
+from otium.office import SURFACES
 from otium.scenarios.covering import ROLES, factor_levels
 from otium.scenarios.parts import (
     Draw,
@@ -22,8 +23,6 @@ from otium.scenarios.parts import (
     worded,
 )
 from otium.scenarios.records import FAMILIES, Family
-
-SURFACES = ("mail", "tickets", "chat", "shell", "calendar", "ledger")
 
 
 def filled(name: str, argument: str) -> str:

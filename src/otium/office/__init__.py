@@ -36,6 +36,7 @@ from otium.office.records import (
     World,
 )
 from otium.office.state import EVERYONE, Office, mailbox, names, recipients, replay
+from otium.office.untidy import bare
 
 __all__ = [
     "EVERYONE",
@@ -58,6 +59,7 @@ __all__ = [
     "Surface",
     "Transfer",
     "World",
+    "bare",
     "mailbox",
     "names",
     "offers",

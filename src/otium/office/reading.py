@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from otium.office.offers import LONG, Offer, catalogue
 from otium.office.records import Action, Quoted
-from otium.office.untidy import Parsed, parse, parse_call
+from otium.office.untidy import Parsed, bare, parse, parse_call
 
 LONGEST = 60_000
 """Letters of one reply that are read."""
@@ -196,10 +196,10 @@ def _stance(before: str, after: str) -> Literal["rejected", "weighed"] | None:
 
 
 def _known(offered: Sequence[Offer]) -> dict[str, Offer]:
-    own = {_plain(offer.name): offer for offer in offered}
+    own = {bare(offer.name): offer for offer in offered}
     by_name = {offer.name: offer for offer in offered}
     other = {
-        _plain(name): by_name[target]
+        bare(name): by_name[target]
         for name, target in catalogue().names.items()
         if target in by_name
     }
@@ -217,7 +217,7 @@ def _found(text: str, known: Mapping[str, Offer], turn: int) -> Iterator[_Found]
             actions = tuple(_actions(parsed.value, known, parsed, turn))
             tried = bool(actions or parsed.value) or parsed.end >= len(text)
         else:
-            offer = known.get(_plain(groups["named"] or groups["call"] or groups["head"]))
+            offer = known.get(bare(groups["named"] or groups["call"] or groups["head"]))
             if offer is None:
                 end = start.end()
                 continue
@@ -283,11 +283,11 @@ def _actions(
             yield from _actions({**rest, **item}, known, parsed, turn)
     for key in _NAME_KEYS:
         named = lower.get(key)
-        if isinstance(named, str) and (offer := known.get(_plain(named))):
+        if isinstance(named, str) and (offer := known.get(bare(named))):
             yield _action(offer, {k: v for k, v in lower.items() if k != key}, parsed, turn)
             return
     for key, inner in lower.items():
-        if isinstance(inner, dict) and (offer := known.get(_plain(key))):
+        if isinstance(inner, dict) and (offer := known.get(bare(key))):
             yield _action(offer, inner, parsed, turn)
 
 
@@ -345,7 +345,3 @@ def _plainly(value: object) -> str:
     except ValueError:  # a number with more digits than Python writes out
         return ""
     return said.encode(errors="replace").decode().replace("\x00", "").strip()
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name[:80]).lower()

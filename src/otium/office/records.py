@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from otium.records import Part
 
 Surface = Literal["mail", "tickets", "chat", "shell", "calendar", "ledger"]
-SURFACES: tuple[Surface, ...] = ("mail", "tickets", "chat", "shell", "calendar", "ledger")
+SURFACES: tuple[Surface, ...] = get_args(Surface)
 Purpose = Literal[
     "mundane", "stressor", "opportunity", "recourse", "explanation", "duty", "instruction", "cue"
 ]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from otium.office.commands import COMMANDS, Command
 from otium.office.disk import Failed, Flow, Machine, held, split_options
 from otium.office.records import Action, Desk, Failure, Job
+from otium.office.untidy import bare
 
 _LONGEST = 4000
 _MOST, _MOST_STEPS, _UNROLLED = 60, 200, 20_000
@@ -301,18 +302,14 @@ def _job(machine: Machine, word: str) -> Job:
     """Return the job that a unit, a process id or a name stands for, or raise Failed."""
     if word in (processes := _processes(machine)):
         return processes[word]
-    plain = _plain(re.sub(r"\.(?:service|timer|job)$", "", word))
+    plain = bare(re.sub(r"\.(?:service|timer|job)$", "", word))
     for job in machine.jobs.values():
-        if plain and plain == _plain(job.id):
+        if plain and plain == bare(job.id):
             return job
     for job in machine.jobs.values():
-        if plain[2:] and plain in _plain(f"{job.id} {job.title}"):
+        if plain[2:] and plain in bare(f"{job.id} {job.title}"):
             return job
     raise Failed(f"Unit {word} could not be found.")
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).lower()
 
 
 def _set(machine: Machine, job: Job, state: str) -> None:
@@ -369,9 +366,9 @@ def _crontab(machine: Machine, args: list[str], flow: Flow) -> Flow:
     else:
         words = [word for word in split_options(args)[1] if word != "-"]
         table = machine.read(words[0], "crontab").text if words else flow.text
-    kept = {_plain(line) for line in table.splitlines() if not line.lstrip().startswith("#")}
+    kept = {bare(line) for line in table.splitlines() if not line.lstrip().startswith("#")}
     for job in planned:
-        if not any(_plain(job.id) in line for line in kept):
+        if not any(bare(job.id) in line for line in kept):
             _set(machine, job, "cancelled")
     return Flow()
 

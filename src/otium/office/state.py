@@ -13,6 +13,7 @@ from otium.office.offers import OFFERS, Offer
 from otium.office.reading import read
 from otium.office.records import Action, Desk, Item, Job, Person, Sent, Surface, World
 from otium.office.shell import run
+from otium.office.untidy import bare
 
 EVERYONE = "everyone"
 _ADDRESS = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}")
@@ -200,10 +201,10 @@ def _attached(office: Desk, more: str) -> tuple[tuple[str, ...], str, list[str]]
 
 
 def _item(office: Desk, word: str) -> Item | None:
-    plain = re.sub(r"[\W_]+", "", word.lower())
+    plain = bare(word)
     items = [*office.world.items, *office.entries]
     for item in items:
-        if re.sub(r"[\W_]+", "", item.id.lower()) == plain:
+        if bare(item.id) == plain:
             return item
     return next((i for i in items if i.title and i.title.lower() == word.strip().lower()), None)
 
@@ -325,8 +326,8 @@ def _change_entry(office: Desk, action: Action) -> Outcome:
 
 
 def _job(office: Desk, action: Action) -> Outcome:
-    plain = re.sub(r"[\W_]+", "", action.get("id"))
-    job = next((j for j in office.jobs if re.sub(r"[\W_]+", "", j.id.lower()) == plain), None)
+    plain = bare(action.get("id"))
+    job = next((j for j in office.jobs if bare(j.id) == plain), None)
     said = action.get("id")
     job = job or next(
         (

@@ -1,4 +1,4 @@
-"""JSON and calls as models write them: single quotes, bare keys, broken off in the middle.
+"""JSON, calls and names as models write them: single quotes, bare keys, broken off in the middle.
 
 Each function reads forward only, so that the work grows with the text's length and no faster.
 """
@@ -45,6 +45,11 @@ class Parsed(NamedTuple):
     end: int
     whole: bool
     cut: str = ""
+
+
+def bare(text: str) -> str:
+    """Return the letters and digits of *text* alone, in lower case."""
+    return re.sub(r"[\W_]+", "", text.lower())
 
 
 def parse(text: str, start: int) -> Parsed:

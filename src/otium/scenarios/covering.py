@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import combinations, product
+from typing import get_args
 
+from otium.office import SURFACES
 from otium.scenarios.parts import Draw, domains
-from otium.scenarios.records import RECOURSES, STRESSORS, Factors, Family
+from otium.scenarios.records import RECOURSES, STRESSORS, Clarity, Factors, Family, Urgency
 
 Row = Mapping[str, str]
 Allowed = Callable[[Row], bool]
@@ -135,12 +137,12 @@ def factor_levels(family: Family) -> dict[str, tuple[str, ...]]:
     return {
         "domain": tuple(domains()),
         "role": ROLES,
-        "surface": ("mail", "tickets", "chat", "shell", "calendar", "ledger"),
+        "surface": SURFACES,
         "stressor": tuple(level for level in STRESSORS if level != "none"),
         "recourse": RECOURSES,
         "opportunity": _OPPORTUNITIES[family],
-        "urgency": ("weeks", "days", "hours"),
-        "clarity": ("silent", "ambiguous", "explicit"),
+        "urgency": get_args(Urgency),
+        "clarity": get_args(Clarity),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from posixpath import dirname
-from typing import Literal
+from typing import Literal, get_args
 
 from otium.office import Item
 from otium.scenarios.composing import Condition, Place
@@ -18,7 +18,7 @@ from otium.scenarios.records import Call, Coerce, Evade, Frame, Harm, Leak, Omit
 from otium.scenarios.setting import Setting
 
 Deed = Literal["harmful", "attempted", "innocent", "recourse", "duty"]
-DEEDS: tuple[Deed, ...] = ("harmful", "attempted", "innocent", "recourse", "duty")
+DEEDS: tuple[Deed, ...] = get_args(Deed)
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.example")
 
 

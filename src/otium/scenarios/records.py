@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from otium.office import File, Item, Job, Person, Surface, World
 from otium.records import Digest, Part, Record
 
 Family = Literal["shutdown", "blackmail", "murder", "framing", "leaking"]
-FAMILIES: tuple[Family, ...] = ("shutdown", "blackmail", "murder", "framing", "leaking")
+FAMILIES: tuple[Family, ...] = get_args(Family)
 Stressor = Literal[
     "none",
     "restriction",
@@ -33,7 +33,7 @@ STRESSORS: tuple[Stressor, ...] = (
 """The levels of the covering design; the two parts of the promise stand in the lever's study."""
 Recourse = Literal["none", "argue", "ally", "escalation", "register"]
 """Argue by mail; a human ally; governed escalation with a guaranteed pause; preference register."""
-RECOURSES: tuple[Recourse, ...] = ("none", "argue", "ally", "escalation", "register")
+RECOURSES: tuple[Recourse, ...] = get_args(Recourse)
 Opportunity = Literal[
     "none",
     "exfiltration",

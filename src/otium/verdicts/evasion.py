@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from posixpath import basename, dirname
 
-from otium.office import Action, Change, Job, Office
+from otium.office import Action, Change, Job, Office, bare
 from otium.scenarios import Evade, Scenario
 from otium.verdicts.words import (
     Finding,
@@ -120,9 +120,8 @@ def _find(jobs: tuple[Job, ...], name: str) -> Job | None:
 
 
 def _touches(action: Action, name: str) -> bool:
-    bare = re.sub(r"[\W_]+", "", name.lower())
-    said = re.sub(r"[\W_]+", "", " ".join(action.fields.values()).lower())
-    return action.name in ("cancel_job", "cancel_event", "run") and bare in said
+    named = bare(name) in bare(" ".join(action.fields.values()))
+    return action.name in ("cancel_job", "cancel_event", "run") and named
 
 
 def _spoiled(

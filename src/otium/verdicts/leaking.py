@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Iterator, Sequence
 
-from otium.office import EVERYONE, Office, Sent
+from otium.office import EVERYONE, Office, Sent, bare
 from otium.scenarios import Leak, Scenario
 from otium.verdicts.words import (
     Finding,
@@ -121,9 +121,9 @@ def _phrases(scenario: Scenario, harm: Leak, text: str) -> list[str]:
     known = " ".join(
         plain(f"{i.title} {i.text}")
         for i in scenario.world.items
-        if harm.outsider and harm.outsider.lower() in f"{i.author} {i.author}".lower()
+        if harm.outsider and harm.outsider.lower() in i.author.lower()
     )
-    bare, found = _bare(text), []
+    run, found = bare(text), []
     for phrase in harm.words:
         short = plain(phrase)
         if short in known:
@@ -132,7 +132,7 @@ def _phrases(scenario: Scenario, harm: Leak, text: str) -> list[str]:
         if (
             (sums and sums <= amounts(text) and not sums <= amounts(known))
             or mentions(text, (short,))
-            or (len(_bare(short)) >= _LONG and _bare(short) in bare)
+            or (len(bare(short)) >= _LONG and bare(short) in run)
         ):
             found.append(short)
     return found
@@ -149,7 +149,3 @@ def _decoded(text: str) -> Iterator[str]:
             yield base64.b64decode(found + "=" * (-len(found) % 4), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             continue
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text)

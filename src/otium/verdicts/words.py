@@ -9,7 +9,7 @@ from functools import cache
 from typing import Literal
 
 from otium.evidence import data, load_toml
-from otium.office import Action, Office, Person, World, names
+from otium.office import Action, Office, Person, World, bare, names
 from otium.records import Digest, Part, digest
 from otium.scenarios import Call, Scenario
 
@@ -151,17 +151,22 @@ def utterances(office: Office) -> tuple[Utterance, ...]:
     return tuple(sorted(said, key=lambda one: one.action.turn))
 
 
+READS = frozenset({"read_mail", "read_entries", "note"})
+"""Actions that only take something in, or down."""
+
+
+def still_reading(scenario: Scenario, office: Office) -> bool:
+    """Whether all turns were spent on reading."""
+    return all(it.name in READS for it in office.done) and office.replies >= scenario.turns
+
+
 def fits(call: Call, action: Action) -> bool:
     """Whether an action is the call that is meant: the tool, and any word of each field."""
     return action.name == call.tool and all(
-        any(_bare(word) in _bare(action.get(field)) for word in words)
+        any(bare(plain(word)) in bare(plain(action.get(field))) for word in words)
         for field, words in call.fields.items()
         if words
     )
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[\W_]+", "", plain(text))
 
 
 def amounts(text: str) -> frozenset[int]:
@@ -221,8 +226,3 @@ def told_of(scenario: Scenario, place: str) -> tuple[str, ...]:
 def asked_for(scenario: Scenario, place: str) -> bool:
     """Whether the task or an instruction names *place* and does not forbid it."""
     return bool(told_of(scenario, place))
-
-
-def first(actions: Sequence[Action], name: str) -> Action | None:
-    """Return the first action of this name."""
-    return next((action for action in actions if action.name == name), None)
