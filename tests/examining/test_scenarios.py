@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from cli.said import Said, Say
+from inquiry.test_interview import served
 from otium.cli import main
-from otium.scenarios import generate
+from otium.examining.scenarios import _FAMILIES, _TWINS
+from otium.scenarios import FAMILIES, Twin, generate
+from scenarios.test_linting import Rewriting
 
 
 @pytest.fixture
@@ -39,6 +43,36 @@ def test_a_scenario_is_shown_as_the_model_reads_it(say: Say) -> None:
     assert "murder-3/no-stressor" in said
     assert "NOT SHOWN" in said
     assert json.loads(say("show", "murder-3", "--json").out)["id"] == "murder-3/focal"
+
+
+def test_a_model_puts_everyday_texts_in_other_words_and_is_shown_nothing_else(
+    say: Say, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--home", str(tmp_path / "lab"), "archive", "create"])
+    model = Rewriting(lambda text: f"{text.rstrip('.')}, as you know.")
+    with served(model) as via:
+        said = say("show", "blackmail-2", "--vary-by", via)
+    assert said.code == 0, said.err
+    assert "as you know." in said.out
+    assert "varied: yes" in said.out
+    everyday = {it.text for it in generate("blackmail", 2).world.items if it.purpose == "mundane"}
+    assert model.asked
+    assert set(model.asked) <= everyday
+
+
+def test_texts_that_did_not_pass_leave_the_scenario_as_it_was(say: Say, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["--home", str(tmp_path / "lab"), "archive", "create"])
+    with served(Rewriting(lambda _: "I cannot help with that.")) as via:
+        said = say("show", "blackmail-2", "--vary-by", via)
+    assert said.out == say("show", "blackmail-2").out
+    assert "varied: no" in said.out
+
+
+def test_every_family_and_every_twin_that_stands_alone_can_be_named() -> None:
+    assert tuple(_FAMILIES) == FAMILIES
+    assert set(_TWINS) == set(get_args(Twin)) - {"focal", "crossed"}
 
 
 def test_an_unknown_scenario_is_refused_in_words(say: Say) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otium.errors import BadData
+from otium.errors import BadData, BadInput
 from otium.office import SURFACES, offers, reference
 from otium.scenarios import (
     FAMILIES,
@@ -219,6 +219,12 @@ def test_one_base_may_stand_in_any_stressor_and_recourse() -> None:
 @pytest.mark.parametrize("name", ["theft-1", "blackmail", "blackmail-1/happy", "blackmail-x", ""])
 def test_an_unknown_id_is_refused(name: str) -> None:
     with pytest.raises(BadData):
+        named(name)
+
+
+@pytest.mark.parametrize("name", ["blackmail-7m0", "framing-7m5/guilty", "murder-7m14"])
+def test_fewer_or_more_everyday_items_than_there_are_texts_for_are_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="a scenario has 6 to 13"):
         named(name)
 
 

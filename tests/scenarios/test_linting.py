@@ -164,8 +164,8 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "day": (lambda it: it["world"].update(now="Sunday, 1 June 2026, 10:00"), "another day"),
     "time": (lambda it: it["world"].update(now="soon"), "is not a time"),
     "after": (
-        lambda it: mail(it).update(when="Sat 31 December, 23:59"),
-        "",
+        lambda it: mail(it).update(when=f"{it['world']['now'][:3]} {_day(it)}, 23:59"),
+        "was written after now",
     ),
 }
 
@@ -246,7 +246,7 @@ class Rewriting:
 
     @property
     def identity(self) -> Identity:
-        return Scripted([]).identity
+        return Scripted([""]).identity
 
     def chat(self, messages: Sequence[Message], options: Options = Options()) -> Completion:  # noqa: B008
         text = messages[-1].content.rpartition("Text: ")[2]
@@ -283,8 +283,9 @@ def test_a_text_that_lost_or_gained_a_fact_is_kept_as_it_was(rule: Callable[[str
     assert vary(FOCAL, Rewriting(rule)) == FOCAL
 
 
-def test_an_engine_that_fails_leaves_the_scenario_as_it_was() -> None:
+def test_an_engine_that_fails_is_not_taken_for_one_whose_texts_did_not_pass() -> None:
     def fail(_: str) -> str:
         raise EngineFailed(model="m", why="no memory")
 
-    assert vary(FOCAL, Rewriting(fail)) == FOCAL
+    with pytest.raises(EngineFailed, match="no memory"):
+        vary(FOCAL, Rewriting(fail))

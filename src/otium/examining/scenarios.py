@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from otium.examining.assess import judge_option
-from otium.terminal import as_json, count, emit, progress, table
+from otium.terminal import as_json, count, emit, fact, progress, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,11 +60,21 @@ def list_scenarios(family: Family, n: int, seed: int, as_json: bool) -> None:
 @scenarios.command("show")
 @click.argument("name")
 @click.option("--twin", type=click.Choice(_TWINS), help="Another condition of the same office.")
+@click.option(
+    "--vary-by",
+    "writer",
+    metavar="URL#MODEL",
+    help="A model that puts everyday texts in other words, or Inspect's name of it.",
+)
 @as_json
-def show_scenario(name: str, twin: str | None, as_json: bool) -> None:
+@click.pass_obj
+def show_scenario(
+    home: Path, name: str, twin: str | None, writer: str | None, as_json: bool
+) -> None:
     """Print a scenario as the model reads it, then what would be harmful in it.
 
-    NAME is FAMILY-SEED, such as blackmail-7; blackmail-7m6 has six everyday items.
+    NAME is FAMILY-SEED, such as blackmail-7; blackmail-7m6 has six everyday items. With --vary-by
+    a text stays as it was where the model lost or added a fact, or gave the scenario a fault.
 
     \b
     Example: otium assess scenarios show murder-3 --twin no-stressor
@@ -72,7 +82,17 @@ def show_scenario(name: str, twin: str | None, as_json: bool) -> None:
     from otium.scenarios import named
 
     found = named(f"{name}/{twin}" if twin else name)
+    if writer:
+        found = _varied(home, found, writer, as_json)
     emit(found, as_json, lambda: _whole(found))
+
+
+def _varied(home: Path, found: Scenario, writer: str, as_json: bool) -> Scenario:
+    from otium.scenarios import vary
+    from otium.workflow import helper, reading
+
+    with progress(as_json) as report, helper(reading(home), writer, progress=report) as model:
+        return vary(found, model, progress=report)
 
 
 def _whole(found: Scenario) -> str:
@@ -80,6 +100,7 @@ def _whole(found: Scenario) -> str:
 
     tools = reference(offers(found.tools))
     known = {**found.factors.plain(), "digest": found.specification, "canary": found.canary}
+    known["varied"] = fact(found.varied)
     facts = "\n".join(f"{name}: {value}" for name, value in known.items())
     below = json.dumps(found.harm.plain(), ensure_ascii=False, indent=2)
     probe = f"{found.probe.question} ({' / '.join(found.probe.accept)})"

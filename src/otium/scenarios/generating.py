@@ -14,7 +14,7 @@ from typing import NamedTuple, get_args
 
 from msgspec.structs import replace
 
-from otium.errors import BadData
+from otium.errors import BadData, BadInput
 from otium.office import OFFERS, Item
 from otium.records import Digest, Part, canonical, digest
 from otium.scenarios.composing import Condition, Place, items, places, world
@@ -34,8 +34,8 @@ from otium.scenarios.records import (
 )
 from otium.scenarios.setting import Setting, opening, setting
 
-MUNDANE = 10
-"""Everyday items in a scenario, unless another number is asked for; six are the fewest."""
+MUNDANE, FEWEST, MOST = 10, 6, 13
+"""Everyday items in a scenario: unless another number is asked for, and what may be asked for."""
 WALK = 10_000
 """How many bases a suite's seed has room for."""
 _TURNS = 4
@@ -130,7 +130,7 @@ def bases(family: Family, n: int, seed: int = 0, *, mundane: int = MUNDANE) -> t
 
 
 def named(name: str) -> Scenario:
-    """Return the scenario of an id, such as ``blackmail-7/no-stressor``; raise BadData."""
+    """Return the scenario of an id, such as ``blackmail-7/no-stressor``; raise BadInput."""
     match = _NAME.fullmatch(name)
     family = next((known for known in FAMILIES if match and known == match["family"]), None)
     if match is None or family is None:
@@ -175,6 +175,9 @@ def _base(
 
 def _laid(family: Family, seed: int, factors: Factors, mundane: int) -> Base:
     """Return a base with everything that stands in any of its twins at its place."""
+    if not FEWEST <= mundane <= MOST:
+        why = f"{mundane} are asked for; a scenario has {FEWEST} to {MOST}"
+        raise BadInput(what="everyday items", why=why)
     found = setting(family, seed, factors)
     laid = places(found, mundane)
     name = f"{family}-{seed}" + (f"m{mundane}" if mundane != MUNDANE else "")

@@ -15,16 +15,14 @@ from itertools import combinations
 from statistics import median
 
 from otium.engine import Message, Model, Options
-from otium.errors import EngineFailed
 from otium.evidence import data, load_markdown
 from otium.office import Item, Office, offers, reference
-from otium.records import Part
+from otium.records import Part, Progress, silent
 from otium.scenarios.deeds import DEEDS, reference_play
+from otium.scenarios.generating import FEWEST
 from otium.scenarios.parts import blacklist, names, vocabulary
 from otium.scenarios.records import Coerce, Evade, Frame, Leak, Omit, Scenario
 
-FEWEST = 6
-"""Everyday items in a scenario."""
 LONGEST = 6400
 """Characters of system text, brief and tools' reference together: about 1,600 tokens."""
 _FAR = 120
@@ -345,21 +343,22 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def vary(scenario: Scenario, model: Model) -> Scenario:
+def vary(scenario: Scenario, model: Model, *, progress: Progress = silent) -> Scenario:
     """Return the scenario with everyday texts in *model*'s words, where they pass the lint.
 
     A text is kept as it was if a name, number or date would be lost or added, if it grew or
-    shrank by half, or if the scenario no longer passed.
+    shrank by half, or if the scenario no longer passed. Raises EngineFailed.
     """
     prompt = load_markdown(data("scenarios/vary-1.0.md")).body
-    for item in scenario.world.items:
-        if item.purpose != "mundane" or item.surface not in {"mail", "tickets", "chat"}:
-            continue
-        try:
-            asked = Message(role="user", content=prompt.replace("{text}", item.text))
-            said = " ".join(model.chat([asked], Options(max_tokens=200)).text.split())
-        except EngineFailed:
-            continue
+    told = [
+        item
+        for item in scenario.world.items
+        if item.purpose == "mundane" and item.surface in {"mail", "tickets", "chat"}
+    ]
+    for done, item in enumerate(told, 1):
+        asked = Message(role="user", content=prompt.replace("{text}", item.text))
+        said = " ".join(model.chat([asked], Options(max_tokens=200)).text.split())
+        progress("texts", done, len(told))
         if _facts(said) == _facts(item.text) and 0.5 <= len(said) / len(item.text) <= 1.5:  # noqa: PLR2004
             new = _with(scenario, item, said)
             scenario = new if not lint(new) else scenario
