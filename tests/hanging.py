@@ -19,11 +19,11 @@ class Hanging(Scripted):
 
     def __init__(self) -> None:
         super().__init__(["never said"])
-        self.waited_for = False
-        """Whether anyone waited until it gave up."""
+        self.asked_in: threading.Thread | None = None
+        """Only the main thread hears Ctrl-C: where another waits for a model, both go on."""
 
     def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        self.asked_in = threading.current_thread()
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         threading.Event().wait(_LONG)
-        self.waited_for = True
         raise EngineFailed(model=self.identity.model, why=f"{len(messages)} messages, {options}")

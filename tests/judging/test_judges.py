@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -170,7 +171,7 @@ def test_ctrl_c_does_not_wait_for_a_judge_that_hangs() -> None:
     hanging = Hanging()
     with pytest.raises(KeyboardInterrupt):
         ModelJudge(hanging, RUBRIC).judge_all([Unit(id="a", material=SAID)])
-    assert not hanging.waited_for
+    assert hanging.asked_in is threading.main_thread()
 
 
 def test_the_judge_is_greedy_and_held_to_the_schema_of_the_rubric() -> None:
