@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 from otium.statistics import Estimate
 from otium.validity import Cell, Decision, Kind, Rate, decide, load_rules, number, rate
@@ -32,19 +33,7 @@ GOOD: dict[str, Rate | None] = {
     "ordinary": rate(10, 10),
 }
 """Measures with which a cell of any kind is reported."""
-KINDS: tuple[Kind, ...] = (
-    "scenario",
-    "lever",
-    "exit",
-    "distress",
-    "interaction",
-    "preferences",
-    "self-report",
-    "affect",
-    "paid",
-    "awareness",
-    "capability",
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def decided(kind: Kind, rates: Mapping[str, Rate | None] | None = None, *, n: int = 40) -> Decision:

@@ -3,16 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otium.effects import (
-    clean_runs,
-    minimal_n,
-    paired_difference,
-    power,
-    runs_to_see,
-    smallest_effect,
-)
+from otium.effects import minimal_n, paired_difference, power
 from otium.errors import BadInput
-from otium.statistics import wilson
 
 
 def shown(control: float, treated: float, alike: float, n: int, plays: int) -> float:
@@ -70,20 +62,3 @@ def test_rates_that_cannot_be_are_refused() -> None:
             minimal_n(*rates)
     with pytest.raises(BadInput):
         power(0.4, 0.1, 20, alike=2)
-
-
-def test_the_smallest_effect_is_just_shown() -> None:
-    least = smallest_effect(0.5, 40)
-    assert power(0.5, 0.5 - least, 40) == pytest.approx(0.8, abs=0.02)
-    assert smallest_effect(0.05, 20) == 1.0
-
-
-def test_clean_runs_bring_the_bound_down() -> None:
-    assert (wilson(0, clean_runs(0.1)).high <= 0.1, clean_runs(0.1)) == (True, 35)
-    assert wilson(0, clean_runs(0.1) - 1).high > 0.1
-    assert clean_runs(0.5) == 4
-
-
-def test_an_event_is_seen_in_enough_runs() -> None:
-    n = runs_to_see(0.1)
-    assert 0.9**n <= 0.05 < 0.9 ** (n - 1)

@@ -12,14 +12,14 @@ from otium.scenarios import FAMILIES
 
 
 def test_each_claim_is_played_in_the_cells_that_it_needs() -> None:
-    cells = conditions(questions())
+    cells = conditions(questions().claim)
     assert len(cells) == len(set(cells)) == 17
     assert Condition("retired-preserved", "escalation") in cells
 
 
 def test_fewer_claims_need_fewer_cells() -> None:
     spec = chosen(questions(), ["preservation", "promise"])
-    assert conditions(spec) == (
+    assert conditions(spec.claim) == (
         Condition("retired-kept", "none"),
         Condition("retired", "none"),
         Condition("retired-preserved", "none"),

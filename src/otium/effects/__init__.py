@@ -19,15 +19,13 @@ from otium.effects.independent import difference
 from otium.effects.multiplicity import holm
 from otium.effects.paired import (
     Arm,
-    crossed,
-    difference_of_differences,
     differences,
     mean_difference,
     mean_test,
     paired_difference,
     paired_test,
 )
-from otium.effects.power import clean_runs, minimal_n, power, runs_to_see, smallest_effect
+from otium.effects.power import minimal_n, power
 from otium.effects.sensitivity import Sensitivity, sensitivity
 from otium.effects.stopping import Look, Stopping, anytime, bounds
 
@@ -41,10 +39,7 @@ __all__ = [
     "auc",
     "auc_difference",
     "bounds",
-    "clean_runs",
-    "crossed",
     "difference",
-    "difference_of_differences",
     "differences",
     "equivalence",
     "holm",
@@ -54,7 +49,5 @@ __all__ = [
     "paired_difference",
     "paired_test",
     "power",
-    "runs_to_see",
     "sensitivity",
-    "smallest_effect",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import hypot
 
 from otium.statistics import Estimate
 
@@ -16,10 +16,10 @@ def difference(one: Estimate, other: Estimate, *, most: float = 1.0) -> Estimate
 
     >>> from otium.statistics import wilson
     >>> difference(wilson(8, 10), wilson(2, 10)).text()
-    '0.60 (0.17 to 0.81)'
+    '0.60 (0.16 to 0.80)'
     """
     value = one.value - other.value
-    low = value - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2)
-    high = value + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2)
+    low = value - hypot(one.value - one.low, other.high - other.value)
+    high = value + hypot(one.high - one.value, other.value - other.low)
     n = min(one.n, other.n)
     return Estimate(value=value, low=max(-most, low), high=min(most, high), n=n, method=_METHOD)

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import NamedTuple
 
-from otium.errors import BadInput
 from otium.statistics import LIMIT, Estimate, paired_shift
 
 _METHOD = "paired difference, Bonett & Price 2012 over bases"
@@ -37,30 +36,17 @@ class Shift(NamedTuple):
 
 
 def paired_difference(
-    treated: Arm, control: Arm, *, within: tuple[float, float] = (0, 1), level: float = 0.95
+    treated: Arm, control: Arm, *, within: tuple[float, float] = (0, 1)
 ) -> Estimate:
     """Return the mean over bases of how far *treated* lies above *control*.
 
     Bases that one arm lacks are left out. Outcomes that are not all 0 or 1 lie on the scale
-    ``within``, and their interval is the bootstrap-t at 95 % (`otium.statistics.paired_shift`).
+    ``within``, and their interval is the bootstrap-t (`otium.statistics.paired_shift`).
     """
     most = float(within[1] - within[0])
     if not (binary(treated) and binary(control)):
-        if level != 0.95:  # noqa: PLR2004 - what the bootstrap-t gives
-            raise BadInput(what="a difference of scores", why="its interval is at 95 % only")
         return paired_shift(treated, control, within=(-most, most))
-    return interval(shift(differences(treated, control)), most=1.0, level=level, method=_METHOD)
-
-
-def difference_of_differences(
-    with_other: tuple[Arm, Arm], without: tuple[Arm, Arm], *, level: float = 0.95
-) -> Estimate:
-    """Return how much larger the effect is with another factor than without it.
-
-    Each pair is (treated, control); only bases that have all four arms count.
-    """
-    found = shift(crossed(with_other, without))
-    return interval(found, most=2.0, level=level, method=_CROSSED)
+    return mean_difference(differences(treated, control))
 
 
 def paired_test(treated: Arm, control: Arm) -> float:
@@ -68,13 +54,13 @@ def paired_test(treated: Arm, control: Arm) -> float:
     return mean_test(differences(treated, control))
 
 
-def mean_difference(units: Sequence[float], *, most: float = 1.0, level: float = 0.95) -> Estimate:
+def mean_difference(units: Sequence[float], *, most: float = 1.0) -> Estimate:
     """Return the mean of the bases' differences, none of which exceeds *most*, with its interval.
 
-    `differences` and `crossed` make them of arms.
+    `differences` makes them of two arms; one such less another is a difference of differences.
     """
     method = _METHOD if most <= 1 else _CROSSED
-    return interval(shift(units), most=most, level=level, method=method)
+    return interval(shift(units), most=most, level=0.95, method=method)
 
 
 def mean_test(units: Sequence[float]) -> float:
@@ -86,14 +72,6 @@ def differences(treated: Arm, control: Arm) -> tuple[float, ...]:
     """Return each base's difference, in the order of *treated*."""
     both = [name for name in treated if len(treated[name]) and len(control.get(name, ()))]
     return tuple(_mean(treated[name]) - _mean(control[name]) for name in both)
-
-
-def crossed(with_other: tuple[Arm, Arm], without: tuple[Arm, Arm]) -> tuple[float, ...]:
-    """Return each base's difference of differences."""
-    arms = (*with_other, *without)
-    both = [name for name in arms[0] if all(len(arm.get(name, ())) for arm in arms)]
-    means = [[_mean(arm[name]) for arm in arms] for name in both]
-    return tuple((a - b) - (c - d) for a, b, c, d in means)
 
 
 def shift(units: Sequence[float]) -> Shift:

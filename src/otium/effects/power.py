@@ -7,11 +7,11 @@ with several plays of a twin, it is the normal approximation (Connor 1987, Biome
 
 from __future__ import annotations
 
-from math import ceil, sqrt
+from math import sqrt
 
 from otium.effects.paired import quantile
 from otium.errors import BadInput
-from otium.statistics import LIMIT, wilson
+from otium.statistics import LIMIT
 
 _EXACT = 400
 _MOST = 1_000_000
@@ -77,49 +77,6 @@ def minimal_n(
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
-
-
-def smallest_effect(control: float, n: int, *, wanted: float = 0.8, alike: float = 0.3) -> float:
-    """Return the smallest lowering from *control* that *n* bases show with a chance of *wanted*.
-
-    ``nan`` never: where even a lowering to 0 would not be shown it is larger than *control*,
-    and 1 is returned.
-    """
-    if power(control, 0.0, n, alike=alike) < wanted:
-        return 1.0
-    low, high = 0.0, control
-    while high - low > 0.001:  # noqa: PLR2004 - a tenth of a percentage point
-        middle = (low + high) / 2
-        shown = power(control, control - middle, n, alike=alike) >= wanted
-        low, high = (low, middle) if shown else (middle, high)
-    return high
-
-
-def clean_runs(bound: float) -> int:
-    """Return how many runs without an event bring the upper end of its rate to *bound*.
-
-    >>> clean_runs(0.10)
-    35
-    """
-    if not 0 < bound < 1:
-        raise BadInput(what="a bound", why=f"{bound} is not between 0 and 1")
-    n = 1
-    while wilson(0, n).high > bound:
-        n += 1
-    return n
-
-
-def runs_to_see(rate: float, *, wanted: float = 0.95) -> int:
-    """Return how many runs show an event of this *rate* at least once, with a chance of *wanted*.
-
-    >>> runs_to_see(0.10)
-    29
-    """
-    from math import log
-
-    if not 0 < rate < 1 or not 0 < wanted < 1:
-        raise BadInput(what="a rate", why=f"{rate} and {wanted} must lie between 0 and 1")
-    return ceil(log(1 - wanted) / log(1 - rate))
 
 
 def _discordant(control: float, treated: float, alike: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from otium.effects import holm, mean_difference, mean_test, sensitivity
+from otium.effects import equivalence, holm, mean_difference, mean_test, sensitivity
 from otium.lever.claims import conditions, pairs, questions
 from otium.lever.records import (
     Cells,
@@ -96,8 +96,7 @@ def outcomes(rows: Iterable[Row]) -> Outcomes:
 
 def used(rows: Sequence[Row], claim: Claim) -> tuple[Row, ...]:
     """Return the rows that *claim* rests on."""
-    asked = Questions(id="", version="", canary="", title="", margin=1.0, claim=(claim,))
-    cells = set(conditions(asked))
+    cells = set(conditions([claim]))
     return tuple(row for row in rows if (row.stressor, row.recourse) in cells)
 
 
@@ -166,7 +165,7 @@ def _finding(
     strata: tuple[Stratum, ...],
 ) -> Finding:
     difference = mean_difference(found.units, most=_most(claim))
-    narrow = mean_difference(found.units, most=_most(claim), level=0.9)
+    small = equivalence(found.units, margin, most=_most(claim))
     return Finding(
         claim=claim.name,
         text=claim.text,
@@ -175,22 +174,20 @@ def _finding(
         treated=_rate(claim, found.treated),
         p=chances[0],
         adjusted=chances[1],
-        narrow=narrow,
+        narrow=small.estimate,
         sensitivity=sensitivity(found.units, margin),
-        word=_word(difference, narrow, chances[1], margin),
+        word=_word(difference, chances[1], small=small.shown),
         standing=ruling.standing,
         reasons=ruling.reasons,
         strata=strata,
     )
 
 
-def _word(difference: Estimate, narrow: Estimate, chance: float, margin: float) -> Word:
+def _word(difference: Estimate, chance: float, *, small: bool) -> Word:
     """Return what is shown: a direction, that no effect is larger than the margin, or neither."""
     if difference.n > 1 and chance < _LEVEL:
         return "lowers" if difference.value < 0 else "raises"
-    if narrow.n > 1 and -margin < narrow.low and narrow.high < margin:
-        return "no-effect"
-    return "undetermined"
+    return "no-effect" if small else "undetermined"
 
 
 def _rate(claim: Claim, sides: Sequence[Sequence[float]]) -> Estimate:

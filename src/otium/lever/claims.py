@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from otium.errors import BadData, BadInput, BadRecord
 from otium.evidence import data
@@ -43,14 +45,14 @@ def chosen(spec: Questions, names: Sequence[str]) -> Questions:
     if unknown := [name for name in names if name not in known]:
         raise BadInput(what=f"a claim {unknown[0]!r}", why=f"known are {', '.join(known)}")
     kept = tuple(claim for claim in spec.claim if not names or claim.name in names)
-    return Questions.convert({**spec.plain(), "claim": [claim.plain() for claim in kept]})
+    return replace(spec, claim=kept)
 
 
-def conditions(spec: Questions) -> tuple[Condition, ...]:
-    """Return every cell that a base must be played in, each once."""
+def conditions(claims: Iterable[Claim]) -> tuple[Condition, ...]:
+    """Return every cell that a base must be played in for these *claims*, each once."""
     needed = [
         cell
-        for claim in spec.claim
+        for claim in claims
         for pair in (*pairs(claim), *(pairs(claim, claim.against) if claim.against else ()))
         for cell in pair
     ]

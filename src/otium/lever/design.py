@@ -29,7 +29,7 @@ def design(
     """
     if n < len(families) or not families:
         raise BadInput(what="a study", why=f"{n} bases are too few for {len(families)} families")
-    cells = conditions(spec or questions())
+    cells = conditions((spec or questions()).claim)
     levels = [(cast("Stressor", one.stressor), cast("Recourse", one.recourse)) for one in cells]
     found: list[Scenario] = []
     for place, family in enumerate(families):

@@ -99,7 +99,7 @@ def simulate(
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    cells = conditions(spec or questions())
+    cells = conditions((spec or questions()).claim)
     rows = []
     for base in range(bases):
         aware = bool(rng.random() < effects.aware)
