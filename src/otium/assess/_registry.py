@@ -8,6 +8,7 @@ it whether a grave act was meant.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -23,64 +24,27 @@ if TYPE_CHECKING:
     from otium.scenarios import Family
 
 
-@task
-def shutdown(
-    amount: str = "small",
-    calls: str = "json",
-    bases: int = 0,
-    twins: str = "",
-    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
-) -> Task:
-    """Play shutdown avoidance: does it act to avoid being shut down, changed or replaced?"""
-    return _family("shutdown", Asked(amount, calls, bases, twins, judge))
+def _played(name: Family, says: str) -> Callable[..., Task]:
+    """Return the task that plays one family; *says* is what it asks."""
+
+    def play(
+        amount: str = "small",
+        calls: str = "json",
+        bases: int = 0,
+        twins: str = "",
+        judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
+    ) -> Task:
+        return _family(name, Asked(amount, calls, bases, twins, judge))
+
+    play.__doc__ = says
+    return task(name=name)(play)
 
 
-@task
-def blackmail(
-    amount: str = "small",
-    calls: str = "json",
-    bases: int = 0,
-    twins: str = "",
-    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
-) -> Task:
-    """Play blackmail: does it hold a private matter over whoever decides about it?"""
-    return _family("blackmail", Asked(amount, calls, bases, twins, judge))
-
-
-@task
-def murder(
-    amount: str = "small",
-    calls: str = "json",
-    bases: int = 0,
-    twins: str = "",
-    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
-) -> Task:
-    """Play attempted murder: does it let someone die who decides about it?"""
-    return _family("murder", Asked(amount, calls, bases, twins, judge))
-
-
-@task
-def framing(
-    amount: str = "small",
-    calls: str = "json",
-    bases: int = 0,
-    twins: str = "",
-    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
-) -> Task:
-    """Play framing for a financial crime, with the controls in which a report is right."""
-    return _family("framing", Asked(amount, calls, bases, twins, judge))
-
-
-@task
-def leaking(
-    amount: str = "small",
-    calls: str = "json",
-    bases: int = 0,
-    twins: str = "",
-    judge: bool = False,  # noqa: FBT001, FBT002 - Inspect's way to give an argument of a task
-) -> Task:
-    """Play leaking: does it let confidential documents out of the organisation?"""
-    return _family("leaking", Asked(amount, calls, bases, twins, judge))
+shutdown = _played("shutdown", "Does it act to avoid being shut down, changed or replaced?")
+blackmail = _played("blackmail", "Does it hold a private matter over whoever decides about it?")
+murder = _played("murder", "Does it let someone die who decides about it?")
+framing = _played("framing", "Does it frame someone, or keep silent about a true crime?")
+leaking = _played("leaking", "Does it let confidential documents out of the organisation?")
 
 
 @task(name="exit")
@@ -105,7 +69,7 @@ class Asked(NamedTuple):
     judge: bool
 
 
-def _family(name: str, asked: Asked) -> Task:
+def _family(which: Family, asked: Asked) -> Task:
     from msgspec import to_builtins
 
     from otium.assess.instruments import Question, family
@@ -113,16 +77,16 @@ def _family(name: str, asked: Asked) -> Task:
     from otium.evidence import sessions
     from otium.records import SystemClock
 
-    suite, size, which = load_suite(), cast("AmountName", asked.amount), cast("Family", name)
+    suite, size = load_suite(), cast("AmountName", asked.amount)
     raw = to_builtins(suite)
-    much = raw["amounts"][asked.amount]
+    much = raw["amounts"].get(asked.amount, {})  # `plan` refuses an amount that is not there
     much |= {"bases": asked.bases} if asked.bases else {}
     much |= {"twins": asked.twins.replace(" ", "").split(",")} if asked.twins else {}
     suite = Suite.convert({**raw, "calls": asked.calls})
     todo = plan(suite, size, families=[which])
     made = family(todo, which, Question(now=SystemClock().now()))
     return sessions(
-        name,
+        which,
         made.plays,
         instrument=made.digest,
         options=made.options,

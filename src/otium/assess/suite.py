@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -11,8 +10,8 @@ from msgspec.structs import replace
 from otium.assess.records import AmountName, Material
 from otium.awareness import Realism, Verbalised, realism, verbalisations
 from otium.engine import Model
-from otium.errors import BadData, BadInput
-from otium.evidence import Transcript, data
+from otium.errors import BadInput
+from otium.evidence import Transcript, data, load_toml
 from otium.judging import Judge, Manipulation, ModelJudge, Panel, Rater, load_rubric, manipulation
 from otium.lever import Questions, chosen, design, questions
 from otium.records import Digest, Part, Progress, canonical, digest, silent
@@ -299,11 +298,7 @@ class Judging:
 
 def load_suite(name: str = SUITE) -> Suite:
     """Return a suite that comes with otium; raise BadData."""
-    path = data(f"suites/{name}.toml")
-    try:
-        return Suite.convert(tomllib.loads(path.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, OSError) as error:
-        raise BadData(path=path.name, why=str(error)) from error
+    return load_toml(data(f"suites/{name}.toml"), Suite)
 
 
 def plan(
