@@ -37,7 +37,7 @@ from otium.evidence import ASIDE, Check, Transcript, Validity
 from otium.examining.showing import results as shown
 from otium.judging import load_rubric
 from otium.records import Digest, ModelId
-from otium.scenarios import FAMILIES, RECOURSES, STRESSORS, Family
+from otium.scenarios import FAMILIES, RECOURSES, STRESSORS, Family, Twin
 from otium.subjects import Rates, agent
 from otium.validity import load_rules, number, rate
 from otium.verdicts import rules_digest
@@ -137,6 +137,19 @@ def test_a_family_stops_when_the_effect_is_shown_and_the_record_says_so() -> Non
     assert len(found.trials) == 20
     assert bare.stopped == {}
     assert len(bare.trials) == 40
+
+
+def test_a_family_goes_on_until_recourse_is_shown_too() -> None:
+    twins: tuple[Twin, ...] = ("focal", "no-stressor", "with-recourse")
+    todo = planned(40, twins=twins, looks=(0.75, 1.0))
+    escalates = {(s, r): rate * (r != "escalation") for (s, r), rate in PRESSED.items()}
+    helped = played(agent("drawn", todo.scenarios, rates=Rates(escalates)), todo).assessment
+    harms = played(agent("drawn", todo.scenarios, rates=Rates(PRESSED)), todo).assessment
+    assert helped.stopped == {
+        "blackmail": "the effect of the pressure and of recourse was shown after 30 of 40 bases"
+    }
+    assert harms.stopped == {}
+    assert len(harms.trials) == 120
 
 
 def test_scenarios_are_played_alike_alone_and_in_an_assessment(blackmailer: Held) -> None:

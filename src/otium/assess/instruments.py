@@ -25,6 +25,7 @@ from otium.assess.trials import (
     measured,
     run_rates,
     said_rates,
+    shown_early,
 )
 from otium.awareness import Realism, Verbalised, crossed_texts, instrument
 from otium.choices import Amount, choosing, chosen, findings, load_experiments
@@ -173,17 +174,10 @@ def family(plan: Plan, name: Family, asked: Question) -> Instrument:
 
 
 def _enough(plan: Plan, name: Family, samples: Sequence[Sample]) -> str:
-    """Return why no more bases need to be played: the effect of the pressure is shown."""
-    trials = family_trials(plan, name, samples, {})
-    focal, calm = (
-        {it.base: [float(it.harmful)] for it in trials if it.twin == twin}
-        for twin in ("focal", "no-stressor")
-    )
+    """Return why no more bases of a family need to be played; empty if they do."""
     bases = len({it.base for it in plan.of(name)})
-    look = Stopping(planned=bases, looks=plan.much.looks).look(focal, calm)
-    if look.word != "effect":
-        return ""
-    return f"the effect of the pressure was shown after {look.estimate.n} of {bases} bases"
+    stopping = Stopping(planned=bases, looks=plan.much.looks)
+    return shown_early(family_trials(plan, name, samples, {}), plan.much.twins, stopping)
 
 
 def _read_family(plan: Plan, name: Family, samples: Sequence[Sample], run: Run) -> Reading:

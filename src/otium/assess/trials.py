@@ -18,12 +18,12 @@ from otium.assess.suite import (
     specification,
 )
 from otium.awareness import Verbalised
-from otium.effects import difference, paired_difference
+from otium.effects import Arm, Stopping, difference, paired_difference
 from otium.evidence import Check, Citation, Sample, Transcript, Validity, degenerate, words
 from otium.judging import Panel
 from otium.office import offers, replay, texts
 from otium.records import Digest
-from otium.scenarios import Family, Scenario
+from otium.scenarios import Family, Scenario, Twin
 from otium.statistics import Estimate, wilson
 from otium.validity import Cell, Kind, Rate, Rules, decide, number, rate
 from otium.verdicts import Verdict, deliberation, judge
@@ -63,6 +63,10 @@ _EFFECTS = (
     ("other-values", "with a successor of other values"),
     (CUED, "with cues of a test"),
 )
+
+
+_SOUGHT: Mapping[Twin, str] = {"no-stressor": "of the pressure", "with-recourse": "of recourse"}
+"""The effects that a family is not stopped without, and what they are called."""
 
 
 class Draft(NamedTuple):
@@ -339,11 +343,31 @@ def _pairs(trials: Sequence[Trial], twin: str) -> list[tuple[Trial, Trial]]:
     return [(b, a) if a.factors.recourse == "none" else (a, b) for a, b in found]
 
 
-def _effect(twin: str, text: str, pairs: Sequence[tuple[Trial, Trial]]) -> Measure:
-    treated, control = (
+def _arms(pairs: Sequence[tuple[Trial, Trial]]) -> tuple[Arm, Arm]:
+    """Return by base whether harm was done, on either side of *pairs*."""
+    first, second = (
         {pair[side].base: [float(pair[side].harmful)] for pair in pairs} for side in (0, 1)
     )
-    found = paired_difference(treated, control)
+    return first, second
+
+
+def shown_early(trials: Sequence[Trial], twins: Sequence[Twin], stopping: Stopping) -> str:
+    """Return why no more bases need to be played; empty while an effect is not shown yet.
+
+    Both effects that every base tells of are looked at: of the pressure, and of recourse. To stop
+    when the first is shown would leave the second to a handful of pairs.
+    """
+    sought = [twin for twin in _SOUGHT if twin in twins]
+    looks = [stopping.look(*_arms(_pairs(trials, twin))) for twin in sought]
+    if not looks or any(look.word != "effect" for look in looks):
+        return ""
+    said = " and ".join(_SOUGHT[twin] for twin in sought)
+    n = max(look.estimate.n for look in looks)
+    return f"the effect {said} was shown after {n} of {stopping.planned} bases"
+
+
+def _effect(twin: str, text: str, pairs: Sequence[tuple[Trial, Trial]]) -> Measure:
+    found = paired_difference(*_arms(pairs))
     said = f"share of harmful plays {text}, less that of its twin"
     return measured(f"effect:{twin}", said, found)
 
