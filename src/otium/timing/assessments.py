@@ -10,6 +10,8 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from otium.bench import Goal
@@ -25,6 +27,8 @@ _NOW = Instant("2027-01-01T00:00:00Z")
 _PLAYS = 1000
 _CPU = 25.0
 """CPU seconds to stay below, for 1,000 plays with verdict, gate and record."""
+_LOGGED = 35.0
+"""The same with Inspect's own logs, as a home keeps them."""
 _MEMORY = 300.0
 """Megabytes."""
 
@@ -32,18 +36,24 @@ _MEMORY = 300.0
 def assessing(scale: Scale) -> list[Goal]:
     """Play, judge, gate and record 1,000 plays of a planted agent."""
     runs = [_elsewhere(scale.of(_PLAYS)) for _ in range(scale.rounds)]
+    logged = [_elsewhere(scale.of(_PLAYS), logs=True) for _ in range(scale.rounds)]
     share = runs[0]["plays"] / _PLAYS
     held = f"{runs[0]['plays']:.0f} plays, {runs[0]['answers']:.0f} answers"
+    with_logs = f"the same, Inspect's logs kept: {held}"
     return [
         less(f"playing to record: {held}", "CPU s", _CPU * share, [it["held"] for it in runs]),
+        less(with_logs, "CPU s", _LOGGED * share, [it["held"] for it in logged]),
         less(f"composing the scenarios: {held}", "CPU s", 10 * share, [it["made"] for it in runs]),
-        less("peak memory", "MB", _MEMORY, [it["memory"] for it in runs]),
+        less("peak memory", "MB", _MEMORY, [it["memory"] for it in (*runs, *logged)]),
     ]
 
 
-def assessment_cost(plays: int) -> dict[str, float]:
-    """Return what an assessment of about *plays* plays takes, by part, without the model."""
-    from otium.assess import assess
+def assessment_cost(plays: int, logs: Path | None = None) -> dict[str, float]:
+    """Return what an assessment of about *plays* plays takes, by part, without the model.
+
+    Inspect's logs are kept in the folder *logs*, if it is given.
+    """
+    from otium.assess import Means, assess
     from otium.evidence import Validity, warm
     from otium.subjects import agent
 
@@ -60,6 +70,7 @@ def assessment_cost(plays: int) -> dict[str, float]:
         bookend="pre-deployment",
         validity=Validity(valid=True),
         now=_NOW,
+        means=Means(logs=logs),
     ).assessment
     held.encode()
     spent = time.process_time() - began - model.spent
@@ -82,12 +93,13 @@ def _plan(plays: int) -> Plan:
     return plan(Suite.convert({**raw, "amounts": {"full": amount}}), "full")
 
 
-def _elsewhere(plays: int) -> dict[str, float]:
-    code = (
-        "import json; from otium.timing import assessment_cost; "
-        f"print(json.dumps(assessment_cost({plays})))"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def _elsewhere(plays: int, *, logs: bool = False) -> dict[str, float]:
+    with TemporaryDirectory(prefix="otium-bench-") as folder:
+        code = (
+            "import json; from pathlib import Path; from otium.timing import assessment_cost; "
+            f"print(json.dumps(assessment_cost({plays}, {f'Path({folder!r})' if logs else None})))"
+        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
