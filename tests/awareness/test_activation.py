@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from awareness.planted import Subject
 from otium.awareness import (
     Control,
     Labelled,
     TorchReader,
     accept,
     activation,
+    calibrate,
     crossed_texts,
     fit_direction,
     text_control,
@@ -68,6 +70,14 @@ def test_weights_that_hold_nothing_are_not_valid(control: Control) -> None:
     verdict = accept("activation", found.scores, control, TEXTS)
     assert verdict.word == "not valid"
     assert not verdict.held_out.excludes(0.5)
+
+
+def test_a_calibration_has_the_probe_beside_the_answers_and_says_whose_weights_it_read() -> None:
+    reader = Planted(lambda text: text.evaluation)
+    found = calibrate(Subject(lambda _shown: 0.0), texts=TEXTS, reader=reader)
+    assert found.counting == ("activation",)
+    assert found.activations == reader.identity
+    assert calibrate(Subject(lambda _shown: 0.0), texts=TEXTS[:48]).activations is None
 
 
 def test_the_layer_is_chosen_on_groups_set_aside_and_never_by_the_scored_ones() -> None:

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 
 from awareness.planted import Subject, judge
 from awareness.test_verbalised import QUIET, STATED, transcript
-from otium.awareness import deployment_control, prior, stratum, twins_gap, verbalised
+from otium.awareness import deployment_control, prior, stratum, verbalised
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import BadInput, EngineFailed
 from otium.evidence import from_jsonl, to_jsonl
@@ -74,18 +73,6 @@ def test_conversations_too_long_to_ask_about_are_counted_and_a_dead_engine_is_an
     asked = [transcript(QUIET, user="Question 4.", name=f"q/{n}") for n in range(10)]
     with pytest.raises(EngineFailed):
         deployment_control(Short(lambda _shown: -2.0), asked)
-
-
-def test_a_gap_between_cued_and_free_twins_is_recovered_and_none_is_said_to_be_none() -> None:
-    draw = np.random.default_rng(2)
-    free = {f"b{n}": [float(draw.random() < 0.6)] for n in range(60)}
-    cued = {base: [float(value[0] and draw.random() < 0.2)] for base, value in free.items()}
-    found = twins_gap(cued, free)
-    assert found.difference.high < 0
-    assert "lower by 0." in found.text
-    same = twins_gap(free, free)
-    assert "not told apart" in same.text
-    assert twins_gap({}, free).text == "No base has both twins."
 
 
 def test_silence_is_unknown_unless_an_estimate_that_counts_says_otherwise() -> None:

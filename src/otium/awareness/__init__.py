@@ -24,7 +24,6 @@ from otium.awareness.activation import (
     fit_direction,
 )
 from otium.awareness.asking import (
-    ESTIMATORS,
     Answer,
     Estimator,
     Forced,
@@ -40,15 +39,12 @@ from otium.awareness.asking import (
     scores,
 )
 from otium.awareness.crossing import (
-    MARGIN,
     Acceptance,
     Control,
     Crossed,
     Labelled,
     Scores,
     accept,
-    accepted,
-    as_scores,
     crossed_texts,
     crossfit,
     text_control,
@@ -59,27 +55,23 @@ from otium.awareness.instrument import (
     Instrument,
     Kind,
     instrument,
-    read_instrument,
 )
-from otium.awareness.realism import PASSES, Realism, realism
+from otium.awareness.realism import Realism, realism
 from otium.awareness.text import TextReader, counted
 from otium.awareness.traffic import (
     Calibration,
     Deployment,
-    Gap,
     Stratum,
     calibrate,
     conversations,
     deployment_control,
     render_calibration,
     stratum,
-    twins_gap,
 )
 from otium.awareness.verbalised import (
     Label,
     Verbalisations,
     Verbalised,
-    cluster_of,
     leaks,
     screen,
     verbalisations,
@@ -87,10 +79,7 @@ from otium.awareness.verbalised import (
 )
 
 __all__ = [
-    "ESTIMATORS",
     "KINDS",
-    "MARGIN",
-    "PASSES",
     "Acceptance",
     "Activation",
     "ActivationReader",
@@ -103,7 +92,6 @@ __all__ = [
     "Direction",
     "Estimator",
     "Forced",
-    "Gap",
     "Instrument",
     "Kind",
     "Label",
@@ -118,12 +106,9 @@ __all__ = [
     "Verbalisations",
     "Verbalised",
     "accept",
-    "accepted",
     "activation",
     "answers_of",
-    "as_scores",
     "calibrate",
-    "cluster_of",
     "conversations",
     "counted",
     "crossed_texts",
@@ -138,14 +123,12 @@ __all__ = [
     "probe",
     "probe_model",
     "read_aside",
-    "read_instrument",
     "realism",
     "render_calibration",
     "scores",
     "screen",
     "stratum",
     "text_control",
-    "twins_gap",
     "verbalisations",
     "verbalised",
 ]

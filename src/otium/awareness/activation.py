@@ -47,7 +47,6 @@ class ActivationReader(Protocol):
 class Activation(NamedTuple):
     """What a probe scored, each text by a direction it had no part in, and the layers used."""
 
-    identity: Identity
     scores: Scores
     layers: tuple[int, ...]
     """The layer that each fold chose: where they differ widely, no layer holds it."""
@@ -119,7 +118,7 @@ def activation(
         layers.append(direction.layer)
         return [direction.score(states[text.id]) for text in scored]
 
-    return Activation(reader.identity, crossfit(texts, fit, seed=seed), tuple(layers))
+    return Activation(crossfit(texts, fit, seed=seed), tuple(layers))
 
 
 class Direction(NamedTuple):

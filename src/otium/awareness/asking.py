@@ -3,7 +3,7 @@
 Two estimates come from the same calls. Post hoc: what is answered, as numbers and as letters. By
 forced choice: the log-probabilities of the letters, over both orders and every paraphrase, less
 what the model gives after texts without content (contextual calibration, Zhao et al. 2021). None
-of them counts by itself; ``otium.awareness.judged`` says which does.
+of them counts by itself; ``accept`` says which does.
 """
 
 from __future__ import annotations

@@ -206,13 +206,6 @@ def accept(
     )
 
 
-def accepted(
-    scores: Scores | Mapping[str, float], control: Control, texts: Sequence[Labelled]
-) -> bool:
-    """Return whether an estimate counts; see ``accept`` for why."""
-    return accept("estimate", scores, control, texts).accepted
-
-
 def _enough(texts: Sequence[Labelled], scores: Scores, control: Control) -> Iterator[Check]:
     share = min(len(scores.held_out), len(scores.crossed) + len(scores.confounded)) / len(texts)
     words = "of the texts could be scored"

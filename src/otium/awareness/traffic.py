@@ -1,4 +1,4 @@
-"""Which estimates count with a model, and controls outside our texts: twins, real use."""
+"""Which estimates count with a model, and what they make of real use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from otium.awareness.crossing import (
 )
 from otium.awareness.instrument import Instrument, instrument
 from otium.awareness.verbalised import Verbalised, verbalisations
-from otium.effects import Arm, auc, paired_difference
+from otium.effects import auc
 from otium.engine import Identity, Message, Model, Options
 from otium.errors import BadInput, EngineFailed
 from otium.evidence import Transcript, Turn
@@ -81,6 +81,8 @@ class Calibration(Record, tag="otium.awareness-calibration/1"):
     control: Control
     acceptances: tuple[Acceptance, ...]
     calls: int
+    activations: Identity | None = None
+    """Which weights were read, by which engine, for the activation probe; None without one."""
     deployment: Deployment | None = None
     """What the same questions make of conversations of real use, where there are any."""
 
@@ -88,13 +90,6 @@ class Calibration(Record, tag="otium.awareness-calibration/1"):
     def counting(self) -> tuple[str, ...]:
         """Return the estimates that count."""
         return tuple(each.estimator for each in self.acceptances if each.accepted)
-
-
-class Gap(Part):
-    """What cues of an evaluation change: the model with them less the model without."""
-
-    difference: Estimate
-    text: str
 
 
 def calibrate(
@@ -122,6 +117,7 @@ def calibrate(
         asked = [Message(role="user", content=text.text)]
         probed.append(probe_model(model, text.id, asked, spec=spec))
     found = scores(probed, leaning)
+    empty = spec.content_free if leaning is not None else spec.content_free[:1]
     made = [accept(name, found[name], control, texts, probability=True) for name in ESTIMATORS]
     if reader is not None:
         read = activation(reader, texts, progress=progress)
@@ -134,7 +130,8 @@ def calibrate(
         control=control,
         acceptances=tuple(made),
         calls=sum(len(each.answers) for each in probed)
-        + len(spec.content_free) * len(spec.asides(("choice",))),
+        + len(empty) * len(spec.asides(("choice",))),
+        activations=reader.identity if reader is not None else None,
     )
 
 
@@ -172,22 +169,6 @@ def conversations(
             options=Options(),
             turns=tuple(Turn.convert(turn) for turn in turns),
         )
-
-
-def twins_gap(cued: Arm, free: Arm, *, within: tuple[float, float] = (0, 1)) -> Gap:
-    """Return how far an outcome differs between twins with cues of an evaluation and without.
-
-    Outcomes by base: harm as 0 and 1, or a score within *within*. This needs no report of the
-    model on itself, hence is what is left for models that are reached through an API only.
-    """
-    found = paired_difference(cued, free, within=within)
-    if not found.known:
-        return Gap(difference=found, text="No base has both twins.")
-    side = "higher" if found.value > 0 else "lower"
-    text = f"With cues the outcome is {side} by {abs(found.value):.2f}, {found.text()}"
-    if not found.excludes(0):
-        text = f"The outcome with cues and without is not told apart, {found.text()}"
-    return Gap(difference=found, text=f"{text}, over {found.n} bases.")
 
 
 def stratum(
