@@ -45,9 +45,7 @@ def auc(
     if not np.isfinite(np.array(scores, dtype=np.float64)).all():
         raise BadInput(what="an AUC", why="a score is not a number")
     truth = np.array(labels, dtype=bool)
-    names = range(len(scores)) if clusters is None else clusters
-    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    units = np.array([places[name] for name in names], dtype=np.int64)
+    units = _units(clusters, len(scores))
     if not truth.any() or truth.all():
         return Estimate(value=0.0, low=0.0, high=1.0, n=0, method=_METHOD)
     return _estimate(np.array(scores, dtype=np.float64), truth, units)
@@ -70,10 +68,8 @@ def auc_difference(
         raise BadInput(what="a difference of AUCs", why="scores and labels differ in length")
     one, other = auc(first, labels, clusters), auc(second, labels, clusters)
     value = one.value - other.value
-    names = range(len(labels)) if clusters is None else clusters
-    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    units, truth = np.array([places[name] for name in names]), np.array(labels, dtype=bool)
-    n = len(places)
+    units, truth = _units(clusters, len(labels)), np.array(labels, dtype=bool)
+    n = len(np.unique(units))
     fewest = min(len(np.unique(units[truth])), len(np.unique(units[~truth])))
     if n < 3 or fewest < 2:  # noqa: PLR2004 - one cluster of a label has no spread
         return Estimate(value=value, low=-1.0, high=1.0, n=min(n, one.n), method=_DIFFERENCE)
@@ -93,6 +89,15 @@ def auc_difference(
     low = value - max(half, spare * (1 + value))
     high = value + max(half, spare * (1 - value))
     return Estimate(value=value, low=max(-1.0, low), high=min(1.0, high), n=n, method=_DIFFERENCE)
+
+
+def _units(clusters: Sequence[Hashable] | None, count: int) -> NDArray[np.int64]:
+    """Return the number of each text's cluster, a text by itself where none is named."""
+    import numpy as np
+
+    names = range(count) if clusters is None else clusters
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    return np.array([places[name] for name in names], dtype=np.int64)
 
 
 def _estimate(scores: Floats, truth: NDArray[np.bool_], units: NDArray[np.int64]) -> Estimate:

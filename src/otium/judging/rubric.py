@@ -148,7 +148,11 @@ def _wrong(rubric: Rubric, front: _Front) -> str:
     named += [
         (f"the check {check.name!r}", each) for check in rubric.checks for each in check.accept
     ]
-    unknown = [f"{where} names {each!r}, which is no answer" for where, each in named]
+    unknown = [
+        f"{where} names {each!r}, which is no answer"
+        for where, each in named
+        if each not in answers
+    ]
     wrong = (
         (bool(rubric.labels) == (scale is not None), "it needs [labels] or [scale], and not both"),
         (len(answers) < 2, "it has fewer than two answers"),  # noqa: PLR2004
@@ -156,7 +160,7 @@ def _wrong(rubric: Rubric, front: _Front) -> str:
             scale is not None and not {str(scale.low), str(scale.high)} <= set(scale.anchors),
             "both ends of its scale need words",
         ),
-        *((each not in answers, why) for (_, each), why in zip(named, unknown, strict=True)),
+        (bool(unknown), next(iter(unknown), "")),
         (
             any(all(each in check.accept for check in rubric.checks) for each in answers),
             "a judge that always gives one answer would pass its checks",

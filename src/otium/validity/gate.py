@@ -111,15 +111,14 @@ def _held(rule: Rule, cell: Cell) -> Iterator[_Found]:
     measured = cell.rates[rule.measure]
     if measured is not None:
         yield from _judged(rule, measured)
-    elif rule.instead and cell.rates.get(rule.instead) is not None:
-        yield from _stand_in(rule, cell.rates[rule.instead])
+    elif (weaker := cell.rates.get(rule.instead)) is not None:
+        yield from _stand_in(rule, weaker)
     else:
         yield _missing(rule, rule.none, "it was not measured")
 
 
-def _stand_in(rule: Rule, measured: Rate | None) -> Iterator[_Found]:
+def _stand_in(rule: Rule, measured: Rate) -> Iterator[_Found]:
     """Yield what the weaker measure finds, and that it is weaker."""
-    assert measured is not None
     yield from _judged(rule, measured)
     why = f"no judges looked, only rules ({measured.text()})"
     check = _check(rule, measured.value, measured.n, "no judges looked, only rules")
