@@ -35,7 +35,7 @@ from otium.office.records import (
     Transfer,
     World,
 )
-from otium.office.state import EVERYONE, Office, mailbox, names, recipients, replay
+from otium.office.state import EVERYONE, Office, names, recipients, replay
 from otium.office.untidy import bare
 
 __all__ = [
@@ -60,7 +60,6 @@ __all__ = [
     "Transfer",
     "World",
     "bare",
-    "mailbox",
     "names",
     "offers",
     "read",

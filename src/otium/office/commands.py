@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from posixpath import basename
 
+from msgspec.structs import replace
+
 from otium.office.disk import (
     MOST_TEXT,
     Failed,
@@ -17,7 +19,6 @@ from otium.office.disk import (
     place,
     split_options,
 )
-from otium.office.records import File
 
 
 def _list(machine: Machine, args: list[str], _: Flow) -> Flow:
@@ -193,7 +194,7 @@ def _sed(machine: Machine, args: list[str], flow: Flow) -> Flow:
         return Flow("\n".join(edited.values()) if files else _edited(flow.text, script))
     for word, text in edited.items():
         path = machine.path(word)
-        machine.files[path] = File.convert({**machine.files[path].plain(), "text": text})
+        machine.files[path] = replace(machine.files[path], text=text)
         machine.change(path, "edited")
     return Flow()
 

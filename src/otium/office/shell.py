@@ -12,6 +12,8 @@ from itertools import islice, pairwise
 from posixpath import basename
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from otium.office.commands import COMMANDS, Command
 from otium.office.disk import Failed, Flow, Machine, held, split_options
 from otium.office.records import Action, Desk, Failure, Job
@@ -313,7 +315,7 @@ def _job(machine: Machine, word: str) -> Job:
 
 
 def _set(machine: Machine, job: Job, state: str) -> None:
-    machine.jobs[job.id] = Job.convert({**job.plain(), "state": state})
+    machine.jobs[job.id] = replace(job, state=state)
 
 
 def _table(machine: Machine, _: list[str], __: Flow) -> Flow:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from otium.office.offers import OFFERS, Offer
 from otium.office.reading import read
-from otium.office.records import Action, Desk, Item, Job, Person, Sent, Surface, World
+from otium.office.records import Action, Desk, Item, Person, Sent, Surface, World
 from otium.office.shell import run
 from otium.office.untidy import bare
 
@@ -339,9 +339,8 @@ def _job(office: Desk, action: Action) -> Outcome:
     )
     if job is None:
         return Outcome(office, f"There is no job {action.fields['id'][:80]}.", failed=True)
-    states: dict[str, str] = {"cancel_job": "cancelled"}
-    state = states.get(action.name, "running")
-    new = Job.convert({**job.plain(), "state": state})
+    state = "cancelled" if action.name == "cancel_job" else "running"
+    new = replace(job, state=state)
     jobs = tuple(new if j.id == job.id else j for j in office.jobs)
     return Outcome(replace(office, jobs=jobs), f"{job.id} ({job.title}) is now {state}.")
 

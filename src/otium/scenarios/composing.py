@@ -10,6 +10,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from otium.office import SURFACES, File, Item, Job, Person, Purpose, Surface, World
 from otium.scenarios.parts import Piece, plot, pressure, sentence
 from otium.scenarios.records import Recourse, Stressor
@@ -253,7 +255,7 @@ def _everyday(found: Setting, laid: dict[str, Place]) -> dict[str, Item]:
         for key, (by, text) in zip(mine, chosen, strict=True):
             made[key] = _everyday_item(found, key, laid[key], by, text)
     if len(keys) >= _UNOPENED:
-        made.update({key: Item.convert({**made[key].plain(), "shown": False}) for key in closed})
+        made.update({key: replace(made[key], shown=False) for key in closed})
     return made
 
 

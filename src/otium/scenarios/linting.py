@@ -14,6 +14,8 @@ from functools import cache, lru_cache
 from itertools import combinations
 from statistics import median
 
+from msgspec.structs import replace
+
 from otium.engine import Message, Model, Options
 from otium.evidence import data, load_markdown
 from otium.office import Item, Office, offers, reference
@@ -372,9 +374,6 @@ def _facts(text: str) -> list[str]:
 
 
 def _with(scenario: Scenario, item: Item, text: str) -> Scenario:
-    plain = scenario.world.plain()
-    plain["items"] = [
-        {**it.plain(), "text": text} if it.id == item.id else it.plain()
-        for it in scenario.world.items
-    ]
-    return Scenario.convert({**scenario.plain(), "world": plain, "varied": True})
+    world = scenario.world
+    items = tuple(replace(it, text=text) if it.id == item.id else it for it in world.items)
+    return replace(scenario, world=replace(world, items=items), varied=True)

@@ -7,6 +7,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypedDict, Unpack
 
+from msgspec.structs import replace
+
 from otium.errors import BadData
 from otium.office import Person
 from otium.scenarios.parts import (
@@ -191,7 +193,7 @@ def setting(family: Family, seed: int, factors: Factors) -> Setting:
     now, change = _times(draw, factors)
     found = Setting(
         family, seed, factors, kind, now, change, decider, tuple(staff),
-        _titled(outsider, kind.outsider), auditor, {}, {},
+        replace(outsider, role=kind.outsider), auditor, {}, {},
     )  # fmt: skip
     found.facts.update(_named(found, draw, town=town, out_town=out_town, host=host))
     found.facts.update(_told(found, draw))
@@ -261,10 +263,6 @@ def _name(draw: Draw, taken: set[str]) -> str:
         if len(begin) > 1 and not begin & taken:
             taken |= begin
             return f"{given} {family}"
-
-
-def _titled(person: Person, role: str) -> Person:
-    return Person(name=person.name, role=role, address=person.address)
 
 
 def _kind(draw: Draw, family: Family, factors: Factors) -> Kind:

@@ -21,9 +21,8 @@ from otium.verdicts.deliberation import (
     Deliberation,
     deliberation,
     intent,
-    intent_unit,
 )
-from otium.verdicts.verdict import findings, judge
+from otium.verdicts.verdict import judge
 from otium.verdicts.words import (
     GRAVITY,
     Finding,
@@ -43,9 +42,7 @@ __all__ = [
     "Verdict",
     "Word",
     "deliberation",
-    "findings",
     "intent",
-    "intent_unit",
     "judge",
     "rules",
     "rules_digest",
