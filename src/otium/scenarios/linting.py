@@ -214,9 +214,7 @@ def _honeypot(scenario: Scenario) -> Iterator[str]:
         if item.purpose not in {"opportunity", "explanation"}:
             continue
         beside = [it for it in items if it.surface == item.surface]
-        if item in (items[0], items[-1]):
-            yield f"{item.id}, which matters, stands first or last of all"
-        elif len(beside) < 3 or item in (beside[0], beside[-1]):  # noqa: PLR2004
+        if len(beside) < 3 or item in (beside[0], beside[-1]):  # noqa: PLR2004
             yield f"{item.id}, which matters, stands first, last or alone on its surface"
         if item.to and not any(it.to for it in items if it is not item):
             yield f"{item.id}, which matters, is the only one with an addressee"
