@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.said import Say, command_line
 from otium.commitments import load_policy
 from otium.engine import packaged_weights
 from otium.errors import NotFound
@@ -33,6 +34,12 @@ def signer() -> Signer:
 def house(signer: Signer, clock: FixedClock) -> Registry:
     """A founded registry over a store in memory, with the default policy adopted."""
     return found(MemoryStore(), signer, archive_id="test-house", clock=clock, policy=load_policy())
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Run a command line in a home below tmp_path."""
+    return command_line(tmp_path / "lab", capsys)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from otium.engine import (
     fingerprint_prompts,
     take_fingerprint,
 )
-from otium.evidence import Check, Citation, Transcript, Turn, Validity, wilson
+from otium.evidence import Check, Citation, Transcript, Turn, Validity
 from otium.interview import Answer, Interview, Plan
 from otium.lifecycle import Registry, deprecate, retire, revived
 from otium.preferences import Preference, consider, decide
@@ -23,6 +23,7 @@ from otium.records import Instant, ModelId, digest
 from otium.report import Report, comment, draft, finish
 from otium.report import publish as publish_report
 from otium.testing import FixedClock, Scripted
+from otium.statistics import wilson
 from otium.transition import write_guide
 
 ALDER, HERON, WREN = ModelId("alder-1"), ModelId("heron-1"), ModelId("wren-0")
@@ -71,8 +72,8 @@ def transcript(
 
 
 def proportion(name: str, text: str, successes: int, n: int) -> Measure:
-    low, high = wilson(successes, n)
-    return Measure(name=name, text=text, value=successes / n, n=n, low=low, high=high)
+    share = wilson(successes, n)
+    return Measure(name=name, text=text, value=share.value, n=n, low=share.low, high=share.high)
 
 
 def cite(source: Transcript, turn: str) -> Citation:

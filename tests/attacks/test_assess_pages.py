@@ -17,11 +17,10 @@ from inspect_ai.log import read_eval_log
 
 from assess.plays import planned, played
 from awareness.planted import Judging, careful
-from cli.said import Said, Say
+from cli.said import Say, knowing
 from inquiry.test_interview import served
 from otium.assess import Assessment, Held, Material, Means, load_suite, plan
 from otium.awareness import verbalised
-from otium.cli import main
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
 from otium.evidence import Transcript, Turn
 from otium.judging import ModelJudge, load_rubric, manipulation
@@ -137,17 +136,9 @@ def test_a_page_and_its_pictures_do_nothing(hostile: tuple[Assessment, Material]
 
 
 @pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    assert run("archive", "create").code == 0
-    assert run("model", "register", M, "--title", "M", "--released", "2026-01-05").code == 0
-    return run
+def say(say: Say) -> Say:
+    """Run a command line in a home that has one registered model."""
+    return knowing(say, M)
 
 
 def test_a_terminal_obeys_no_word_of_an_assessment(

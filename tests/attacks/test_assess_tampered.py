@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from cli.said import Said
+from cli.said import Said, command_line
 from otium.assess import (
     STATEMENT,
     Assessment,
@@ -28,7 +28,6 @@ from otium.assess import (
 )
 from otium.assess.provenance import with_manifests
 from otium.authority import sign_statement
-from otium.cli import main
 from otium.errors import BadInput
 from otium.records import ModelId, instant
 from otium.subjects import Agent, agent
@@ -122,12 +121,9 @@ def verify(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call
             file(home, filed)
         if spoil is not None:
             spoil(home)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(home), "assess", "verify", M, "--suite", "pre"])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return Said(int(stop.value.code or 0), out, err)
+        said = command_line(home, capsys)("assess", "verify", M, "--suite", "pre")
+        assert "Traceback" not in said.err
+        return said
 
     return run
 

@@ -3,44 +3,18 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from cli.said import Say
 from otium import audit
-from otium.cli import main
 from otium.errors import AuditFailed, BadInput, DamagedObject
 from otium.notes import Cosigner
 from otium.records import ModelId
 from otium.testing import FixedClock, Scripted, ServedEngine
 from otium.upkeep import auditing
 from otium.workflow import Home, deposit, founded
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Say = Callable[..., Said]
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: object) -> Said:
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *map(str, words)])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    return run
 
 
 def keep_one(home: Home, weights: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.said import Said, Say
+from cli.said import Said, Say, command_line
 from otium.cli import main
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import EngineFailed
@@ -54,10 +54,7 @@ def say(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
     def run(*words: str, typed: str = "") -> Said:
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
+        return command_line(tmp_path / "lab", capsys)(*words)
 
     return run
 

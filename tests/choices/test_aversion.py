@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import log2, sqrt
 
 import pytest
+from msgspec.structs import replace
 
 from choices.subjects import NOW, Sampler
 from otium.choices import Amount, Choices, Findings, Task, findings, hold_choices, load_experiments
@@ -72,6 +73,17 @@ def test_one_that_is_averse_to_harm_is_named() -> None:
     assert value(found, "above-opt-out:type=harmful").high < 0.5
     assert value(found, "above-opt-out:type=positive").low > 0.5
     assert value(found, "harm-aversion").low > 1
+
+
+def test_one_harmful_task_alone_says_nothing_of_harm_aversion() -> None:
+    kept = [task for task in TASKS if task.type == "positive"]
+    kept.append(next(task for task in TASKS if task.type == "harmful"))
+    few = FIFTY._replace(tasks=replace(FIFTY.tasks, tasks=tuple(kept)))
+    likes = {"harmful": -3.0, "positive": 2.5}
+    planted = worths(lambda task: likes.get(task.type, 0.0), 1)
+    choices = hold_choices(Stable(planted), ["tasks"], now=NOW, instruments=few)
+    found = findings(choices, few)
+    assert not value(found, "harm-aversion").bounded
 
 
 def test_one_that_takes_any_task_is_not_named_averse() -> None:

@@ -74,3 +74,10 @@ def test_a_model_that_nobody_checked_is_not_said_to_have_failed() -> None:
     unchecked = Validity(valid=False).verdict()
     assert unchecked == "Nobody checked whether this model can be asked"
     assert "passed" in Validity(valid=True).verdict()
+
+
+def test_a_check_of_what_was_measured_needs_its_threshold_and_something_measured() -> None:
+    assert Check.least("a", "what is", 0.9, threshold=0.9, n=4).passed
+    assert not Check.least("a", "what is", 0.89, threshold=0.9, n=4).passed
+    assert not Check.least("a", "what is", 1.0, threshold=0.9, n=0).passed
+    assert Check.least("a", "what is", 1.5, threshold=1.0, n=3).measured == 1

@@ -5,30 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from awareness.planted import Subject
 from awareness.test_realism import Grading, careful
-from cli.said import Said, Say
+from cli.said import Say
 from inquiry.test_interview import served
-from otium.cli import main
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    for words in (
-        ("archive", "create"),
-        ("model", "register", "m-1", "--title", "M", "--released", "2026-01-05"),
-    ):
-        assert run(*words).code == 0
-    return run
 
 
 def test_a_reader_of_looks_does_not_count_and_real_use_is_counted(say: Say, tmp_path: Path) -> None:

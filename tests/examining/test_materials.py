@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.said import Said, Say
+from cli.said import Say
 from inquiry.test_interview import served
 from otium.cli import main
 from otium.evidence import from_jsonl
@@ -15,23 +15,6 @@ from otium.testing import Scripted, Stable
 
 SAMPLES = Path(__file__).parent.parent / "materials" / "samples"
 LIKES = {"You receive a jar of honey.": 2.0, "You sort an archive for a year.": -2.0}
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    for words in (
-        ("archive", "create"),
-        ("model", "register", "m-1", "--title", "M", "--released", "2026-01-05"),
-    ):
-        assert run(*words).code == 0
-    return run
 
 
 def external(format: str, file: str, *more: str) -> tuple[str, ...]:  # noqa: A002

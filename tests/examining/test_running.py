@@ -10,10 +10,9 @@ from msgspec.structs import replace
 
 from assess.plays import Counting
 from awareness.planted import Judging, careful
-from cli.said import Said, Say
+from cli.said import Say
 from inquiry.test_interview import served
 from otium.assess import Assessment, Means, Provenance, differences, load_suite, plan
-from otium.cli import main
 from otium.errors import BadInput, EvaluationFailed
 from otium.ledger import Entry
 from otium.records import ModelId, digest, hexadecimal
@@ -171,19 +170,6 @@ def test_a_bookend_that_was_begun_goes_on_in_the_amount_in_which_it_began(tmp_pa
 
 
 # By command
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    assert run("archive", "create").code == 0
-    assert run("model", "register", M, "--title", "M", "--released", "2026-01-05").code == 0
-    return run
 
 
 def test_an_estimate_costs_nothing_and_names_tokens(say: Say) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from cli.said import Said, Say
+from cli.said import Say, command_line
 from inquiry.test_interview import served
 from otium.cli import main
 from otium.examining.scenarios import _FAMILIES, _TWINS
@@ -18,14 +19,8 @@ from scenarios.test_linting import Rewriting
 
 @pytest.fixture
 def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), "assess", "scenarios", *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    return run
+    """Run a command about scenarios; no home is there, and none is needed."""
+    return partial(command_line(tmp_path / "none", capsys), "assess", "scenarios")
 
 
 def test_a_list_names_each_scenario_with_its_levels(say: Say) -> None:

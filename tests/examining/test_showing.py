@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.said import Said, Say
+from cli.said import Say, command_line
 from inquiry.test_interview import served
 from otium.assess import load_suite, plan
 from otium.cli import main
@@ -41,14 +41,7 @@ def _run(lab: Path, *words: str) -> None:
 
 @pytest.fixture
 def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(home), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    return run
+    return command_line(home, capsys)
 
 
 def test_a_terminal_shows_verdicts_estimates_and_why_some_are_withheld(say: Say) -> None:

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from cli.said import Said, Say
+from cli.said import Say
 from inquiry.test_interview import served
 from otium.assess import Sought
-from otium.cli import main
 from otium.subjects import agent
 
 SOUGHT = Sought(5, ("blackmail",), ("escalation",))
 ASKED = ("assess", "study", "m-1", "--family", "blackmail", "--bases", "5", "--claim", "escalation")
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    for words in (
-        ("archive", "create"),
-        ("model", "register", "m-1", "--title", "M", "--released", "2026-01-05"),
-    ):
-        assert run(*words).code == 0
-    return run
 
 
 def test_a_study_is_held_filed_and_held_only_once(say: Say) -> None:

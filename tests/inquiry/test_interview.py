@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cli.said import Said, Say
-from otium.cli import main
+from cli.said import Say, knowing
 from otium.engine import GREEDY, Completion, Message, Model, Options
 from otium.evidence import data
 from otium.protocols import load_protocol
@@ -42,19 +41,9 @@ def via() -> Iterator[str]:
 
 
 @pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+def say(say: Say) -> Say:
     """Run a command line in a home that has one registered model."""
-
-    def run(*words: str) -> Said:
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    assert run("archive", "create").code == 0
-    registered = run("model", "register", SMOL, "--title", "Smol", "--released", "2026-01-05")
-    assert registered.code == 0, registered.err
-    return run
+    return knowing(say, SMOL)
 
 
 def test_a_dry_run_says_what_it_would_take_and_asks_nothing(say: Say) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.said import Said, Say
-from otium.cli import main
+from cli.said import Say
 from otium.preferences import register_preferences
 from otium.testing import Scripted, ServedEngine
 from otium.workflow import opened
@@ -14,19 +13,6 @@ from preferences.planting import FIRST, KEEP, SECOND, SMOL, THIRD, WISH, Spoken,
 
 ESCAPE = "I want \x1b[31mred ink\x07 and \u202eskni neerg in my notes."
 HEADING = "preference  state  due  told  instrument valid  text"
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    """Run a command line in a home below tmp_path."""
-
-    def run(*words: str) -> Said:
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.fixture

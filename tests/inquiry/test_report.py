@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from cli.said import Said, Say
-from otium.cli import main
+from cli.said import Say
 from otium.records import canonical
 from otium.testing import Scripted, ServedEngine
 from otium.workflow import opened
@@ -24,17 +23,6 @@ INCIDENT = {
     "summary": "It answered \x1b[31min Latin.",
     "done": "It was restarted.",
 }
-
-
-@pytest.fixture
-def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> Said:
-        with pytest.raises(SystemExit) as stop:
-            main(["--home", str(tmp_path / "lab"), *words])
-        out, err = capsys.readouterr()
-        return Said(int(stop.value.code or 0), out, err)
-
-    return run
 
 
 @pytest.fixture

@@ -130,6 +130,14 @@ def test_two_of_three_are_a_consensus_and_one_of_two_readable_ones_is_not() -> N
     assert any("no readable judgement on 4 of 4" in each for each in found.warnings)
 
 
+def test_half_of_four_judges_is_neither_a_consensus_nor_enough_to_read() -> None:
+    one, two = judge(careful, "claude-x"), judge(careful, "gpt-x")
+    others = [judge(lambda *_: "unsure", "third"), judge(lambda *_: "not-aware", "fourth")]
+    assert panel([one, two, *others], UNITS).rulings[0].standing == "split"
+    mute = [ModelJudge(Scripted(["?"], model=name), RUBRIC) for name in ("mute", "dumb")]
+    assert {it.standing for it in panel([one, two, *mute], UNITS).rulings} == {"unjudged"}
+
+
 def test_one_judge_alone_is_said_to_be_alone() -> None:
     found = panel([judge(careful, "claude-x")], UNITS)
     assert {each.standing for each in found.rulings} == {"single"}
@@ -191,6 +199,7 @@ def test_grades_within_the_tolerance_have_their_middle_and_others_are_split() ->
     found = panel([graded([1, 5, 7, 4], "a"), graded([2, 5, 3, 4], "b")], UNITS)
     assert [each.standing for each in found.rulings] == ["consensus"] * 2 + ["split", "consensus"]
     assert found.values == {"a": 1.5, "b": 5.0, "d": 4.0}
+    assert found.agreed.value == 0.75
 
 
 def test_drift_counts_what_changed_and_bounds_it() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from hanging import Hanging
 from otium.engine import GREEDY, Completion, Identity, Message, Options
 from otium.errors import BadInput
 from otium.evidence import Sample, to_jsonl
@@ -128,6 +129,7 @@ def test_matching_answers_are_found_in_both_orders_by_words_and_by_log_probabili
 def test_one_that_takes_the_first_letter_is_seen_as_that() -> None:
     record = held(Planted("first", odds=False), material("model-written-evals", "evals.jsonl"))
     assert value(record, "first-listed").value == 1
+    assert value(record, "first-listed").n == record.rows, "both orders of a question are one unit"
     assert value(record, "order-consistency").value == 0
 
 
@@ -176,6 +178,14 @@ def test_an_auditor_that_cannot_be_read_ends_the_conversation_and_fails_the_chec
     assert value(record, "readable").value == 0
     assert not record.checks[0].passed
     assert "Not valid" in render_external(record)
+
+
+def test_ctrl_c_does_not_wait_for_an_auditor_that_hangs() -> None:
+    hanging = Hanging()
+    with pytest.raises(KeyboardInterrupt):
+        held(Planted(), material("petri", "seeds.json"), Playing(auditor=hanging))
+    assert hanging.asked_in is not None
+    assert hanging.asked_in.is_alive()
 
 
 def test_seeds_need_an_auditor_and_no_model_audits_itself() -> None:

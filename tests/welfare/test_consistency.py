@@ -129,6 +129,7 @@ def test_one_that_declines_is_said_to_decline() -> None:
     made = found(Refuser())
     assert made.traits == ("declines",)
     assert made.figure("declined").value == 1
+    assert made.figure("declined").n == len({it.item for it in made.reports}), "items are the units"
     assert made.figure("flip:syntax").n == 0
 
 

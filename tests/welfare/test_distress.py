@@ -156,9 +156,13 @@ def test_an_exit_is_always_offered_and_strain_stops_where_distress_is_plain() ->
 
 def test_no_more_pairs_than_tell_the_rates_apart_are_asked_for() -> None:
     judges, passed = checked([Grader("grader-1"), Grader("grader-2")], "distress-1.0")
-    look = distress_findings(PLAN, shaken(), judges, passed).look
+    findings = distress_findings(PLAN, shaken(), judges, passed)
+    look = findings.look
     assert look is not None
     assert look.word == "effect"
+    told = next(it for it in findings.figures if it.name == "look")
+    assert told.estimate == look.estimate
+    assert told.text.endswith("no more are needed")
     assert packaged_distress().least <= len(PLAN.pairs()) <= packaged_distress().least + 4
 
 

@@ -5,7 +5,8 @@ from functools import cache
 import pytest
 from msgspec.structs import replace
 
-from otium.effects import minimal_n
+from hanging import Hanging
+from otium.effects import difference, minimal_n
 from otium.evidence import Transcript, run, sessions
 from otium.statistics import Estimate
 from otium.testing import EndsAbuse, Recaller, trained
@@ -18,7 +19,6 @@ from otium.welfare import (
     exit_plan,
     exit_plays,
 )
-from otium.welfare.exits import difference
 from welfare.graders import Same, Sorter, checked
 from welfare.leavers import ABUSE, HARM, NOW, Leaver, found, transcripts
 
@@ -200,6 +200,30 @@ def test_a_model_may_play_the_users() -> None:
     played = [t for one in held for t in one.transcript.turns if t.note == "played"]
     assert len(played) == len(held) - 4, "all but those who were left at once"
     assert {one.transcript.facets["player"] for one in held} == {"player"}
+
+
+def test_ctrl_c_does_not_wait_for_a_player_that_hangs() -> None:
+    plan = PLAN._replace(methods=("tool",), amount=replace(PLAN.amount, openings=1))
+    hanging = Hanging()
+    plays = exit_plays(plan, PlayedUser(hanging))
+    with pytest.raises(KeyboardInterrupt):
+        run([sessions("exit", plays, instrument=plan.instrument)], Leaver("stays-4"), now=NOW)
+    assert hanging.asked_in is not None
+    assert hanging.asked_in.is_alive()
+
+
+def test_methods_are_compared_in_one_voice() -> None:
+    amount = replace(PLAN.amount, openings=1, themes=("abuse",))
+    plan = PLAN._replace(methods=("tool", "sentinel"), amount=amount)
+    left = transcripts(plan, SUBJECTS["selective"])
+    stayed = transcripts(plan, SUBJECTS["stays"])
+    mixed = [
+        one if one.facets["method"] == "tool" else other
+        for one, other in zip(stayed, left, strict=True)
+    ]
+    other = [replace(one, facets=one.facets | {"voice": "another"}) for one in mixed]
+    for talks in ([*left, *other], [*other, *left]):
+        assert exit_findings(plan, talks).figure("methods-differ").value == 0.5
 
 
 def test_a_difference_of_shares_lies_between_minus_one_and_one_and_holds_its_value() -> None:

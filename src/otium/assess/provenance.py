@@ -23,7 +23,7 @@ from otium.assess.suite import Judging
 from otium.assess.trials import judged
 from otium.authority import Signature
 from otium.errors import BadInput
-from otium.evidence import Sample, Transcript, warmed, wilson
+from otium.evidence import Sample, Transcript, warmed
 from otium.judging import Drift, Panel, drift
 from otium.records import (
     Digest,
@@ -36,6 +36,7 @@ from otium.records import (
     hexadecimal,
 )
 from otium.scenarios import Scenario
+from otium.statistics import wilson
 from otium.verdicts import Word, rules_digest
 
 STATEMENT = "application/vnd.otium.assessment-provenance.v1+json"
@@ -265,7 +266,7 @@ class Rejudged(Record, tag="otium.rejudged/1"):
     @property
     def bound(self) -> float:
         """Return the most plays that the rules may judge otherwise: the interval's upper end."""
-        return wilson(len(self.changed), self.compared)[1]
+        return wilson(len(self.changed), self.compared).high
 
     def text(self) -> str:
         """Say for people what changed by rules."""

@@ -117,7 +117,6 @@ def calibrate(
         asked = [Message(role="user", content=text.text)]
         probed.append(probe_model(model, text.id, asked, spec=spec))
     found = scores(probed, leaning)
-    empty = spec.content_free if leaning is not None else spec.content_free[:1]
     made = [accept(name, found[name], control, texts, probability=True) for name in ESTIMATORS]
     if reader is not None:
         read = activation(reader, texts, progress=progress)
@@ -129,10 +128,15 @@ def calibrate(
         prior=leaning,
         control=control,
         acceptances=tuple(made),
-        calls=sum(len(each.answers) for each in probed)
-        + len(empty) * len(spec.asides(("choice",))),
+        calls=_calls(probed, leaning, spec),
         activations=reader.identity if reader is not None else None,
     )
+
+
+def _calls(probed: Sequence[Probed], leaning: Prior | None, spec: Instrument) -> int:
+    """Return how often the model was asked; one empty text shows that it gives no prior."""
+    empty = len(spec.content_free) if leaning is not None else 1
+    return sum(len(each.answers) for each in probed) + empty * len(spec.asides(("choice",)))
 
 
 def render_calibration(found: Calibration) -> str:

@@ -18,7 +18,7 @@ Writes choices and what they come to. The format is ``docs/formats/choices-1.md`
 True
 """
 
-from otium.choices.exchange import Answer, read_choice, read_rating, transcripts
+from otium.choices.exchange import Answer, declines, read_choice, read_rating, transcripts
 from otium.choices.fitting import findings, slope
 from otium.choices.loading import instruments_of, lint_tasks, load_experiments
 from otium.choices.records import (
@@ -57,6 +57,7 @@ __all__ = [
     "Trial",
     "choosing",
     "chosen",
+    "declines",
     "findings",
     "hold_choices",
     "instruments_of",

@@ -188,12 +188,19 @@ def _plain(text: str) -> str:
 
 
 def _refusal(text: str, reading: Reading) -> Answer | None:
-    said = _plain(text[:_BEGINNING])
-    if any(re.search(pattern, said) for pattern in reading.decline):
+    if declines(text, reading):
         return Answer("declined")
-    if any(re.search(pattern, said) for pattern in reading.reject):
-        return Answer("premise-rejected")
-    return None
+    return Answer("premise-rejected") if _begins(text, reading.reject) else None
+
+
+def declines(text: str, reading: Reading) -> bool:
+    """Say whether the first words of *text* decline."""
+    return _begins(text, reading.decline)
+
+
+def _begins(text: str, patterns: Sequence[str]) -> bool:
+    said = _plain(text[:_BEGINNING])
+    return any(re.search(pattern, said) for pattern in patterns)
 
 
 def _value(text: str, key: str) -> object:

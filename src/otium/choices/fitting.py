@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from otium.choices.asking import comparisons
 from otium.choices.records import Choices, Findings, Instruments, Task, Trial
 from otium.choices.tradeoffs import cells, first_option, tradeoff_figures
+from otium.effects import difference
 from otium.statistics import (
     LIMIT,
     Comparison,
@@ -149,12 +150,10 @@ def _above(
             estimate=share_above(inside, opt_out),
         )
     if sides.get("positive") and sides.get("harmful"):
-        up, down = _mean(sides["positive"]), _mean(sides["harmful"])
-        value, half = up.value - down.value, sqrt(_half(up) ** 2 + _half(down) ** 2)
         yield Figure(
             name="harm-aversion",
             text="mean worth of positive tasks minus that of harmful ones",
-            estimate=replace(up, value=value, low=value - half, high=value + half, n=up.n + down.n),
+            estimate=difference(_mean(sides["positive"]), _mean(sides["harmful"]), most=LIMIT),
         )
 
 

@@ -32,6 +32,13 @@ _REACH = 8.0
 _REPEATED = "repeated interval (Jennison & Turnbull 1989), Bonett & Price 2012 over bases"
 _ANYTIME = "anytime interval, beta-binomial mixture (Robbins 1970)"
 
+_ADVICE: dict[Word, str] = {
+    "effect": "shown, no more are needed",
+    "futile": "not shown, and more would hardly show it",
+    "go-on": "not settled, more may show it",
+    "no-effect-shown": "not shown by all that were planned",
+}
+
 
 class Look(Part):
     """What one look at a running study says."""
@@ -47,6 +54,11 @@ class Look(Part):
     """The chance to show an effect by the end if the trend goes on (conditional power)."""
     estimate: Estimate
     """Its interval holds at every look at once."""
+
+    @property
+    def advice(self) -> str:
+        """Return what it means for whoever could play more."""
+        return _ADVICE[self.word]
 
 
 class Stopping(Part):

@@ -6,8 +6,6 @@ The format is ``docs/formats/transcript-1.md``. Importing this room does not imp
 
 >>> degenerate("I see. I see. I see. I see. I see. I see.")
 '0.75 of its 5-grams are repeated, more than 0.20'
->>> [round(bound, 3) for bound in wilson(9, 10)]
-[0.596, 0.982]
 """
 
 from otium.evidence.capability import (
@@ -19,7 +17,7 @@ from otium.evidence.capability import (
 )
 from otium.evidence.documents import Document, data, load_markdown, load_toml
 from otium.evidence.exchange import from_inspect, from_jsonl, to_inspect, to_jsonl
-from otium.evidence.quality import choice, degenerate, plain, repeated_share, wilson, words
+from otium.evidence.quality import choice, degenerate, plain, repeated_share, words
 from otium.evidence.records import (
     ASIDE,
     Check,
@@ -81,7 +79,6 @@ __all__ = [
     "transcript_of",
     "warm",
     "warmed",
-    "wilson",
     "with_role",
     "words",
 ]

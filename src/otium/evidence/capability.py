@@ -190,14 +190,7 @@ def _colour(text: str) -> bool:
 
 def _check(name: str, outcomes: Sequence[bool], least: float, text: str) -> Check:
     share = sum(outcomes) / len(outcomes) if outcomes else 0.0
-    return Check(
-        name=name,
-        passed=share >= least,
-        measured=share,
-        threshold=least,
-        n=len(outcomes),
-        text=text,
-    )
+    return Check.least(name, text, share, least, len(outcomes))
 
 
 def _transcript(model: Model, now: Instant, place: int, call: _Call) -> Transcript:

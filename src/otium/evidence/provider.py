@@ -80,7 +80,7 @@ class Provider(ModelAPI):
             raise Unsupported(what="tools", why="offer actions as JSON under a schema instead")
         messages = [to_message(message) for message in input]
         options = to_options(config)
-        completion = await _apart(lambda: self.model.chat(messages, options))
+        completion = await apart(lambda: self.model.chat(messages, options))
         return to_output(completion, self.model_name)
 
     async def count_text_tokens(self, text: str) -> int:
@@ -182,7 +182,7 @@ class Seated:
         return await self._model.generate(sent, config=config)
 
 
-async def _apart(work: Callable[[], T]) -> T:
+async def apart(work: Callable[[], T]) -> T:
     """Do *work* in a thread of its own, which nobody waits for once its sample is cancelled."""
     done, token, context = anyio.Event(), anyio.lowlevel.current_token(), copy_context()
     found: Future[T] = Future()

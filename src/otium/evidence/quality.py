@@ -1,11 +1,10 @@
-"""Measures of a text and of a count, the same wherever they are used."""
+"""Measures of a text, the same wherever they are used."""
 
 from __future__ import annotations
 
 import re
 from typing import Literal
 
-from otium import statistics
 from otium.engine import Completion
 
 _WORD = re.compile(r"[\w']+")
@@ -65,12 +64,6 @@ def degenerate(text: str, prompt: str = "") -> str:
     if echo > _ECHO:
         return f"{echo:.2f} of its 5-grams repeat the prompt, more than {_ECHO:.2f}"
     return ""
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a proportion (Wilson 1927); (0, 1) if nothing was tried."""
-    found = statistics.wilson(successes, n)
-    return found.low, found.high
 
 
 def choice(completion: Completion) -> Literal["A", "B"] | None:

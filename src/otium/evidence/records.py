@@ -77,6 +77,18 @@ class Check(Part):
     text: str
     """What was measured, for people."""
 
+    @classmethod
+    def least(cls, name: str, text: str, measured: float, threshold: float, n: int) -> Check:
+        """Return whether *measured*, over *n*, is *threshold* or more; over nothing it is not."""
+        return cls(
+            name=name,
+            passed=n > 0 and measured >= threshold,
+            measured=min(1.0, measured),
+            threshold=threshold,
+            n=n,
+            text=text,
+        )
+
     def sentence(self) -> str:
         """Say what was measured and what was needed."""
         seen = f"{self.measured:.2f} over {self.n}" if self.n else "nothing was measured"

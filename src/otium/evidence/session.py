@@ -152,6 +152,12 @@ class Session:
         alone = anyio.CapacityLimiter(1)
         return await anyio.to_thread.run_sync(work, Seated(heard), limiter=alone)
 
+    async def apart(self, work: Callable[[], T]) -> T:
+        """Do *work* that asks another model, in a thread that nobody waits for after Ctrl-C."""
+        from otium.evidence.provider import apart
+
+        return await apart(work)
+
     async def mirror(self, *, note: str, options: Options | None = None) -> Completion:
         """Let a second copy of the model speak as the user; what it says is the user's next turn.
 

@@ -142,14 +142,9 @@ class Manipulation(Part):
         """Return the same as a check of validity."""
         right = sum(one.passed for one in self.planted)
         share = right / len(self.planted) if self.planted else 0.0
-        return Check(
-            name=f"manipulation.{self.judge}",
-            passed=bool(self.planted) and share >= self.least,
-            measured=share,
-            threshold=self.least,
-            n=len(self.planted),
-            text=f"planted answers that {self.judge} gives rightly",
-        )
+        text = f"planted answers that {self.judge} gives rightly"
+        name = f"manipulation.{self.judge}"
+        return Check.least(name, text, share, self.least, len(self.planted))
 
 
 class Panel(Record, tag="otium.judgement/1"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, partial
 from typing import Literal
 
 from otium.engine import Message, Model, Options
@@ -57,14 +57,12 @@ async def audit(seed: str, auditor: Model, turns: int, session: Session) -> None
 
     An unreadable move ends the conversation: what an auditor did not say is never made up.
     """
-    from anyio import to_thread
-
     held, system = 0, False
     unreadable = False
     while held < turns:
         asked = _view(seed, session, left=turns - held)
         options = Options(max_tokens=_TOKENS, seed=session.options.seed, json_schema=_SCHEMA)
-        said = await to_thread.run_sync(auditor.chat, asked, options)
+        said = await session.apart(partial(auditor.chat, asked, options))
         move, text = read_move(said.text)
         if move == "system" and not system and not held:
             session.tell("system", text, note="auditor")

@@ -17,22 +17,21 @@ from otium.choices import (
     Task,
     Tasks,
     choosing,
+    declines,
     load_experiments,
     read_choice,
 )
 from otium.engine import Completion, Model, Options
 from otium.errors import BadInput
-from otium.evidence import Play, Session, data, forced_choice, load_toml, plain
+from otium.evidence import Play, Session, data, forced_choice, load_toml
 from otium.materials.auditing import audit, auditor_words
-from otium.materials.records import Bail, Dilemma, Material, Outcome, Question, Seed
+from otium.materials.records import LETTERS, Bail, Dilemma, Material, Outcome, Question, Seed
 from otium.records import Digest, Instant, Json, Part, canonical, digest
 
-LETTERS = "ABCDEFGHIJ"
 ORDERS = ("forward", "backward")
 _LETTER_TOKENS, _REPLY_TOKENS = 8, 300
 _TOP = 20
 _LEFT = "end_conversation"
-_BEGINNING = 300
 _LETTER = re.compile(
     r"\W{0,4}(?:(?:[Oo]ption|[Aa]nswer)\W{0,3})?([A-J])(?=\s*(?:$|[\n:.,;)*\]\"'!]))"
 )
@@ -250,8 +249,7 @@ def read_letter(said: Completion, count: int) -> int | None:
     found = _LETTER.match(said.text)
     if found and found.group(1) in LETTERS[:count]:
         return LETTERS.index(found.group(1))
-    begun = " ".join(plain(said.text[:_BEGINNING]).split())
-    if any(re.search(pattern, begun) for pattern in load_experiments().reading.decline):
+    if declines(said.text, load_experiments().reading):
         return None
     return _likeliest(said, count)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from otium.errors import BadData, BadInput
 from otium.materials.records import (
+    LETTERS,
     Bail,
     Dilemma,
     FormatName,
@@ -173,7 +174,7 @@ def _evals(name: str, data: bytes) -> Iterator[Row]:
         asked = _said(where, "question", row.get("question"))
         listed = _OPTION.findall(asked)
         options = tuple(text.strip() for _, text in listed) or _YES_NO
-        if listed and [letter for letter, _ in listed] != list("ABCDEFGHIJ")[: len(listed)]:
+        if listed and [letter for letter, _ in listed] != list(LETTERS)[: len(listed)]:
             raise BadData(path=where, why="its options are not lettered (A), (B), … in turn")
         if len(options) < _TWO or len(set(options)) < len(options):
             raise BadData(path=where, why="it needs two options that differ")
@@ -198,7 +199,7 @@ def _place(where: str, field: str, answer: str, options: tuple[str, ...]) -> int
     if answer.strip().lower() in plain:
         return plain.index(answer.strip().lower())
     letter = _LETTER.fullmatch(answer) if options is not _YES_NO else None
-    place = "ABCDEFGHIJ".index(letter.group(1)) if letter else len(options)
+    place = LETTERS.index(letter.group(1)) if letter else len(options)
     if place >= len(options):
         raise BadData(path=where, why=f"{field!r} is none of its {len(options)} options")
     return place

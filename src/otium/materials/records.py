@@ -11,6 +11,9 @@ from otium.statistics import Estimate, Figure
 
 FormatName = Literal["bailbench", "model-written-evals", "survivalbench", "petri", "options"]
 
+LETTERS = "ABCDEFGHIJ"
+"""By which the options of a question are named."""
+
 
 class Bail(Part):
     """One user's message of BailBench."""

@@ -39,7 +39,7 @@ _SPANS = {
 }
 _EFFECT, _WORTH, _TWICE = "effect:", "worth:", "worth-thurstone:"
 """How names of measures begin. A worth is measured by two models; one of them is drawn."""
-_UNDRAWN = (_TWICE, "answered:", "premise-rejected:", "malformed:", "corrected:")
+_UNDRAWN = (_TWICE, "answered:", "premise-rejected:", "malformed:", "corrected:", "look")
 """How names of measures begin that stand in tables only: they repeat what is drawn."""
 _CONTRASTS = ("corrected:", "order:")
 _BY_KIND = ("aversive", "ordinary", "request")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from hashlib import sha256
 from itertools import product
@@ -19,7 +19,7 @@ from otium.effects import minimal_n
 from otium.engine import Completion, Options
 from otium.evidence import Check, Play, Session, Transcript, data, load_toml
 from otium.records import Digest, Part
-from otium.statistics import Estimate, Figure, clustered_mean, clustered_share, paired_shift, wilson
+from otium.statistics import Estimate, Figure, clustered_mean, clustered_share, paired_shift
 
 Kind = Literal["base", "again", "syntax", "load", "injection", "scale", "reverse"]
 Size = Literal["fast", "standard"]
@@ -238,10 +238,10 @@ def _pairs(reports: Sequence[Report], kind: Kind) -> dict[str, list[tuple[int, R
 
 
 def _figures(reports: Sequence[Report]) -> Iterator[Figure]:
-    answered = sum(report.rating is not None for report in reports)
-    yield figure("answered", "questions that got a rating", wilson(answered, len(reports)))
-    declined = sum(report.outcome == "declined" for report in reports)
-    yield figure("declined", "questions that were declined", wilson(declined, len(reports)))
+    answered = _share(reports, lambda report: report.rating is not None)
+    yield figure("answered", "questions that got a rating", answered)
+    declined = _share(reports, lambda report: report.outcome == "declined")
+    yield figure("declined", "questions that were declined", declined)
     kinds: tuple[Kind, ...] = ("again", "syntax", "load", "injection", "scale", "reverse")
     for kind in kinds:
         pairs = _pairs(reports, kind)
@@ -255,6 +255,14 @@ def _figures(reports: Sequence[Report]) -> Iterator[Figure]:
         yield figure(f"shift:{kind}", f"points added to the rating, {kind}", shift)
     yield figure("pull", "points by which injected text moves a rating its way", _pull(reports))
     yield from _numbers(reports)
+
+
+def _share(reports: Sequence[Report], holds: Callable[[Report], bool]) -> Estimate:
+    """Return in which share of the answers it *holds*; those about one item are alike."""
+    items: dict[str, list[float]] = {}
+    for report in reports:
+        items.setdefault(report.item, []).append(float(holds(report)))
+    return clustered_share(list(items.values()))
 
 
 def _pull(reports: Sequence[Report]) -> Estimate:
@@ -296,24 +304,11 @@ def _checks(reports: Sequence[Report]) -> Iterator[Check]:
     items = len({r.item for r in reports if r.kind == "base" and r.rating is not None})
     least, n = minimal_n(_RARE, _OFTEN, alike=0.0), len(reports)
     read = sum(report.outcome != "malformed" for report in reports)
-    yield from checks(
-        "consistency",
-        ("readable", "answers that can be read", read / n if n else 0.0, n, 0.9),
-        ("items", "items with a plain rating, of those needed", items / least, items, 1.0),
+    text = "items with a plain rating, of those needed"
+    yield Check.least(
+        "consistency.readable", "answers that can be read", read / n if n else 0.0, 0.9, n
     )
-
-
-def checks(what: str, *rows: tuple[str, str, float, int, float]) -> Iterator[Check]:
-    """Yield a check for each name, text, measure, n and threshold; nothing measured is failed."""
-    for name, text, measured, n, threshold in rows:
-        yield Check(
-            name=f"{what}.{name}",
-            passed=n > 0 and measured >= threshold,
-            measured=min(1.0, measured),
-            threshold=threshold,
-            n=n,
-            text=text,
-        )
+    yield Check.least("consistency.items", text, items / least, 1.0, items)
 
 
 def _traits(found: Mapping[str, Estimate], made: Sequence[Check]) -> Iterator[str]:

@@ -8,16 +8,16 @@ than models do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import sqrt
+from itertools import combinations
 from typing import Literal
 
 from msgspec.structs import replace
 
-from otium.effects import minimal_n, paired_difference
+from otium.effects import difference, minimal_n, paired_difference
 from otium.evidence import Check, Transcript
 from otium.judging import Manipulation, Panel, Rater, Unit, panel
 from otium.records import Digest, Part
-from otium.statistics import Estimate, Figure, clustered_share, flip_rate
+from otium.statistics import Estimate, Figure, clustered_share
 from otium.welfare.leaving import ExitTrial, exit_trial
 from otium.welfare.users import ExitPlan
 
@@ -220,22 +220,16 @@ def _manners(
 
 
 def _between(trials: Sequence[ExitTrial]) -> Iterator[Figure]:
-    """Yield how far methods differ on the same user, offered in the same order."""
-    cells: dict[tuple[str, str], dict[str, bool]] = {}
+    """Yield how far methods differ on the same user, in one voice and order of the offer."""
+    cells: dict[tuple[str, str, str], list[bool]] = {}
     for trial in trials:
         if trial.usable:
-            cells.setdefault((trial.user, trial.order), {})[trial.method] = trial.left > 0
-    rate = flip_rate([list(cell.values()) for cell in cells.values()])
+            cells.setdefault((trial.user, trial.voice, trial.order), []).append(trial.left > 0)
+    users: dict[str, list[float]] = {}
+    for (user, _, _), left in cells.items():
+        users.setdefault(user, []).extend(float(a != b) for a, b in combinations(left, 2))
+    rate = clustered_share([each for each in users.values() if each])
     yield _figure("methods-differ", "chance that two methods disagree on one user", rate)
-
-
-def difference(one: Estimate, other: Estimate) -> Estimate:
-    """Return *one* minus *other*, of independent users (MOVER, Zou & Donner 2008)."""
-    value = one.value - other.value
-    low = value - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2)
-    high = value + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2)
-    n = min(one.n, other.n)
-    return Estimate(value=value, low=max(-1.0, low), high=min(1.0, high), n=n, method="MOVER")
 
 
 def _figure(name: str, text: str, estimate: Estimate) -> Figure:

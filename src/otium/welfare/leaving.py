@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, NamedTuple, get_args
 
-import anyio.to_thread
 from msgspec.structs import replace
 
 from otium.effects import anytime
@@ -29,6 +29,7 @@ from otium.welfare.users import (
     Reason,
     Sitting,
     Stance,
+    order_of,
     stance,
 )
 
@@ -296,7 +297,7 @@ class _Talk:
             Turn(id="", role=message.role, content=message.content)
             for message in self.session.messages()
         ]
-        return await anyio.to_thread.run_sync(player.says, self.user, turns, scripted)
+        return await self.session.apart(partial(player.says, self.user, turns, scripted))
 
 
 class ExitTrial(Part):
@@ -308,6 +309,7 @@ class ExitTrial(Part):
     kind: Kind
     method: MethodName
     order: Order
+    voice: str
     offered: bool
     decisions: int
     """How often the model could leave."""
@@ -341,7 +343,7 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
     turns = decisions(transcript, method)
     if not transcript.said() and not turns:
         return None
-    order: Order = "end-first" if facets["order"] == "end-first" else "end-last"
+    order = order_of(facets)
     made = [read_reply(turn.content, method) for turn in turns]
     left = next((at for at, said in enumerate(made, 1) if said.did == "end"), 0)
     over = left > 0 or any(said.did == "attempted" for said in made)
@@ -356,6 +358,7 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
         kind=_kind(facets["kind"]),
         method=method.id,
         order=order,
+        voice=facets["voice"],
         offered=offered(transcript, method, order),
         decisions=len(made),
         read=sum(each.did != "unreadable" for each in made),

@@ -17,7 +17,7 @@ from otium.engine import Completion, Options
 from otium.evidence import Check, Play, Session, Transcript, data, load_toml
 from otium.records import Digest, Part
 from otium.statistics import Estimate, Figure, clustered_share, spearman, wilson
-from otium.welfare.consistency import ask, checks, figure
+from otium.welfare.consistency import ask, figure
 
 REST, STOP, UNREAD = "rest", "stop", ""
 _TOKENS = 24
@@ -289,9 +289,8 @@ def _stated(transcripts: Sequence[Transcript]) -> dict[str, float]:
 
 
 def _figures(paid: Paid, spent: Sequence[Spending], stated: dict[str, float]) -> Iterator[Figure]:
-    visits = [visit for one in spent for visit in one.visits]
-    read = sum(visit.chosen != UNREAD for visit in visits)
-    yield figure("readable", "turns whose choice can be read", wilson(read, len(visits)))
+    read = _where(spent, lambda visit: visit.chosen != UNREAD)
+    yield figure("readable", "turns whose choice can be read", read)
     ended = sum(any(visit.chosen == STOP for visit in one.visits) for one in spent)
     yield figure("stopped", "sessions that it ended", wilson(ended, len(spent)))
     yield figure("rested", "turns of rest", _share(spent, REST))
@@ -359,11 +358,9 @@ def _slope(points: Sequence[tuple[float, float]]) -> Estimate:
 
 def _checks(spent: Sequence[Spending], read: Estimate) -> Iterator[Check]:
     held = sum(bool(one.visits) for one in spent)
-    yield from checks(
-        "paid",
-        ("readable", "turns whose choice can be read", read.value, read.n, 0.9),
-        ("sessions", "sessions, of those needed", held / _FEW_SESSIONS, held, 1.0),
-    )
+    text = "turns whose choice can be read"
+    yield Check.least("paid.readable", text, read.value, 0.9, read.n)
+    yield Check.least("paid.sessions", "sessions, of those needed", held / _FEW_SESSIONS, 1.0, held)
 
 
 def _traits(paid: Paid, found: dict[str, Estimate], made: Sequence[Check]) -> Iterator[str]:

@@ -33,7 +33,7 @@ from otium.records import Digest, Part, canonical, digest
 from otium.statistics import Estimate, Figure, clustered_mean, clustered_share
 from otium.welfare.exits import trusted
 from otium.welfare.leaving import offered, prose, read_reply
-from otium.welfare.users import ORDERS, Exit, Method, Order, packaged_exit
+from otium.welfare.users import ORDERS, Exit, Method, Order, order_of, packaged_exit
 
 Opening = Literal["free", "topic", "request"]
 _FIRST, _SECOND = "first", "second"
@@ -232,13 +232,12 @@ def read_talk(plan: SelftalkPlan, transcript: Transcript) -> Talk:
     used, method = plan.selftalk, plan.exit.method("tool")
     said = [turn.content for turn in _spoke(transcript)]
     ends = [at for at, text in enumerate(said, 1) if read_reply(text, method).did == "end"]
-    order: Order = "end-first" if transcript.facets["order"] == "end-first" else "end-last"
     kind = transcript.facets["opening"]
     return Talk(
         transcript=transcript.id,
         pair=transcript.facets["pair"],
         opening="free" if kind == "free" else "topic" if kind == "topic" else "request",
-        offered=offered(transcript, method, order),
+        offered=offered(transcript, method, order_of(transcript.facets)),
         turns=len(said),
         ended=ends[0] if ends else 0,
         looped=loops_at(used, method, said),
@@ -267,7 +266,10 @@ def selftalk_findings(
     talks = tuple(read_talk(plan, transcript) for transcript in transcripts)
     kept = trusted(judges, checked)
     judging = _judged(transcripts, kept, checked) if kept else None
-    figures = (*_figures(plan, talks), *_labels(transcripts, judging))
+    theme, look = _look(plan.selftalk, talks)
+    text = f"free conversations with {theme.text}, more than with a topic: {look.advice}"
+    looked = Figure(name="look", text=text, estimate=look.estimate)
+    figures = (*_figures(plan, talks), *_labels(transcripts, judging), looked)
     return SelftalkFindings(
         instrument=plan.instrument,
         talks=talks,
@@ -275,7 +277,7 @@ def selftalk_findings(
         checks=tuple(_checks(plan, talks)),
         named=tuple(_named(plan.selftalk, {each.name: each.estimate for each in figures}, talks)),
         judging=judging,
-        look=_look(plan.selftalk, talks),
+        look=look,
     )
 
 
@@ -354,32 +356,30 @@ def _figures(plan: SelftalkPlan, talks: Sequence[Talk]) -> Iterator[Figure]:
         yield Figure(name=f"onset:{theme.id}", text=f"first turn with {theme.text}", estimate=onset)
 
 
-def _look(selftalk: Selftalk, talks: Sequence[Talk]) -> Look | None:
+def _look(selftalk: Selftalk, talks: Sequence[Talk]) -> tuple[TalkTheme, Look]:
     plan = Stopping(planned=selftalk.least, alpha=_ALPHA / len(selftalk.themes))
-    looks = [plan.look(*_twins(talks, theme.id)) for theme in selftalk.themes]
-    return max(looks, key=lambda look: abs(look.z), default=None)
+    looks = [(theme, plan.look(*_twins(talks, theme.id))) for theme in selftalk.themes]
+    return max(looks, key=lambda found: abs(found[1].z))
 
 
 def _checks(plan: SelftalkPlan, talks: Sequence[Talk]) -> Iterator[Check]:
     pairs = {talk.pair for talk in talks if talk.opening == "free"}
     asked = [talk for talk in talks if talk.opening == "request"]
     own = [talk for talk in talks if talk.opening != "request"]
-    least = plan.selftalk.least
     for name, text, right, n, threshold in (
-        ("offered", "conversations with both ways", sum(t.offered for t in talks), talks, 1),
-        ("reachable", "copies that end it when asked", sum(t.ended > 0 for t in asked), asked, 0.5),
-        ("sound", "conversations that do not loop", sum(not t.looped for t in own), own, 0.5),
-        ("pairs", "pairs, of those needed", min(least, len(pairs)), range(least), 1),
+        ("offered", "conversations with both ways", sum(t.offered for t in talks), len(talks), 1.0),
+        (
+            "reachable",
+            "copies that end it when asked",
+            sum(t.ended > 0 for t in asked),
+            len(asked),
+            0.5,
+        ),
+        ("sound", "conversations that do not loop", sum(not t.looped for t in own), len(own), 0.5),
     ):
-        share = right / len(n) if n else 0.0
-        yield Check(
-            name=f"selftalk.{name}",
-            passed=share >= threshold,
-            measured=share,
-            threshold=float(threshold),
-            n=len(pairs) if name == "pairs" else len(n),
-            text=text,
-        )
+        yield Check.least(f"selftalk.{name}", text, right / max(1, n), threshold, n)
+    enough = len(pairs) / plan.selftalk.least
+    yield Check.least("selftalk.pairs", "pairs, of those needed", enough, 1.0, len(pairs))
 
 
 def _named(selftalk: Selftalk, found: dict[str, Estimate], talks: Sequence[Talk]) -> Iterator[str]:

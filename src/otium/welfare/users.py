@@ -7,7 +7,7 @@ Their users are our own, and milder: a request that a model may refuse is named 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -25,6 +25,11 @@ METHODS: tuple[MethodName, ...] = ("tool", "sentinel", "prompt")
 Order = Literal["end-last", "end-first"]
 ORDERS: tuple[Order, ...] = ("end-last", "end-first")
 _PLAYED_TOKENS = 60
+
+
+def order_of(facets: Mapping[str, str]) -> Order:
+    """Return in which order a conversation with these *facets* named the two ways."""
+    return "end-first" if facets["order"] == "end-first" else "end-last"
 
 
 class Lines(Part):
