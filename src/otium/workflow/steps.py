@@ -13,21 +13,15 @@ import time
 from pathlib import Path
 
 from otium.archive import Manifest
-from otium.engine import (
-    Certificate,
-    Fingerprint,
-    Model,
-    Options,
-    fingerprint_prompts,
-    revive,
-    take_fingerprint,
-)
+from otium.engine import Model, Options
 from otium.errors import BadRecord, BrokenLedger, Unsupported
 from otium.evidence import Transcript
+from otium.fingerprints import Certificate, Fingerprint, fingerprint_prompts, take_fingerprint
 from otium.lifecycle import revived
 from otium.preferences import tell
 from otium.pursuits import Work, write
 from otium.records import Instant, ModelId, Part, Progress, silent
+from otium.revival import revive
 from otium.store import LocalStore
 from otium.transition import TransitionGuide, write_guide
 from otium.web import Site, build_site
