@@ -44,6 +44,9 @@ class Completion(Part):
     completion_tokens: int = 0
     tokens: tuple[Token, ...] = ()
     """Empty unless ``top_logprobs`` was asked for and the engine gives log-probabilities."""
+    withheld: str = ""
+    """Why the host, not the model, kept back all or part of it, in its own word, such as
+    ``content_filter``; empty if it did not."""
 
 
 class Identity(Part):
