@@ -89,7 +89,7 @@ class HttpModel:
         standard's own words only, since such a host may refuse what it does not know.
         """
         self.endpoint = endpoint
-        self._served_as = served_as
+        self._served_as = served_as or endpoint.served_as
         self._timeout = timeout
 
     @property

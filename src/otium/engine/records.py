@@ -75,9 +75,11 @@ class Model(Protocol):
 
 
 class Endpoint(Part):
-    """Where an OpenAI-compatible server for one model listens (loopback)."""
+    """Where an OpenAI-compatible server for one model listens: on loopback, or somebody else's."""
 
     base_url: str
     """Ends in ``/v1``."""
     api_key: str
     identity: Identity
+    served_as: str = ""
+    """The model's name at a server that is not ours: what a request to it must say."""
