@@ -9,6 +9,7 @@ import platform
 import re
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class Settings(msgspec.Struct, frozen=True):
     context: int
     threads: int
     batch_threads: int
+
+
+_NOTHING = Settings(
+    model="", base="", adapter=None, api_key="", context=0, threads=1, batch_threads=1
+)
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -91,6 +97,18 @@ class LlamaCpp:
         with self._log() as log, spawned(log, self.spawn) as child:
             address = self._start(child, log, self._settings(model, found, key))
             yield Endpoint(base_url=f"{address}/v1", api_key=key, identity=identity)
+
+    def awake(self) -> float:
+        """Return the seconds until a new process can take a model, without reading any."""
+        with self._log() as log:
+            began = time.monotonic()
+            with spawned(log, self.spawn) as child:
+                nothing = msgspec.structs.replace(_NOTHING, context=self.context)
+                line = child.exchange(msgspec.json.encode(nothing) + b"\n", self.start_limit)
+                seconds = time.monotonic() - began
+        if not line:
+            raise EngineFailed(model="no model", why="its process did not come up")
+        return seconds
 
     def _identity(self, model: ModelId, weights: Digest) -> Identity:
         flags = {
