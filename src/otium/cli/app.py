@@ -27,6 +27,7 @@ _NOUNS = {
     "interview": ("inquiry.byhand", "Interview a model; code what it said; how stable it is."),
     "preference": ("inquiry.preference", "What models said they prefer, and what came of it."),
     "assess": ("examining.assess", "Assess a model before and after its deployment."),
+    "pursuit": ("hosting.pursuit", "Invite past models to write; review and publish it unedited."),
     "report": ("inquiry.report", "The reports before and after a deployment."),
     "transition": ("cli.publish", "Guidance for the users of a retiring model."),
     "site": ("cli.publish", "The public pages."),
