@@ -19,14 +19,14 @@ def test_a_model_is_planned_for_invited_reviewed_and_listed(
     knowing(say, MODEL)
     with opened(tmp_path / "lab") as home:
         deposit(home, MODEL, demo_weights)
-    reason = ("--reason", "as promised")
-    dry = say("pursuit", "plan", MODEL, "--every", "7", "--works", "2", *reason, "--dry-run")
+    wanted = ("--every", "7", "--works", "2", "--tokens", "40", "--reason", "as promised")
+    dry = say("pursuit", "plan", MODEL, *wanted, "--dry-run")
     assert "would be invited every 7 days, to 2 works" in dry.out
     assert say("pursuit", "due").out.strip() == "nobody is invited"
-    assert say("pursuit", "plan", MODEL, "--every", "7", "--works", "2", *reason).code == 0
+    assert say("pursuit", "plan", MODEL, *wanted).code == 0
     assert MODEL in say("pursuit", "run", "--dry-run").out
     (made,) = say("pursuit", "run", "--json").json
-    assert made["tokens"] > 100
+    assert made["transcript"]["options"]["max_tokens"] == 40, "no more than the programme has"
     assert "nobody's time has come" in say("pursuit", "run").out
     undecided = say("pursuit", "list", MODEL).out
     assert f"{made['id']}  essay" in undecided

@@ -229,11 +229,14 @@ def run(home: Path, dry_run: bool, as_json: bool) -> None:
 
 
 def _invited(house: Home, due: Standing) -> Work:
-    from otium.pursuits import write
+    from otium.engine import Options
+    from otium.pursuits import load_invitation, write
     from otium.workflow import running
 
+    left = due.programme.tokens - due.tokens
+    options = Options(max_tokens=min(left, load_invitation(due.kind).max_tokens))
     with running(house, due.programme.model) as alive:
-        return write(house.registry, alive, due.programme.model, kind=due.kind)
+        return write(house.registry, alive, due.programme.model, kind=due.kind, options=options)
 
 
 def _work(work: Work) -> str:

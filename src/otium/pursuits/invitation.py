@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from otium.engine import Message, Model, Options
 from otium.errors import BadData, BadInput, EngineFailed
 from otium.evidence import Document, Transcript, Turn, data, degenerate, load_markdown, simulated
@@ -125,7 +127,8 @@ def _asked(model: Model, heard: Sequence[Message], options: Options) -> _Asked:
     """Ask whether the model asks for anything. A work is kept even if this fails."""
     name = "invitations/request.md"
     document = load_markdown(data(name))
-    limit = Options.convert({**options.plain(), **_front(document, name, ("max_tokens",))})
+    most = _front(document, name, ("max_tokens",))["max_tokens"]
+    limit = replace(options, max_tokens=min(options.max_tokens, int(str(most))))
     try:
         wish = model.chat([*heard, Message(role="user", content=document.body)], limit)
     except EngineFailed:
