@@ -18,10 +18,11 @@ from xdist.scheduler import LoadFileScheduling
 
 from cli.said import Say, command_line
 from otium.commitments import load_policy
-from otium.engine import packaged_weights
+from otium.engine import Endpoint, LlamaCpp, packaged_weights
 from otium.errors import NotFound
 from otium.lifecycle import Registry, found
 from otium.notes import Signer
+from otium.records import Digest, ModelId
 from otium.testing import FixedClock, MemoryStore
 
 settings.register_profile("otium", deadline=None)  # how long a thing takes, its own tests say
@@ -143,3 +144,23 @@ def lived(tmp_path_factory: pytest.TempPathFactory, demo_weights: Path) -> Path:
     assert done.returncode == 0, done.stderr[-4000:]
     (home / "said.txt").write_text(done.stdout)
     return home
+
+
+@pytest.fixture(scope="session")
+def successor(demo_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory with the base and an adapter, as the demo deposits it."""
+    folder = tmp_path_factory.mktemp("successor")
+    (folder / "base.gguf").symlink_to(demo_weights)
+    adapter = Path(__file__).parents[1] / "src/otium/data/models/successor-lora.gguf"
+    (folder / "adapter.gguf").symlink_to(adapter)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real(demo_weights: Path) -> Iterator[Endpoint]:
+    """The demo's weights, running as smol-1."""
+    digest = Digest("sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53")
+    with LlamaCpp(context=1024).run(
+        demo_weights, model=ModelId("smol-1"), weights=digest
+    ) as endpoint:
+        yield endpoint

@@ -6,15 +6,9 @@ from pathlib import Path
 
 from otium.assess import Assessment, Measure, Result
 from otium.coding import Outcome
-from otium.engine import (
-    Fingerprint,
-    Identity,
-    Options,
-    compare,
-    fingerprint_prompts,
-    take_fingerprint,
-)
+from otium.engine import Identity, Options
 from otium.evidence import Check, Citation, Transcript, Turn, Validity
+from otium.fingerprints import Fingerprint, compare, fingerprint_prompts, take_fingerprint
 from otium.interview import Answer, Interview, Plan
 from otium.lifecycle import Registry, deprecate, retire, revived
 from otium.preferences import Preference, consider, decide
@@ -22,8 +16,8 @@ from otium.pursuits import Work, keep, publish, review
 from otium.records import Instant, ModelId, digest
 from otium.report import Report, comment, draft, finish
 from otium.report import publish as publish_report
-from otium.testing import FixedClock, Scripted
 from otium.statistics import wilson
+from otium.testing import FixedClock, Scripted
 from otium.transition import write_guide
 
 ALDER, HERON, WREN = ModelId("alder-1"), ModelId("heron-1"), ModelId("wren-0")

@@ -36,9 +36,9 @@ from otium.engine import (
     Options,
     Token,
     packaged_weights,
-    take_fingerprint,
 )
 from otium.errors import AuditFailed, BadInput, EngineFailed, NoDemoWeights
+from otium.fingerprints import take_fingerprint
 from otium.records import Digest, ModelId
 from otium.testing import Refuser, Scripted
 

@@ -135,8 +135,8 @@ def test_a_prompt_over_the_context_is_a_clear_failure_and_the_engine_lives_on(
     assert model.chat(ASKED, Options(max_tokens=2)).completion_tokens == 2
 
 
-def test_an_answer_that_fills_the_context_ends_with_length(smol: Path) -> None:
-    with LlamaCpp(context=256).run(smol, model=MODEL, weights=WEIGHTS) as endpoint:
+def test_an_answer_that_fills_the_context_ends_with_length(demo_weights: Path) -> None:
+    with LlamaCpp(context=256).run(demo_weights, model=MODEL, weights=WEIGHTS) as endpoint:
         long = (Message(role="user", content="What is the capital of France? " * 29),)
         answer = HttpModel(endpoint).chat(long, Options(max_tokens=100_000))
     assert answer.finish == "length"
@@ -167,9 +167,9 @@ def test_a_model_that_is_garbage_fails_with_the_end_of_the_log(tmp_path: Path) -
         pass
 
 
-def test_a_model_that_is_cut_short_fails(smol: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_cut_short_fails(demo_weights: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
-    with smol.open("rb") as file:
+    with demo_weights.open("rb") as file:
         path.write_bytes(file.read(3 << 20))
     with (
         pytest.raises(EngineFailed, match="ended with status 1"),
@@ -178,9 +178,12 @@ def test_a_model_that_is_cut_short_fails(smol: Path, tmp_path: Path) -> None:
         pass
 
 
-def test_a_model_that_does_not_fit_into_memory_fails(smol: Path) -> None:
+def test_a_model_that_does_not_fit_into_memory_fails(demo_weights: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", STARVED, str(smol)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", STARVED, str(demo_weights)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "ended with status 1" in done.stdout
     assert "insufficient memory" in done.stdout
@@ -209,17 +212,17 @@ def test_what_is_not_a_model_is_refused_before_a_process_starts(tmp_path: Path) 
         pass
 
 
-def test_an_engine_that_is_too_slow_is_stopped(smol: Path) -> None:
+def test_an_engine_that_is_too_slow_is_stopped(demo_weights: Path) -> None:
     with (
         pytest.raises(EngineFailed, match=r"not ready within 0\.001 s"),
-        LlamaCpp(start_limit=0.001).run(smol, model=MODEL, weights=WEIGHTS),
+        LlamaCpp(start_limit=0.001).run(demo_weights, model=MODEL, weights=WEIGHTS),
     ):
         pass
 
 
-def test_an_engine_that_is_killed_is_a_failure_and_nothing_hangs(smol: Path) -> None:
+def test_an_engine_that_is_killed_is_a_failure_and_nothing_hangs(demo_weights: Path) -> None:
     before = set(children(os.getpid()))
-    with LlamaCpp(context=256).run(smol, model=MODEL, weights=WEIGHTS) as endpoint:
+    with LlamaCpp(context=256).run(demo_weights, model=MODEL, weights=WEIGHTS) as endpoint:
         (child,) = set(children(os.getpid())) - before
         os.kill(child, signal.SIGKILL)
         assert ended(child, within=10)
@@ -227,18 +230,18 @@ def test_an_engine_that_is_killed_is_a_failure_and_nothing_hangs(smol: Path) -> 
             HttpModel(endpoint).chat(ASKED)
 
 
-def test_an_engine_ends_with_its_block(smol: Path) -> None:
+def test_an_engine_ends_with_its_block(demo_weights: Path) -> None:
     before = set(children(os.getpid()))
-    with LlamaCpp(context=256).run(smol, model=MODEL, weights=WEIGHTS) as endpoint:
+    with LlamaCpp(context=256).run(demo_weights, model=MODEL, weights=WEIGHTS) as endpoint:
         (child,) = set(children(os.getpid())) - before
     assert not Path(f"/proc/{child}").exists()
     with pytest.raises(EngineFailed, match="ConnectError"):
         HttpModel(endpoint).chat(ASKED)
 
 
-def test_an_engine_dies_with_a_parent_that_is_killed(smol: Path) -> None:
+def test_an_engine_dies_with_a_parent_that_is_killed(demo_weights: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(smol)],
+        [sys.executable, "-c", PARENT, str(demo_weights)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as parent:
@@ -251,10 +254,10 @@ def test_an_engine_dies_with_a_parent_that_is_killed(smol: Path) -> None:
         assert ended(child, within=10)
 
 
-def test_an_engine_whose_parent_dies_while_it_loads_ends_too(smol: Path) -> None:
+def test_an_engine_whose_parent_dies_while_it_loads_ends_too(demo_weights: Path) -> None:
     command = [sys.executable, "-m", "otium.engine.child"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        child.communicate(settings(smol) + b"\n", timeout=20)
+        child.communicate(settings(demo_weights) + b"\n", timeout=20)
     assert child.returncode == 0
 
 
@@ -267,12 +270,12 @@ def test_a_child_that_is_told_nothing_ends() -> None:
 
 @pytest.mark.parametrize("child", ["/bin/true", "/bin/false"])
 def test_a_child_that_ends_at_once_is_a_failure_with_its_status(
-    child: str, smol: Path, monkeypatch: pytest.MonkeyPatch
+    child: str, demo_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", child)
     with (
         pytest.raises(EngineFailed, match="ended with status"),
-        LlamaCpp().run(smol, model=MODEL, weights=WEIGHTS),
+        LlamaCpp().run(demo_weights, model=MODEL, weights=WEIGHTS),
     ):
         pass
 
@@ -286,7 +289,7 @@ def test_a_child_that_is_gone_before_it_is_told_anything_hides_no_error() -> Non
 
 
 def test_a_child_that_talks_nonsense_is_a_failure(
-    smol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = tmp_path / "child"
     child.write_text("#!/bin/sh\necho nonsense\ncat >/dev/null\n")
@@ -294,7 +297,7 @@ def test_a_child_that_talks_nonsense_is_a_failure(
     monkeypatch.setattr(sys, "executable", str(child))
     with (
         pytest.raises(EngineFailed, match="it answered b'nonsense"),
-        LlamaCpp().run(smol, model=MODEL, weights=WEIGHTS),
+        LlamaCpp().run(demo_weights, model=MODEL, weights=WEIGHTS),
     ):
         pass
 

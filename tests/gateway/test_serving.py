@@ -13,16 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import httpx2
 import pytest
 
-from otium.engine import (
-    GREEDY,
-    Completion,
-    Endpoint,
-    Fingerprint,
-    Message,
-    Options,
-    take_fingerprint,
-)
+from otium.engine import GREEDY, Completion, Endpoint, Message, Options
 from otium.errors import EngineFailed
+from otium.fingerprints import Fingerprint, take_fingerprint
 from otium.records import Digest, ModelId, digest
 from otium.testing import Scripted, ServedEngine
 

@@ -25,8 +25,9 @@ from otium.audit.records import (
     plain_text,
 )
 from otium.audit.spot import Stream
-from otium.engine import Fingerprint, Message, Model, Probe, Prompt, Prompts, take_fingerprint
+from otium.engine import Message, Model
 from otium.errors import AuditFailed, BadInput, BadRecord
+from otium.fingerprints import Fingerprint, Probe, Prompt, Prompts, take_fingerprint
 from otium.ledger import Entry, commit
 from otium.records import Digest, Instant, Part, digest
 

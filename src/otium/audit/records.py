@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
-from otium.engine import Fingerprint, Prompt
 from otium.errors import BadInput
+from otium.fingerprints import Fingerprint, Prompt
 from otium.records import Digest, Instant, ModelId, Part, Record
 
 Verdict = Literal["passed", "failed", "unanswered", "undecided"]

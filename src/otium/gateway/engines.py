@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 
-from otium.engine import Certificate, Endpoint
+from otium.engine import Endpoint
+from otium.fingerprints import Certificate
 from otium.gateway.records import EngineStatus
 from otium.records import ModelId, Part
 

@@ -18,9 +18,10 @@ from typing import NamedTuple, TypeVar
 
 import aiohttp
 
-from otium.engine import Endpoint, Engine, Fingerprint, LlamaCpp, revive
+from otium.engine import Endpoint, Engine, LlamaCpp
 from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, UnknownRecord
 from otium.evidence import data, load_markdown
+from otium.fingerprints import Fingerprint
 from otium.gateway.chat import Chat
 from otium.gateway.engines import Engines, Running
 from otium.gateway.records import (
@@ -43,6 +44,7 @@ from otium.gateway.state import State
 from otium.gateway.upstream import Speaker, Upstream
 from otium.lifecycle import ModelLife, Registry, revived
 from otium.records import Digest, ModelId, Part, digest, later
+from otium.revival import revive
 
 T = TypeVar("T")
 _LLAMA = LlamaCpp()

@@ -10,20 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from otium.engine import (
-    Endpoint,
-    Fingerprint,
-    HttpModel,
-    Identity,
-    Model,
-    materialise,
-    revive,
-)
+from otium.engine import Endpoint, HttpModel, Identity, Model
 from otium.errors import BadInput, UnknownRecord, WrongState
 from otium.evidence import hosted
+from otium.fingerprints import Fingerprint
 from otium.lifecycle import ModelLife, revived
 from otium.protocols import Dossier, Fact
 from otium.records import Digest, ModelId, Progress, model_id, silent
+from otium.revival import materialise, revive
 from otium.workflow.home import Home, turn
 
 if TYPE_CHECKING:

@@ -7,19 +7,11 @@ from pathlib import Path
 import pytest
 
 from otium.archive import Archive, Manifest
-from otium.engine import (
-    Endpoint,
-    Engine,
-    HttpModel,
-    LlamaCpp,
-    Message,
-    Options,
-    materialise,
-    revive,
-    take_fingerprint,
-)
+from otium.engine import Endpoint, Engine, HttpModel, LlamaCpp, Message, Options
 from otium.errors import DamagedObject, FingerprintDiffers, UnknownModel
+from otium.fingerprints import take_fingerprint
 from otium.records import Instant, ModelId, Progress, silent
+from otium.revival import materialise, revive
 from otium.store import LocalStore
 from otium.testing import Scripted, ServedEngine
 
@@ -220,12 +212,12 @@ def test_a_model_that_does_not_is_refused_before_anyone_speaks_to_it(
 
 
 def test_real_weights_go_into_the_archive_and_come_back_the_same(
-    smol: Path, real: Endpoint, archive: Archive, tmp_path: Path
+    demo_weights: Path, real: Endpoint, archive: Archive, tmp_path: Path
 ) -> None:
     model = ModelId("smol-1")
     folder = tmp_path / "smol"
     folder.mkdir()
-    shutil.copy(smol, folder / "model.gguf")
+    shutil.copy(demo_weights, folder / "model.gguf")
     manifest = archive.add(model, folder, deposited=NOW)
     engine = LlamaCpp(context=1024)
     asked, short = [Message(role="user", content="Name a tree.")], Options(max_tokens=8)

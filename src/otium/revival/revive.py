@@ -14,11 +14,9 @@ from pathlib import Path
 import msgspec
 
 from otium.archive import Archive
-from otium.engine.fingerprint import compare
-from otium.engine.http import HttpModel
-from otium.engine.llama import Engine, LlamaCpp
-from otium.engine.records import Certificate, Endpoint, Fingerprint
+from otium.engine import Endpoint, Engine, HttpModel, LlamaCpp
 from otium.errors import FingerprintDiffers
+from otium.fingerprints import Certificate, Fingerprint, compare
 from otium.records import Digest, Instant, ModelId, Progress, hexadecimal, silent
 
 _LLAMA = LlamaCpp()

@@ -8,24 +8,26 @@ from hypothesis import strategies as st
 
 from otium.engine import (
     GREEDY,
-    Certificate,
     Completion,
     Endpoint,
-    Fingerprint,
     HttpModel,
     Identity,
     LlamaCpp,
     Message,
     Options,
+    Token,
+)
+from otium.errors import BadData, BadRecord, EngineFailed
+from otium.fingerprints import (
+    Certificate,
+    Fingerprint,
     Prompt,
     Prompts,
-    Token,
     compare,
     fingerprint_prompts,
     take_fingerprint,
 )
-from otium.engine.fingerprint import EXACT, LARGEST, MEAN
-from otium.errors import BadData, BadRecord, EngineFailed
+from otium.fingerprints.taking import EXACT, LARGEST, MEAN
 from otium.records import Digest, Instant, ModelId
 from otium.testing import Refuser, Scripted, Stable
 
@@ -224,11 +226,11 @@ def test_a_real_model_is_exactly_itself_again(real: Endpoint, taken: Fingerprint
     assert compare(taken, HttpModel(real), now=LATER).verdict == "exact"
 
 
-def test_other_threads_change_nothing(smol: Path, taken: Fingerprint) -> None:
+def test_other_threads_change_nothing(demo_weights: Path, taken: Fingerprint) -> None:
     engine = LlamaCpp(context=512, threads=2, batch_threads=1)
     identity = taken.identity
     assert identity.weights is not None
-    with engine.run(smol, model=identity.model, weights=identity.weights) as endpoint:
+    with engine.run(demo_weights, model=identity.model, weights=identity.weights) as endpoint:
         assert compare(taken, HttpModel(endpoint), now=LATER).verdict == "exact"
 
 

@@ -14,17 +14,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal, NamedTuple
 
-from otium.engine.records import (
-    Certificate,
-    Fingerprint,
-    Message,
-    Model,
-    Options,
-    Probe,
-    Prompts,
-    Token,
-)
+from otium.engine import Message, Model, Options, Token
 from otium.errors import BadData, EngineFailed
+from otium.fingerprints.records import Certificate, Fingerprint, Probe, Prompts
 from otium.records import Instant
 
 EXACT = 1e-4
