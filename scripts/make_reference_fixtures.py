@@ -18,8 +18,16 @@ import numpy as np
 import torch
 import transformers as tf
 from gguf import GGMLQuantizationType, GGUFReader, quants
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from tokenizers import trainers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 FIXTURES = Path(__file__).parents[1] / "tests" / "reference" / "fixtures"
 SIZES: dict[str, Any] = {
@@ -67,8 +75,10 @@ def model(name: str, config: Any) -> None:
         torch.manual_seed(seed)
         made = tf.AutoModelForCausalLM.from_config(config)
         with torch.no_grad():
-            for weight in made.parameters():
+            for part, weight in made.named_parameters():
                 one = 1.0 if weight.ndim == 1 and not name.startswith("gemma") else 0.0
+                if name in {"gemma2", "gemma3"} and "layers" in part and "post" in part:
+                    one = 2.0  # or the embedding outweighs all that layers add
                 weight.copy_(torch.randn_like(weight) * (0.2 if weight.ndim == 1 else 0.5) + one)
         made.half().save_pretrained(folder)
         # The caps of Gemma 2 exist in eager attention only.
@@ -99,15 +109,20 @@ TEXTS = [
     "I'm sure they'll've said it's HERS, WE'RE not; 'tis 'S 'ſ don’t",
     "In 1984, 3.14159 + 1e10 = ½ Ⅷ ٣٤٥ 十二 x² 1234567", "naïve café — “quotes” … ﬁne ẞ",
     "e\u0301 a\u0308 Å \u212b \u1e9b\u0323", "日本語のテキスト、中文。한국어 ไทย हिन्दी العربية עברית",
-    "👩‍👩‍👧‍👦 🇫🇷 🏳️‍🌈 ☃︎ 👍🏽", "\u00a0nbsp\u2003em\u3000wide\u200bzero\u2028line\x85next\x1cfs\x0b",
-    "def f(x):\n    return {'a': [1, 2], \"b\": x**2}  # ok\n", "<s>not special</s> <|im_start|>user\nHi<|im_end|>\n",
+    "👩‍👩‍👧‍👦 🇫🇷 🏳️‍🌈 ☃︎ 👍🏽",
+    "\u00a0nbsp\u2003em\u3000wide\u200bzero\u2028line\x85next\x1cfs\x0b",
+    "def f(x):\n    return {'a': [1, 2], \"b\": x**2}  # ok\n",
+    "<s>not special</s> <|im_start|>user\nHi<|im_end|>\n",
     "▁already ▁▁ marked", "\x00\x01\x7f\ufffd\U0010ffff\U00020000", "a" * 40 + "!" * 20 + " " * 20,
     "<|end|> at the start, <|end|>in<|end|>side, and <|pad|>  at the end <|end|>",
 ]  # fmt: skip
 CORPUS = [
     "the quick brown fox jumps over the lazy dog and then they'll say it's done " * 4,
     "In 2024 there were 1234 people; in 1999 there were 567. naïve café éclair — “so”",
-    "日本語のテキスト 中文 한국어 emoji 👍🏽 🇫🇷 def f(x): return x ** 2  # code\n\n    indented\n\tand tabs",
+    (
+        "日本語のテキスト 中文 한국어 emoji 👍🏽 🇫🇷 def f(x): "
+        "return x ** 2  # code\n\n    indented\n\tand tabs"
+    ),
 ] * 3
 GPT4 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -176,7 +191,9 @@ def tokenizers() -> None:
         said = json.loads(one.to_str())
         tokens = {text: one.encode(text).ids for text in TEXTS}
         (FIXTURES / f"tokenizer-{name}.json").write_text(
-            json.dumps({"tokenizer": said, "tokens": tokens}, ensure_ascii=False, separators=(",", ":"))
+            json.dumps(
+                {"tokenizer": said, "tokens": tokens}, ensure_ascii=False, separators=(",", ":")
+            )
         )
 
 
@@ -205,7 +222,20 @@ def blocks() -> None:
     """Write random blocks of each quantised kind, and the values that gguf reads in them."""
     rng, found = np.random.default_rng(7), {}
     scales = {"Q2_K": (80, 82), "Q3_K": (108,), "Q6_K": (208,), "IQ4_NL": (0,), "IQ4_XS": (0,)}
-    for name in "Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS".split():
+    for name in [
+        "Q4_0",
+        "Q4_1",
+        "Q5_0",
+        "Q5_1",
+        "Q8_0",
+        "Q2_K",
+        "Q3_K",
+        "Q4_K",
+        "Q5_K",
+        "Q6_K",
+        "IQ4_NL",
+        "IQ4_XS",
+    ]:
         kind = GGMLQuantizationType[name]
         data = rng.integers(0, 256, (3, quants.GGML_QUANT_SIZES[kind][1])).astype(np.uint8)
         for at in scales.get(name, (0, 2) if name[-1] in "1K" else (0,)):

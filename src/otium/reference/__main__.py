@@ -1,4 +1,4 @@
-"""The command line: ``python -m reference MODEL PROMPT``, or ``python reference MODEL PROMPT``."""
+"""The command line: ``python3 reference/__main__.py MODEL PROMPT``, or ``python3 -m reference``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-if not __package__:  # run as a folder: its parent must be where it is imported from
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    __package__ = Path(__file__).resolve().parent.name  # noqa: A001
+if not __package__:  # run as a file or a folder: its parent is where it is imported from
+    sys.dont_write_bytecode = True  # it may lie in an archive, to which nothing may be added
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    __package__ = Path(__file__).resolve().parent.name
     __import__(__package__)
 
 # Several threads wait for one another on a busy machine, for many times the work (measured).
@@ -27,7 +28,7 @@ from .files import Files, adapter_in, read, read_gguf
 from .model import Model, Step
 from .tokenizer import Tokenizer, tokenizer_of
 
-_EXAMPLE = "example: python -m reference ./smol-1 --chat 'Name the planets.' --tokens 32 --logprobs 3"
+_EXAMPLE = "example: python3 reference/__main__.py ./smol-1 --chat 'Who are you?' --logprobs 3"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,8 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, help="a GGUF file, or a folder with the model's files")
     parser.add_argument("prompt", help="the text to go on from; - reads it from standard input")
     parser.add_argument("--tokens", type=int, default=64, help="the most tokens (64)")
-    parser.add_argument("--logprobs", type=int, default=0, metavar="N",
-                        help="one line a token: its log-probability, and the N likeliest")  # fmt: skip
+    more = "one line a token: its log-probability, and the N likeliest"
+    parser.add_argument("--logprobs", type=int, default=0, metavar="N", help=more)
     parser.add_argument("--chat", action="store_true", help="the prompt is a user's message")
     parser.add_argument("--system", help="a system message before it")
     parser.add_argument("--template", choices=sorted(FORMS), help="the form of a chat")

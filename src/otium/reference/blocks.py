@@ -190,7 +190,8 @@ class Stored:
     def values(self) -> Floats:
         """Return what the stored bytes stand for; raise Refused if some are not finite."""
         blocks = np.ascontiguousarray(self.data).reshape(-1, self.kind.size)
-        values = self.kind.decode(blocks).reshape(self.shape)
+        with np.errstate(all="ignore"):
+            values = self.kind.decode(blocks).reshape(self.shape)
         if not np.isfinite(values).all():
             raise Refused("a tensor holds numbers that are not finite")
         return values

@@ -45,7 +45,9 @@ class Form:
             if role == "system" and not self.systems:
                 raise Refused("this form knows no system message")
             name = self.model if role == "assistant" else role
-            text += self.turn.format(role=name, content=content.strip() if self.trimmed else content)
+            text += self.turn.format(
+                role=name, content=content.strip() if self.trimmed else content
+            )
         return text + self.answer
 
 

@@ -140,11 +140,14 @@ def shape_of(files: Files) -> Shape:
 
 # From the metadata of a GGUF file
 
-_GGUF = """block_count context_length embedding_length feed_forward_length vocab_size
-    attention.head_count attention.head_count_kv attention.key_length attention.value_length
-    attention.layer_norm_epsilon attention.layer_norm_rms_epsilon attention.sliding_window
-    rope.dimension_count rope.freq_base rope.freq_base_swa rope.scaling.type rope.scaling.factor
-    attn_logit_softcapping final_logit_softcapping""".split()
+_GGUF = {
+    "block_count", "context_length", "embedding_length", "feed_forward_length", "vocab_size",
+    "attention.head_count", "attention.head_count_kv", "attention.key_length",
+    "attention.value_length", "attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon",
+    "attention.sliding_window", "rope.dimension_count", "rope.freq_base", "rope.freq_base_swa",
+    "rope.scaling.type", "rope.scaling.factor", "attn_logit_softcapping",
+    "final_logit_softcapping",
+}  # fmt: skip
 _27B = {"gemma2": 46, "gemma3": 62}
 """The layers of Gemma's 27B models, whose queries are scaled otherwise; GGUF does not say so."""
 
@@ -154,7 +157,7 @@ def _from_gguf(files: Files) -> Shape:
     family = _known(name, FAMILIES)
     prefix = f"{name}."
     said = {k.removeprefix(prefix): v for k, v in files.gguf.items() if k.startswith(prefix)}
-    if unknown := sorted(set(said) - set(_GGUF)):
+    if unknown := sorted(set(said) - _GGUF):
         raise Refused(f"the setting {prefix}{unknown[0]} is not known here")
     width, heads = int(said["embedding_length"]), int(said["attention.head_count"])
     head = int(said.get("attention.key_length", width // heads))
@@ -164,9 +167,12 @@ def _from_gguf(files: Files) -> Shape:
         raise Refused(f"rope scaling {said['rope.scaling.type']} is not known here")
     layers, window = int(said["block_count"]), int(said.get("attention.sliding_window", 0))
     divisors = files.tensors.get("rope_freqs.weight")
-    turns = _turns(head, said.get("rope.freq_base", 10000.0)) / said.get("rope.scaling.factor", 1)
-    norm = "attention.layer_norm_epsilon" if family.layer_norm else _GGUF[10]
-    slid = (_turns(head, said.get("rope.freq_base_swa", 10000.0)) if name == "gemma3" else turns)
+    turned = 0 if family.layer_norm else head
+    turns = _turns(turned, said.get("rope.freq_base", 10000.0)) / said.get("rope.scaling.factor", 1)
+    norm = (
+        "attention.layer_norm_epsilon" if family.layer_norm else "attention.layer_norm_rms_epsilon"
+    )
+    slid = _turns(head, said.get("rope.freq_base_swa", 10000.0)) if name == "gemma3" else turns
     return Shape(
         family=family, layers=layers, width=width, heads=heads,
         kv_heads=int(said.get("attention.head_count_kv", heads)), head=head,
@@ -196,7 +202,7 @@ def _from_hub(config: Settings) -> Shape:
     family = FAMILIES[_HUB_TYPES[name]] if name in _HUB_TYPES else _known(name, {})
     gemma2 = family.slides > 0
     for key, value in _OTHERWISE.items():
-        if config.get(key) not in {None, value} and not (gemma2 and key[:5] == "query"):
+        if config.get(key) not in (None, value) and not (gemma2 and key[:5] == "query"):
             raise Refused(f"{key} = {config[key]} in config.json is not known here")
     acts = [config.get(k) for k in ("hidden_activation", "activation_function", "hidden_act")]
     if next(filter(None, acts), None) not in family.activations:
@@ -259,7 +265,7 @@ def _listed(kinds: list[str], layers: int, window: int) -> tuple[int, ...]:
 
 
 def _turns(head: int, base: float) -> Frequencies:
-    return float(base) ** (-np.arange(0, head, 2, dtype=np.float64) / head)
+    return float(base) ** (-np.arange(0, head, 2, dtype=np.float64) / max(head, 1))
 
 
 def _scaled(head: int, rope: Settings) -> Frequencies:

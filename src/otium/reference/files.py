@@ -208,7 +208,7 @@ def _listed(reader: Reader, header: dict[str, Any]) -> Iterator[tuple[str, Store
 def read_gguf(path: Path) -> Files:
     """Return the tensors and the metadata of one file; raise Refused."""
     reader = Reader(path)
-    if reader.take(4) != b"GGUF":
+    if bytes(reader.take(4)) != b"GGUF":
         raise Refused(f"{path.name} is not a GGUF file")
     if (version := reader.number("<I")) not in {2, 3}:
         raise Refused(f"{path.name} is GGUF version {version}; this reads 2 and 3")
@@ -230,9 +230,7 @@ def read_gguf(path: Path) -> Files:
             raise Refused(f"{path.name}: {name} is there twice")
         found[name] = _stored(reader, shape, kind, begin + offset, -1)
     template = metadata.get("tokenizer.chat_template")
-    return Files(
-        found, gguf=metadata, template=template if isinstance(template, str) else None
-    )
+    return Files(found, gguf=metadata, template=template if isinstance(template, str) else None)
 
 
 def _info(reader: Reader) -> tuple[str, tuple[int, ...], Kind, int]:

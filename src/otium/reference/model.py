@@ -70,7 +70,9 @@ class Model:
         if cache.length + len(tokens) > self.shape.context:
             raise Refused(f"more than the {self.shape.context} tokens that the model can read")
         parts = [tokens[i : i + _AT_ONCE] for i in range(0, len(tokens), _AT_ONCE)]
-        return np.concatenate([self._logits(self._pass(part, cache)) for part in parts])
+        with np.errstate(all="ignore"):  # what overflows is found in the logits
+            logits: Array = np.concatenate([self._logits(self._pass(one, cache)) for one in parts])
+        return logits
 
     def generate(
         self, prompt: Sequence[int], most: int, ends: Sequence[int] = (), alternatives: int = 1
@@ -94,7 +96,7 @@ class Model:
         """Return the last layer's output for *tokens*: (tokens, width)."""
         shape, family = self.shape, self.shape.family
         positions = np.arange(cache.length, cache.length + len(tokens))
-        x = self.weights["token_embd.weight"][np.array(tokens)]
+        x: Array = self.weights["token_embd.weight"][np.array(tokens)]
         if family.from_one:
             x = x * self.dtype.type(math.sqrt(shape.width))
         if family.layer_norm:
@@ -116,7 +118,7 @@ class Model:
         return logits
 
     def _linear(self, x: Array, name: str) -> Array:
-        product = x @ self.weights[f"{name}.weight"].T
+        product: Array = x @ self.weights[f"{name}.weight"].T
         bias = self.weights.get(f"{name}.bias")
         return product if bias is None else product + bias
 
@@ -125,7 +127,8 @@ class Model:
         if self.shape.family.layer_norm:
             x = x - x.mean(-1, keepdims=True)
         size = np.sqrt((x * x).mean(-1, keepdims=True) + self.dtype.type(self.shape.epsilon))
-        return x / size * weight if bias is None else x / size * weight + bias
+        normed: Array = x / size * weight
+        return normed if bias is None else normed + bias
 
     def _after(self, x: Array, name: str) -> Array:
         """Norm what a block adds, in the families that do."""
@@ -149,9 +152,9 @@ class Model:
         k = self._turned(k.reshape(count, shape.kv_heads, -1), at + "attn_k_norm", positions, turns)
         keys, values = cache.add(layer, k, v.reshape(count, shape.kv_heads, -1))
         # (kv_heads, queries of the heads that share these keys, positions)
-        asked = q.reshape(count, shape.kv_heads, -1, shape.head).transpose(1, 2, 0, 3)
+        asked: Array = q.reshape(count, shape.kv_heads, -1, shape.head).transpose(1, 2, 0, 3)
         asked = asked.reshape(shape.kv_heads, -1, shape.head)
-        scores = asked @ keys.transpose(1, 2, 0) * self.dtype.type(shape.scale)
+        scores: Array = asked @ keys.transpose(1, 2, 0) * self.dtype.type(shape.scale)
         scores = _capped(scores, shape.attention_cap)
         back = positions[:, None] - np.arange(len(keys))
         hidden = (back < 0) | ((back >= shape.windows[layer]) & (shape.windows[layer] > 0))
@@ -174,16 +177,19 @@ class Model:
 
 
 def _capped(x: Array, cap: float) -> Array:
-    return np.tanh(x / cap) * cap if cap else x
+    capped: Array = np.tanh(x / cap) * cap if cap else x
+    return capped
 
 
 def _silu(x: Array) -> Array:
-    with np.errstate(over="ignore"):
-        return x / (1 + np.exp(-x))
+    gated: Array = x / (1 + np.exp(-x))
+    return gated
 
 
 def _gelu(x: Array) -> Array:
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    inner = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
+    gated: Array = 0.5 * x * (1 + inner)
+    return gated
 
 
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"silu": _silu, "gelu": _gelu}

@@ -1,7 +1,7 @@
-"""How text is cut into pieces before pieces become tokens.
+r"""How text is cut into pieces before pieces become tokens.
 
-The regular expressions of tokenizers know Unicode categories, ``\\p{L}``, and mean Unicode's
-white space by ``\\s``; Python's ``re`` does neither, so they are written out here as ranges of
+The regular expressions of tokenizers know Unicode categories, ``\p{L}``, and mean Unicode's
+white space by ``\s``; Python's ``re`` does neither, so they are written out here as ranges of
 characters, from the Unicode of Python's ``unicodedata``. What is not known is refused.
 """
 
@@ -11,15 +11,17 @@ import functools
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from .blocks import Refused
 
 Rewrite = Callable[[str], str]
 Split = Callable[[list[str], bool], list[str]]
 """Cuts pieces into smaller ones; told whether the first of them begins the whole text."""
+Parts = list[tuple[str, bool]]
+"""A text in order: what matches (true), and what lies between."""
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 """From openai/gpt-2, ``encoder.py``; what ``ByteLevel`` of the tokenizers library means."""
@@ -93,33 +95,47 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def splitting(pattern: str, behaviour: str = "Isolated", *, invert: bool = False) -> Split:
     """Return what cuts at each match; a match is kept apart, joined to a neighbour, or dropped."""
     regex = compiled(pattern)
-
-    def cut(piece: str) -> Iterator[str]:
-        before = ""
-        for text, matched in _matches(regex, piece):
-            hit = matched != invert
-            if behaviour == "MergedWithPrevious":
-                if hit:
-                    yield before + text
-                elif before:
-                    yield before
-                before = "" if hit else text
-            elif behaviour == "MergedWithNext":
-                if hit:
-                    if before:
-                        yield before
-                    before = text
-                else:
-                    yield before + text
-                    before = ""
-            elif not hit or behaviour == "Isolated":
-                yield text
-        if before:
-            yield before
-
-    if behaviour not in {"Isolated", "Removed", "MergedWithPrevious", "MergedWithNext"}:
+    if behaviour not in _JOINS:
         raise Refused(f"the behaviour {behaviour} of a split is not known here")
+
+    def cut(piece: str) -> list[str]:
+        parts = [(text, matched != invert) for text, matched in _matches(regex, piece)]
+        return _JOINS[behaviour](parts)
+
     return lambda pieces, _first: [part for piece in pieces for part in cut(piece)]
+
+
+def _isolated(parts: Parts) -> list[str]:
+    return [text for text, _ in parts]
+
+
+def _removed(parts: Parts) -> list[str]:
+    return [text for text, hit in parts if not hit]
+
+
+def _merged_with_previous(parts: Parts) -> list[str]:
+    found: list[str] = []
+    gap = False
+    for text, hit in parts:
+        if hit and gap:
+            found[-1] += text
+        else:
+            found.append(text)
+        gap = not hit
+    return found
+
+
+def _merged_with_next(parts: Parts) -> list[str]:
+    back = _merged_with_previous([(text[::-1], hit) for text, hit in reversed(parts)])
+    return [text[::-1] for text in reversed(back)]
+
+
+_JOINS: dict[str, Callable[[Parts], list[str]]] = {
+    "Isolated": _isolated,
+    "Removed": _removed,
+    "MergedWithPrevious": _merged_with_previous,
+    "MergedWithNext": _merged_with_next,
+}
 
 
 def _matches(regex: re.Pattern[str], text: str) -> Iterator[tuple[str, bool]]:
@@ -147,7 +163,7 @@ ALPHABET = _alphabet()
 BYTES = {character: byte for byte, character in ALPHABET.items()}
 
 
-def to_bytes(pieces: list[str], _first: bool = False) -> list[str]:
+def to_bytes(pieces: list[str], _first: bool) -> list[str]:
     """Write each byte of pieces as a character of the alphabet."""
     encoded = (piece.encode("utf-8", "surrogatepass") for piece in pieces)
     return ["".join(map(ALPHABET.__getitem__, data)) for data in encoded]
@@ -194,7 +210,12 @@ def _spaced(pieces: list[str], _first: bool) -> list[str]:
 
 def _pattern(said: dict[str, Any]) -> str:
     pattern = said["pattern"]
-    return pattern["Regex"] if "Regex" in pattern else re.escape(pattern["String"])
+    return str(pattern["Regex"]) if "Regex" in pattern else re.escape(pattern["String"])
+
+
+_NORMAL: dict[str, Literal["NFC", "NFD", "NFKC", "NFKD"]] = {
+    "NFC": "NFC", "NFD": "NFD", "NFKC": "NFKC", "NFKD": "NFKD",
+}  # fmt: skip
 
 
 def rewrites_of(said: dict[str, Any] | None) -> list[Rewrite]:
@@ -203,21 +224,11 @@ def rewrites_of(said: dict[str, Any] | None) -> list[Rewrite]:
     said = said or {"normalizers": []}
     if kind == "Sequence":
         return [rewrite for part in said["normalizers"] for rewrite in rewrites_of(part)]
-    if kind in {"NFC", "NFD", "NFKC", "NFKD"}:
-        return [functools.partial(unicodedata.normalize, kind)]
+    if kind in _NORMAL:
+        return [functools.partial(unicodedata.normalize, _NORMAL[kind])]
     if kind == "Prepend":
         return [lambda text: said["prepend"] + text if text else text]
     if kind == "Replace":
         regex, content = compiled(_pattern(said)), said["content"]
         return [lambda text: regex.sub(lambda _: content, text)]
     raise Refused(f"the normalizer {kind} is not known here")
-
-
-def run(rewrites: Sequence[Rewrite], splits: Sequence[Split], text: str, first: bool) -> list[str]:
-    """Return the pieces of a text."""
-    for rewrite in rewrites:
-        text = rewrite(text)
-    pieces = [text] if text else []
-    for split in splits:
-        pieces = split(pieces, first)
-    return pieces

@@ -16,7 +16,7 @@ from typing import Any
 
 from .blocks import Refused
 from .files import Files
-from .splitting import BYTES, NAMED, Rewrite, Split, rewrites_of, run, splits_of, splitting, to_bytes
+from .splitting import BYTES, NAMED, Rewrite, Split, rewrites_of, splits_of, splitting, to_bytes
 
 Rank = Callable[[str, str], float | None]
 """How early two neighbours are joined (the least first), None for never."""
@@ -43,7 +43,7 @@ class Added:
         return r"\s*" * self.lstrip + re.escape(self.content) + r"\s*" * self.rstrip
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Tokenizer:
     """A model's tokenizer."""
 
@@ -70,11 +70,11 @@ class Tokenizer:
         tokens, begun = list(self.before), False
         plain = [one for one in self.added if not one.normalized]
         for part, token in _found(text, plain):
-            tokens += self._tokens(part, not begun) if token is None else [token]
+            tokens += self._tokens(part, first=not begun) if token is None else [token]
             begun = True
         return [*tokens, *self.after]
 
-    def _tokens(self, text: str, first: bool) -> Iterator[int]:
+    def _tokens(self, text: str, *, first: bool) -> Iterator[int]:
         """Yield the tokens of a text without special tokens, but for those of rewritten text."""
         for rewrite in self.rewrites:
             text = rewrite(text)
@@ -82,7 +82,10 @@ class Tokenizer:
             if token is not None:
                 yield token
             else:
-                for piece in run((), self.splits, part, first):
+                pieces = [part]
+                for split in self.splits:
+                    pieces = split(pieces, first)
+                for piece in pieces:
                     yield from self.model(piece)
             first = False
 
@@ -164,7 +167,12 @@ def _unigram(pieces: Mapping[str, float], text: str) -> list[str]:
 
 
 def _looked_up(
-    symbols: Sequence[str], pieces: Mapping[str, int], unknown: int | None, fallback: bool, fuse: bool
+    symbols: Sequence[str],
+    pieces: Mapping[str, int],
+    unknown: int | None,
+    *,
+    fallback: bool,
+    fuse: bool,
 ) -> list[int]:
     """Return symbols as tokens: whole, else as bytes if there are tokens for them, else unknown."""
     tokens: list[int] = []
@@ -192,7 +200,7 @@ def _coder(
     @functools.lru_cache(maxsize=1 << 16)
     def code(text: str) -> tuple[int, ...]:
         symbols = [text] if whole and text in pieces else cut(text)
-        return tuple(_looked_up(symbols, pieces, unknown, fallback, fuse))
+        return tuple(_looked_up(symbols, pieces, unknown, fallback=fallback, fuse=fuse))
 
     return lambda text: list(code(text))
 
@@ -308,7 +316,8 @@ def _from_model(model: Mapping[str, Any]) -> tuple[Callable[[str], list[int]], M
         scores = {text: float(score) for text, score in model["vocab"]}
         pieces = {text: token for token, (text, _) in reversed(list(enumerate(model["vocab"])))}
         cut = functools.partial(_unigram, scores)
-        return _coder(cut, pieces, unknown=model.get("unk_id"), fallback=fallback, fuse=True), pieces
+        unknown = model.get("unk_id")
+        return _coder(cut, pieces, unknown=unknown, fallback=fallback, fuse=True), pieces
     for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
         if model.get(key):
             raise Refused(f"{key} of a tokenizer is not known here")
