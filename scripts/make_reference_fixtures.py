@@ -107,8 +107,10 @@ def model(name: str, config: Any) -> None:
 TEXTS = [
     "", " ", "Hello, world!", "  two  spaces   and more\t\ttabs\n\n\nlines \r\n end ",
     "I'm sure they'll've said it's HERS, WE'RE not; 'tis 'S 'ſ don’t",
-    "In 1984, 3.14159 + 1e10 = ½ Ⅷ ٣٤٥ 十二 x² 1234567", "naïve café — “quotes” … ﬁne ẞ",
-    "e\u0301 a\u0308 Å \u212b \u1e9b\u0323", "日本語のテキスト、中文。한국어 ไทย हिन्दी العربية עברית",
+    "In 1984, 3.14159 + 1e10 = ½ Ⅷ ٣٤٥ 十二 x² 1234567",
+    "naïve café — “quotes” … ﬁne ẞ",
+    "e\u0301 a\u0308 Å \u212b \u1e9b\u0323",
+    "日本語のテキスト、中文。한국어 ไทย हिन्दी العربية עברית",
     "👩‍👩‍👧‍👦 🇫🇷 🏳️‍🌈 ☃︎ 👍🏽",
     "\u00a0nbsp\u2003em\u3000wide\u200bzero\u2028line\x85next\x1cfs\x0b",
     "def f(x):\n    return {'a': [1, 2], \"b\": x**2}  # ok\n",

@@ -45,7 +45,7 @@ def test_the_quantised_file_is_within_the_tolerance(
     smol: Model, smol_tokenizer: Tokenizer, demo_weights: Path
 ) -> None:
     with llama(demo_weights) as peer:
-        _, tokens, differences = compared(smol, smol_tokenizer, peer, TEXTS, 12)
+        _, tokens, differences = compared(smol, smol_tokenizer, peer, TEXTS[:5], 10)
     assert tokens >= 40
     assert np.mean(differences) <= MEAN
     assert max(differences) <= LARGEST
@@ -57,22 +57,24 @@ def test_unquantised_weights_give_the_same_tokens(
     # In float32 the matrices are the very numbers that the reference engine took from the blocks.
     path = unquantised(demo_weights, tmp_path / "f32.gguf", np.float32)
     with llama(path) as peer:
-        equal, tokens, differences = compared(smol, smol_tokenizer, peer, TEXTS[:4], 16)
+        equal, tokens, differences = compared(smol, smol_tokenizer, peer, TEXTS[:3], 16)
     path.unlink()
-    assert equal == 4
+    assert equal == 3
     assert tokens >= 40
     assert max(differences) <= 0.02
 
 
 def test_an_adapter_is_laid_over_as_llama_cpp_does(
-    smol_tokenizer: Tokenizer, successor: Path
+    smol: Model, smol_tokenizer: Tokenizer, successor: Path
 ) -> None:
     adapter = adapter_in(successor)
     assert adapter is not None
     model = Model(read(successor), read_gguf(adapter))
+    prompt = smol_tokenizer.encode(TEXTS[0])
+    assert np.abs(model.read(prompt)[-1] - smol.read(prompt)[-1]).max() > 1
     with llama(successor) as peer:
-        _, tokens, differences = compared(model, smol_tokenizer, peer, TEXTS[3:5], 8)
-    assert tokens >= 8
+        _, tokens, differences = compared(model, smol_tokenizer, peer, TEXTS[0:3:2], 8)
+    assert tokens >= 12
     assert np.mean(differences) <= MEAN
     assert max(differences) <= LARGEST
 

@@ -1,9 +1,12 @@
-"""The reference engine: a model's files and numpy, and nothing else, give its answers.
+r"""The reference engine: a model's files and numpy, and nothing else, give its answers.
 
 Knows the files of models (safetensors, GGUF), tokenizers, the sums of six families, and the
 fixed forms of chats. It is slow and exact, and refuses what it does not know.
 Does not know archives, servers, sampling, or the rest of otium, of which it imports nothing: the
 folder is laid into every archive, to be run in decades. Writes nothing.
+
+>>> FORMS["chatml"].render([("user", "Hello")])
+'<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n'
 
     files = read(Path("smol-1.gguf"))
     tokenizer, model = tokenizer_of(files), Model(files)
