@@ -17,6 +17,8 @@ class LogLines:
         """Write to *stream*; with None nothing is kept."""
         self._stream = stream
         self._held: list[bytes] = []
+        self.wanted = stream is not None
+        """Whether anyone keeps the lines."""
         self.dropped = 0
         """Lines that could not be written."""
 
