@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otium.errors import Refused
 from otium.dialects import Chat, fields, objects, read_chat
+from otium.errors import Refused
 from otium.gateway.leaving import (
     exit_call,
     exit_choice,

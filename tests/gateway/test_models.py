@@ -126,7 +126,7 @@ def test_a_retired_model_that_is_not_served_says_all_that_helps(
     kind = {"api_error", "permission_error"} if api == "messages" else {"model_retired"}
     assert error.pop("type") in kind
     access = "https://x.org/models/alder-1/access/" if offer == "on-request" else None
-    facts = {
+    facts: dict[str, object] = {
         "code": code,
         "param": "model",
         "model": "alder-1",
