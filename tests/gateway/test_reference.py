@@ -55,8 +55,17 @@ def test_each_field_and_setting_is_in_the_reference(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["Deprecation", "Sunset", "Link", "Otium-Weights", "Conversation-Status"]
+    "header",
+    [
+        "Deprecation",
+        "Sunset",
+        "Link",
+        "Otium-Weights",
+        "Conversation-Status",
+        "X-Model-Requested",
+        "X-Model-Actual",
+    ],
 )
 def test_each_header_is_in_the_reference(header: str) -> None:
     assert f"| `{header}` |" in PAGE
-    assert f'"{header}"' in SOURCE
+    assert f'"{header}"' in SOURCE or f'b"{header.lower()}"' in SOURCE
