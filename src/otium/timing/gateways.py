@@ -171,6 +171,8 @@ def _peer(command: str, upstream: str) -> Iterator[tuple[int, int]]:
     port = _free_port()
     filled = command.replace("{port}", str(port)).replace("{upstream}", upstream)
     environment = {**os.environ, "OPENAI_API_KEY": "stub"}
+    # LiteLLM asks nobody for a key here, and says that this is dangerous: it listens on loopback.
+    environment["LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY"] = "true"
     with _running(shlex.split(filled), port, environment) as pid:
         yield port, pid
 
