@@ -2,6 +2,9 @@
 
 Knows options, tables and what a person is told. Does not know how anything is computed or run.
 Writes nothing. `otium.cli` loads each group from its module here when it is first used.
+
+>>> sorted(plan.commands)
+['capacity']
 """
 
 from otium.hosting.plan import plan
