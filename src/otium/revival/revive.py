@@ -16,7 +16,7 @@ import msgspec
 from otium.archive import Archive
 from otium.engine import Endpoint, Engine, HttpModel, LlamaCpp
 from otium.errors import FingerprintDiffers
-from otium.fingerprints import Certificate, Fingerprint, compare
+from otium.fingerprints import Certificate, Fingerprint, compare, hardware
 from otium.records import Digest, Instant, ModelId, Progress, hexadecimal, silent
 
 _LLAMA = LlamaCpp()
@@ -80,7 +80,9 @@ def revive(
     weights = archive.manifest(model).weights
     with engine.run(files, model=model, weights=weights) as endpoint:
         alive = HttpModel(endpoint)
-        certificate = compare(fingerprint, alive, now=now) if fingerprint else None
+        certificate = (
+            compare(fingerprint, alive, now=now, hardware=hardware()) if fingerprint else None
+        )
         if certificate and certificate.verdict == "different":
             raise FingerprintDiffers(model=model, why=_reason(certificate))
         yield Revived(endpoint, alive, certificate)
