@@ -160,7 +160,8 @@ def _certificate(found: Certificate) -> str:
     equal = f"{found.tokens_equal} of {found.tokens_compared} tokens equal"
     lines = [f"{found.verdict}: {equal}, {found.identity.weights}"]
     if found.label:
-        lines.append(f"{found.label}; {count(len(found.asked), 'prompt')} of its {found.scope}")
+        asked = f"{count(len(found.asked), 'prompt')} of its {found.scope}"
+        lines.append(f"{found.label}; {asked}: {found.name}")
     if found.behaviours:
         said = (f"{it.kind} {it.agreed} of {it.asked}" for it in found.behaviours)
         lines.append("behaves as before: " + ", ".join(said))

@@ -14,8 +14,8 @@ Writes fingerprints, certificates and studies. The format is ``docs/formats/fing
 ('exact', 36, True)
 """
 
-from otium.fingerprints.calibration import Calibration, Measured, read_calibration
-from otium.fingerprints.certifying import Scope, compare
+from otium.fingerprints.calibration import Calibration, Measured, Scope, read_calibration
+from otium.fingerprints.certifying import compare
 from otium.fingerprints.records import (
     Agreement,
     Certificate,

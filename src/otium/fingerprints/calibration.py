@@ -5,9 +5,9 @@ apart those of the model lie, and its reading,
 if its kind has rules, changed or did not. `Study` counts both for each variant whose truth is
 known; hypotheses are envelopes of these counts. Under "same" a probe moves as far as under the
 variant of the same weights that moved furthest, under "other" as little as under the one of the
-declared others that moved least. The ratio of the two grows with the class, so that whatever
-moves less than the first errs less often than declared, and so does what moves more than the
-second.
+declared others that moved least. The ratio of the two never falls as the class grows, so that its
+mean is at most 1 for whatever moves less than the first (and that of its inverse for whatever
+moves more than the second): the declared error rates hold for all of these.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from otium.fingerprints.matching import Match
 from otium.fingerprints.sequential import Step
 from otium.records import Part
 
+Scope = Literal["canary", "battery"]
 Truth = Literal["same", "other", "part", "close"]
 
 
@@ -60,10 +61,17 @@ class Calibration(Part):
     canary: tuple[float, ...]
     """Shares of the probes on which a fault shows that the canary has to find."""
     battery: tuple[float, ...]
-    """The same for the battery."""
+    """The same for the battery, if it has enough prompts to exclude them."""
     character: float
     """The share of readings that change in a model of another character."""
     measured: tuple[Measured, ...]
+
+    def shares(self, scope: Scope, probes: int) -> tuple[float, ...]:
+        """Return the shares that *probes* can exclude with a quarter of the evidence to spare."""
+        if scope == "canary":
+            return self.canary
+        needed = -1.25 * log(self.beta)
+        return tuple(it for it in self.battery if -probes * log(1 - it) >= needed)
 
     def place(self, match: Match, unit: float) -> int:
         """Return the class of a probe of a model whose spread is *unit*, in nats.
@@ -108,7 +116,8 @@ def read_calibration(path: Path | None = None) -> Calibration:
 def hypotheses(calibration: Calibration, shares: tuple[float, ...]) -> Hypotheses:
     """Return what to decide between: the same, and others that show on *shares* of the probes."""
     same = _envelope(calibration.measured, "same", max)
-    whole = _envelope(calibration.measured, "other", min)
+    least = _envelope(calibration.measured, "other", min)
+    whole = least._replace(classes=_rising(same.classes, least.classes))
     character = whole._replace(changed=calibration.character)
     return Hypotheses(same, (whole, character, *(_mixed(same, whole, it) for it in shares)))
 
@@ -126,6 +135,22 @@ def _envelope(
     classes = tuple(high - low for high, low in pairwise(steps))
     changed = ((one.read - one.changed, one.changed) for one in chosen)
     return Chances(classes, choose(_beyond(counts, 1) for counts in changed))
+
+
+def _rising(same: Sequence[float], other: Sequence[float]) -> tuple[float, ...]:
+    """Return *other* so that its ratio to *same* never falls: neighbours that would are pooled.
+
+    (Pool adjacent violators: Ayer et al., 1955.) The chances still add up to 1.
+    """
+    blocks: list[tuple[float, float, int]] = []
+    for one, two in zip(same, other, strict=True):
+        block = (one, two, 1)
+        while blocks and blocks[-1][1] * block[0] > block[1] * blocks[-1][0]:
+            last = blocks.pop()
+            block = (last[0] + block[0], last[1] + block[1], last[2] + block[2])
+        blocks.append(block)
+    pooled = [two / one for one, two, size in blocks for _ in range(size)]
+    return tuple(one * ratio for one, ratio in zip(same, pooled, strict=True))
 
 
 def _beyond(counts: Sequence[int], at: int) -> float:

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Literal, NamedTuple, TypedDict
 
 from otium.engine import Identity, Model
-from otium.fingerprints.calibration import Calibration, hypotheses, read_calibration
+from otium.fingerprints.calibration import Calibration, Scope, hypotheses, read_calibration
 from otium.fingerprints.matching import Match, match, spread
 from otium.fingerprints.records import (
     Agreement,
@@ -32,7 +32,6 @@ from otium.records import Digest, Instant, digest
 
 LARGEST, MEAN = 1.5, 0.25
 """Nats. Up to these a fingerprint of version 1 calls answers equivalent."""
-Scope = Literal["canary", "battery"]
 Expected = Literal["exact", "equivalent", ""]
 _PROCESSOR = ("machine", "processor")
 
@@ -85,7 +84,8 @@ def compare(
         return _first(fingerprint, model.identity, tuple(answers), now)
     tests = calibration or read_calibration()
     seen: list[Seen] = []
-    ended = decide(_kept(answers, seen), spread(fingerprint.probes), tests, scope)
+    unit = spread(fingerprint.probes)
+    ended = decide(_kept(answers, seen), unit, tests, scope, probes=len(order))
     label, expected = labelled(fingerprint, model.identity, hardware or {}, storage)
     return Certificate(
         **_figures(model.identity, fingerprint, seen, now),
@@ -105,13 +105,14 @@ def compare(
     )
 
 
-def decide(seen: Iterable[Seen], unit: float, tests: Calibration, scope: Scope) -> Walk:
+def decide(
+    seen: Iterable[Seen], unit: float, tests: Calibration, scope: Scope, *, probes: int
+) -> Walk:
     """Go through compared answers until the canary is sure, or through all of them.
 
-    *unit* is the model's spread.
+    *unit* is the model's spread, *probes* the number of prompts of its fingerprint.
     """
-    shares = tests.canary if scope == "canary" else tests.battery
-    between = hypotheses(tests, shares)
+    between = hypotheses(tests, tests.shares(scope, probes))
     return walk(
         (between.step(tests.place(one.match, unit), changed=one.changed) for one in seen),
         lower=log(tests.beta),

@@ -149,6 +149,14 @@ class Certificate(Record, tag="otium.certificate/2"):
         return self.verdict != "different"
 
     @property
+    def name(self) -> str:
+        """Return what the thing that was run may be called."""
+        if not self.same:
+            return f"not {self.identity.model}"
+        plain = not self.label or self.label.startswith(("same weights", "weights not shown"))
+        return self.identity.model if plain else f"{self.identity.model}, {self.label}"
+
+    @property
     def unexpected(self) -> bool:
         """Return whether the verdict is worse than what was run should have."""
         ranks: tuple[Verdict, ...] = ("exact", "equivalent", "different")

@@ -256,7 +256,7 @@ def _row(  # noqa: PLR0917 - what a row rests on
 ) -> Row:
     canaries = [list(_canaries(seen, unit, tests, number)) for number in range(orders)]
     ends = [one[0] for one in canaries]
-    battery = decide(seen, unit, tests, "battery").side
+    battery = decide(seen, unit, tests, "battery", probes=len(seen)).side
     right: dict[Truth, Side] = {"same": "same", "other": "different", "part": "different"}
     wrong = None
     if variant.truth in right:
@@ -291,7 +291,7 @@ def _canaries(seen: Sequence[Seen], unit: float, tests: Calibration, number: int
     rest = list(seen)
     random.Random(number).shuffle(rest)  # noqa: S311 - an order, no secret
     while rest:
-        end = decide(rest, unit, tests, "canary")
+        end = decide(rest, unit, tests, "canary", probes=len(seen))
         asked, rest = rest[: end.steps], rest[end.steps :]
         if end.side == "undecided" and len(asked) < len(seen):
             return  # it ran out of probes, which a canary of its own would not have
