@@ -20,15 +20,23 @@ from importlib.resources import files
 from itertools import pairwise
 from math import log
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 from otium.errors import BadData
 from otium.fingerprints.matching import Match
 from otium.fingerprints.sequential import Step
-from otium.records import Part
+from otium.records import Digest, Part
 
 Scope = Literal["canary", "battery"]
 Truth = Literal["same", "other", "part", "close"]
+
+
+class Declared(TypedDict):
+    """The error rates of a test, and the digest of what it was measured on."""
+
+    alpha: float
+    beta: float
+    calibration: Digest
 
 
 class Measured(Part):
@@ -65,6 +73,10 @@ class Calibration(Part):
     character: float
     """The share of readings that change in a model of another character."""
     measured: tuple[Measured, ...]
+
+    def declared(self) -> Declared:
+        """Return what a certificate says of the test that it rests on."""
+        return {"alpha": self.alpha, "beta": self.beta, "calibration": self.digest()}
 
     def shares(self, scope: Scope, probes: int) -> tuple[float, ...]:
         """Return the shares that *probes* can exclude with a quarter of the evidence to spare."""

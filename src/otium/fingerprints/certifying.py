@@ -74,9 +74,9 @@ def compare(
 ) -> Certificate:
     """Ask *model* what the fingerprint asked, and say how its answers compare.
 
-    A canary asks in a random order and stops as soon as it is sure; a battery asks everything. A
-    fingerprint of version 1 is always asked whole, and judged by the tolerances of its version.
-    *hardware* and *storage* say what the model runs on and how its weights are stored, if known.
+    A canary asks in a random order until it is sure, a battery asks everything. A fingerprint of
+    version 1 is asked whole and judged as its version has it. *hardware* and *storage* say what
+    the model runs on and how its weights are stored, if known.
     """
     order = _order(fingerprint, now)
     answers = (see(probe, _again(fingerprint, probe, model)) for probe in _in(fingerprint, order))
@@ -97,9 +97,7 @@ def compare(
         decision=ended.side,
         decided_after=ended.steps,
         ratio=ended.ratio,
-        alpha=tests.alpha,
-        beta=tests.beta,
-        calibration=tests.digest(),
+        **tests.declared(),
         behaviours=_behaviours(seen),
         hardware=hardware or {},
     )
