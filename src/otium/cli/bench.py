@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otium.examining import fingerprint_bench
 from otium.terminal import as_json, emit, progress, table
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ def bench() -> None:
     \b
     Example: otium bench archive --quick
     """
+
+
+bench.add_command(fingerprint_bench)
 
 
 @bench.command()
