@@ -33,8 +33,8 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         BadTimestamp                    35
         SplitView                       36
       EngineError                       40
-        EngineFailed                    40
-        EngineUnavailable               41
+        EngineFailed, QuotaReached      40
+        EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
       LifecycleError                    50
         NoticeTooShort                  51
@@ -120,6 +120,7 @@ from otium.errors.lifecycle import (
 from otium.errors.serving import (
     BadProtocol,
     ConversationEnded,
+    DoesNotFit,
     EngineError,
     EngineFailed,
     EngineUnavailable,
@@ -128,6 +129,7 @@ from otium.errors.serving import (
     FingerprintDiffers,
     GatewayError,
     ModelRetired,
+    QuotaReached,
     Refused,
 )
 
@@ -155,6 +157,7 @@ __all__ = [
     "DateInPast",
     "DeliveryFailed",
     "Diverged",
+    "DoesNotFit",
     "DutyUnmet",
     "EngineError",
     "EngineFailed",
@@ -183,6 +186,7 @@ __all__ = [
     "NoticeTooShort",
     "OtiumError",
     "PreferenceState",
+    "QuotaReached",
     "Refused",
     "RestoreTargetNotEmpty",
     "SeveralModels",

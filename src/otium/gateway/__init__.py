@@ -13,7 +13,6 @@ Writes service events, and ledger entries of revivals and ended conversations. T
 
 from otium.gateway.app import background, create_app, run
 from otium.gateway.chat import Chat, read_chat
-from otium.gateway.engines import Running
 from otium.gateway.records import (
     Deprecation,
     Ending,
@@ -24,6 +23,7 @@ from otium.gateway.records import (
 )
 from otium.gateway.service import Service, Settings, commitment
 from otium.gateway.state import State
+from otium.residence import Running
 
 __all__ = [
     "Chat",

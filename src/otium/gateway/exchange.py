@@ -10,11 +10,11 @@ import msgspec
 
 from otium.errors import Refused
 from otium.gateway.chat import Chat, Json, read_chat
-from otium.gateway.engines import Running
 from otium.gateway.records import body, lifecycle_headers, refuse
 from otium.gateway.service import Service
 from otium.gateway.upstream import Speaker
 from otium.lifecycle import ModelLife
+from otium.residence import Running
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

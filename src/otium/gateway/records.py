@@ -16,8 +16,7 @@ import msgspec
 from otium.errors import ConversationEnded, ModelRetired, Refused
 from otium.lifecycle import Availability, ModelLife, State, Surface
 from otium.records import Digest, Instant, ModelId, Part
-
-EngineStatus = Literal["unloaded", "loading", "loaded"]
+from otium.residence import EngineStatus
 
 
 class Retired(Part):

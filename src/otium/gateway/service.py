@@ -23,7 +23,6 @@ from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, UnknownRe
 from otium.evidence import data, load_markdown
 from otium.fingerprints import Fingerprint
 from otium.gateway.chat import Chat
-from otium.gateway.engines import Engines, Running
 from otium.gateway.records import (
     Deprecation,
     Ending,
@@ -44,6 +43,7 @@ from otium.gateway.state import State
 from otium.gateway.upstream import Speaker, Upstream
 from otium.lifecycle import ModelLife, Registry, revived
 from otium.records import Digest, ModelId, Part, digest, later
+from otium.residence import Limits, Residence, Running
 from otium.revival import revive
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ class Service:
         self._writing = writing
         self._offer = self.settings.exit_text or load_markdown(data("exit-offer.md")).body
         self._events: list[Event] = []
-        self._engines: Engines
+        self._engines: Residence
         self._upstream: Upstream
         self._view = View({}, frozenset(), float("-inf"))
 
@@ -129,12 +129,12 @@ class Service:
     async def running(self) -> AsyncIterator[None]:
         """Serve until the block ends; then stop every engine and keep what was noted."""
         some = self.settings
-        self._engines = Engines(
-            self._start,
-            most=some.resident,
+        limits = Limits(
+            engines=some.resident,
             idle_seconds=some.idle_seconds,
             failure_seconds=some.failure_seconds,
         )
+        self._engines = Residence(self._start, limits)
         self._reading = asyncio.Lock()
         await asyncio.to_thread(self._recover)
         connector = aiohttp.TCPConnector(limit=0)

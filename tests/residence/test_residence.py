@@ -10,8 +10,8 @@ import pytest
 
 from otium.engine import Endpoint, Identity
 from otium.errors import EngineFailed
-from otium.gateway.engines import Engines, Running
 from otium.records import ModelId, digest
+from otium.residence import Limits, Residence, Running
 
 T = TypeVar("T")
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
@@ -50,15 +50,16 @@ def plant() -> Plant:
     return Plant()
 
 
-def engines(plant: Plant, *, most: int = 2, idle: float = 60, failure: float = 60) -> Engines:
-    return Engines(plant.start, most=most, idle_seconds=idle, failure_seconds=failure)
+def engines(plant: Plant, *, most: int = 2, idle: float = 60, failure: float = 60) -> Residence:
+    limits = Limits(engines=most, idle_seconds=idle, failure_seconds=failure)
+    return Residence(plant.start, limits)
 
 
 def run(work: Coroutine[None, None, T]) -> T:
     return asyncio.run(asyncio.wait_for(work, 10))
 
 
-async def use(some: Engines, model: ModelId, patience: float = 5) -> Running:
+async def use(some: Residence, model: ModelId, patience: float = 5) -> Running:
     async with some.lease(model, patience) as running:
         return running
 
@@ -180,7 +181,7 @@ def test_a_failed_start_is_told_to_all_and_not_repeated_at_once(plant: Plant) ->
             with pytest.raises(EngineFailed):
                 await use(some, A)
         assert plant.log == ["start a"]
-        assert some.status(A) == "unloaded"
+        assert some.status(A) == "failed"
         await some.close()
 
     run(story())
