@@ -37,6 +37,8 @@ class Floor:
         self.limits = limits
         self.whole = Room(limits.bytes or math.inf, limits.engines or math.inf)
         self.used = Room(0, 0)
+        self.most = 0.0
+        """The most bytes that were taken at once."""
         self.actors: dict[ModelId, Actor] = {}
         self.present: dict[Actor, None] = {}
         """Whoever takes room: loading, loaded or stopping; in the order of their starts."""
@@ -164,6 +166,7 @@ class Floor:
     def occupied(self, actor: Actor, change: Room) -> None:
         """Count room as taken by the actor or, where the change is negative, as free."""
         self.used = self.used.plus(change)
+        self.most = max(self.most, self.used.bytes)
         if change.seats > 0:
             self.present[actor] = None
         elif change.seats < 0:

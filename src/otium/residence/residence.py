@@ -188,6 +188,11 @@ class Residence:
         """Return what happens with a model, why, and when it should be up."""
         return standing(self._floor, model, self._now())
 
+    @property
+    def most_reserved(self) -> int:
+        """Return the most bytes that were set aside for engines at once."""
+        return int(self._floor.most)
+
     def explain_all(self) -> list[Standing]:
         """Return the standing of every model that was ever asked for."""
         return [self.explain(model) for model in self._floor.actors]
