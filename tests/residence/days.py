@@ -130,6 +130,8 @@ class Day:
                 self.settle(order)
             else:
                 self.notices.append(order)
+                pinned = self.floor.actors[order.model].pinned and not self.floor.closing
+                assert order.kind != "made way" or not pinned or self.grown
         for place, actor in enumerate(self.floor.line):
             if actor.model not in self.asked:
                 self.asked[actor.model], self.stood[actor.model] = self.now, place

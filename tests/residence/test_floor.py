@@ -120,16 +120,18 @@ def test_a_large_load_that_waits_does_not_stop_a_small_one_from_fitting() -> Non
     assert day.starts[B] == 1
 
 
-def test_from_its_turn_on_nobody_passes_a_large_load() -> None:
+@pytest.mark.parametrize(("load", "answer"), [(1, 4), (8, 0.1)])
+def test_from_its_turn_on_nobody_passes_a_large_load(load: float, answer: float) -> None:
     """Small ones keep coming and fill whatever becomes free; the large one has to get in."""
     limits = Limits(engines=0, bytes=10, turn_seconds=10, hold_seconds=0)
     small = models(40)
     sizes = {**dict.fromkeys(small, 3), A: 10}
-    day = Day(limits, sizes, Plan(load=1, answer=4, stop=0), Random(3))
+    plan = Plan(load=load, answer=answer, stop=0, exact=True)
+    day = Day(limits, sizes, plan, Random(3))
     day.ask(1, A)
     for number in range(300):
         day.ask(number / 2, small[number % 40])
-    day.run(until=1 + 10 + 1 + 4 + 1)
+    day.run(until=1 + 10 + load + answer + 0.1)
     assert day.starts[A] == 1
 
 
@@ -172,6 +174,29 @@ def test_a_pinned_model_never_makes_way_and_who_cannot_fit_beside_it_is_told_at_
     day.ask(2000, B)
     day.run()
     assert day.starts[B] == 1
+
+
+def test_what_is_pinned_stays_even_if_nothing_is_worth_less() -> None:
+    limits = Limits(engines=0, bytes=10, idle_seconds=5, pinned=(A,))
+    day = Day(limits, {A: 4, B: 4, C: 4}, Plan(load=0, answer=0, stop=0), Random(16))
+    day.ask(0, A)
+    for when in range(1, 5):
+        day.ask(when, B)
+    day.ask(6, C)
+    day.run(until=7)
+    assert set(day.alive) == {A, C}
+    day.run()
+    assert set(day.alive) == {A}
+
+
+def test_an_engine_that_breaks_while_it_makes_way_is_reported_all_the_same() -> None:
+    plan = Plan(load=0, answer=30, stop=5, breaks=1.0, exact=True)
+    day = Day(Limits(engines=1, turn_seconds=5), {}, plan, Random(17))
+    day.ask(0, A)
+    day.ask(1, B)
+    day.run(until=32)
+    kinds = [(notice.kind, notice.model) for notice in day.notices]
+    assert kinds == [("loaded", A), ("made way", A), ("crashed", A)]
 
 
 def test_what_is_dear_to_load_stays_and_what_is_cheap_and_large_makes_way() -> None:

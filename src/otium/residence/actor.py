@@ -94,6 +94,7 @@ class Actor:
         self.stage: Stage = "unloaded"
         self.generation = 0
         self.running: Running | None = None
+        """The engine that is up, until it is gone."""
         self.users = 0
         self.queue: deque[Ticket] = deque()
         self.leaving = False
@@ -112,6 +113,7 @@ class Actor:
         self._wanted = False
         """Whether it is to be loaded although nobody waits."""
         self._served = 0
+        self._broken = False
         self._floor = floor
 
     @property
@@ -162,14 +164,17 @@ class Actor:
             self._floor.freed(ticket)
 
     def broke(self, generation: int, now: float) -> None:
-        """Stop an engine that broke while it answered."""
-        if self.stage != "loaded" or generation != self.generation:
+        """Stop an engine that broke while it answered, and report it, once."""
+        stands = self.stage in {"loaded", "stopping"} and generation == self.generation
+        if not stands or self._broken:
             return
+        self._broken = True
         past = self.history
         past.crashes += 1
         past.broken = past.broken + 1 if self._served <= 1 else 1
         self._floor.order(Notice(kind="crashed", model=self.model))
-        self._stop(now)
+        if self.stage == "loaded":
+            self._stop(now)
 
     # Messages from the floor
 
@@ -222,7 +227,8 @@ class Actor:
         if self.stage != "loading" or generation != self.generation:
             return
         self.history.loaded(seconds, size)
-        self.running, self.users, self._served, self.leaving = running, 0, 0, False
+        self.running, self.users, self.leaving = running, 0, False
+        self._served, self._broken = 0, False
         self._become("loaded", now)
         taken = self.history.bytes or 0
         self._floor.order(Notice(kind="loaded", model=self.model, seconds=seconds, bytes=taken))
@@ -296,7 +302,7 @@ class Actor:
 
     def _stop(self, now: float) -> None:
         self._become("stopping", now)
-        self.users, self.leaving, self.running = 0, False, None
+        self.users, self.leaving = 0, False
         self._floor.order(Stop(self.model, self.generation))
 
     def _fail(self, error: Exception, now: float) -> None:
@@ -317,6 +323,7 @@ class Actor:
         self.room = Room(size, 1)
 
     def _free(self) -> None:
+        self.running = None
         self._floor.occupied(self, Room(-self.room.bytes, -self.room.seats))
         self.room = Room(0, 0)
 
