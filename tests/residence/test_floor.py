@@ -149,6 +149,18 @@ def test_an_engine_in_use_makes_way_only_when_another_has_waited_its_time() -> N
     assert day.ended == 101
 
 
+def test_who_asks_an_engine_that_is_to_make_way_waits_for_its_next_load() -> None:
+    limits = Limits(engines=1, turn_seconds=5)
+    day = Day(limits, {}, Plan(load=0, answer=10, stop=0, exact=True), Random(18))
+    day.ask(0, A)
+    day.ask(1, B)
+    day.ask(8, A)  # B has been due since 6
+    day.run(until=10)
+    assert day.starts == {A: 1, B: 1}
+    day.run()
+    assert day.starts == {A: 2, B: 1}
+
+
 def test_a_load_whose_client_has_left_is_kept_for_its_next_try() -> None:
     limits = Limits(engines=1, hold_seconds=30, turn_seconds=1)
     day = Day(limits, {}, Plan(load=0, answer=1, stop=0), Random(5))
@@ -304,4 +316,15 @@ def test_closing_refuses_who_waits_and_stops_the_rest() -> None:
     day.run()
     errors = {t.model: type(t.error) for t in day.settled if t.error}
     assert errors == {B: EngineUnavailable, C: EngineUnavailable, D: EngineUnavailable}
+    assert not day.alive
+
+
+def test_closing_refuses_who_waits_for_an_engine_that_is_still_loading() -> None:
+    day = Day(Limits(), {}, Plan(load=9, answer=1, exact=True), Random(19))
+    day.ask(0, A)
+    day.ask(1, A)
+    day.close(2)
+    day.run(until=2)
+    assert [type(t.error) for t in day.settled] == [EngineUnavailable] * 2
+    day.run()
     assert not day.alive

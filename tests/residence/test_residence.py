@@ -210,6 +210,7 @@ def test_a_broken_engine_is_replaced_once_for_all_who_saw_it_break(plant: Plant)
         some = engines(plant)
         first = await use(some, A)
         await asyncio.gather(*[some.discard(A, first) for _ in range(3)])
+        assert some.explain(A).crashes == 1
         second = await use(some, A)
         await some.discard(A, first)
         assert await use(some, A) is second

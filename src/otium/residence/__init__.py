@@ -6,8 +6,11 @@ Does not know where models come from, what an engine is beyond an endpoint, or w
 Writes nothing; it tells notices and standings. Why it chooses as it does is
 ``docs/explanation/which-models-stay-up.md``, each limit is in ``docs/reference/residence.md``.
 
->>> Residence(start, Limits(engines=3, bytes=8_000_000_000)).status(ModelId("smol-1"))
-'unloaded'
+>>> floor = Floor(Limits(engines=1))
+>>> floor.ask("smol-1", caller="", now=0.0).state
+'waiting'
+>>> floor.orders
+[Start(model='smol-1', generation=1)]
 """
 
 from otium.residence.actor import Start, Stop, Ticket
