@@ -36,6 +36,7 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         EngineFailed, QuotaReached      40
         EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
+        NotMaterialised                 43
       LifecycleError                    50
         NoticeTooShort                  51
         WrongState                      52
@@ -129,6 +130,7 @@ from otium.errors.serving import (
     FingerprintDiffers,
     GatewayError,
     ModelRetired,
+    NotMaterialised,
     QuotaReached,
     Refused,
 )
@@ -183,6 +185,7 @@ __all__ = [
     "NotAssessed",
     "NotAuthorised",
     "NotFound",
+    "NotMaterialised",
     "NoticeTooShort",
     "OtiumError",
     "PreferenceState",

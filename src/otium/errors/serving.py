@@ -38,6 +38,13 @@ class QuotaReached(EngineError):
     hint = "wait for an answer, then ask again"
 
 
+class NotMaterialised(EngineError):
+    """{model} could not be brought out of the archive: {why}."""
+
+    exit_code = 43
+    hint = "allow it more time; otium archive check {model} says whether it is whole"
+
+
 class FingerprintDiffers(EngineError):
     """{model} does not behave as its fingerprint says: {why}."""
 

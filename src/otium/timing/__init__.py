@@ -1,7 +1,7 @@
-"""How fast the record side is: the log, proofs, duties, interviews, assessments, audits.
+"""How fast the rest is: the log, proofs, duties, interviews, assessments, audits, the gateway.
 
-Knows logs that are made for measuring, the figures to reach, and a peer. Does not know an
-archive, and keeps nothing. Writes figures.
+Knows logs and engines that are made for measuring, the figures to reach, and peers. Does not know
+an archive, and keeps nothing. Writes figures.
 
 >>> sorted(SECTIONS)
 ['append', 'audit', 'duties', 'prove', 'verify']
@@ -11,12 +11,14 @@ True
 
 from otium.timing.assessments import assessing, assessment_cost
 from otium.timing.busy import busy_log, busy_policy
+from otium.timing.gateways import GatewayReport, gateway_bench
 from otium.timing.interviews import cost, interviewing
 from otium.timing.logs import entries, signed, written
 from otium.timing.measures import SECTIONS, Scale
 
 __all__ = [
     "SECTIONS",
+    "GatewayReport",
     "Scale",
     "assessing",
     "assessment_cost",
@@ -24,6 +26,7 @@ __all__ = [
     "busy_policy",
     "cost",
     "entries",
+    "gateway_bench",
     "interviewing",
     "signed",
     "written",
