@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from otium.bench import CrashRuns, Goal, Line, Report, Section
+    from otium.occupancy import Found, Occupancy, Rate
     from otium.reviving import Returned
     from otium.timing import GatewayReport
 
@@ -23,7 +24,7 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
 
 @click.group()
 def bench() -> None:
-    """Measure archive, revival, ledger, interviews, assessments, gateway: bytes, speed, crashes.
+    """Measure archive, revival, ledger, interviews, gateway, residence: bytes, speed, crashes.
 
     \b
     Example: otium bench archive --quick
@@ -173,6 +174,62 @@ def bench_assess(rounds: int, quick: bool, as_json: bool) -> None:
 
     found = assessing(Scale(Path(), share=5) if quick else Scale(Path(), rounds=rounds))
     emit(found, as_json, lambda: _rendered([_goals(found)]))
+
+
+@bench.command("residence")
+@click.option("--seeds", default=10, show_default=True, help="How many traces of each kind.")
+@click.option("--trials", default=1, show_default=True, help="How many with real processes.")
+@click.option("--quick", is_flag=True, help="A fifth of the requests.")
+@as_json
+def bench_residence(seeds: int, trials: int, quick: bool, as_json: bool) -> None:
+    """Measure which models stay up: 200 tiny ones, a budget of 1 GB, Zipf's demand.
+
+    Traces are replayed under otium's rule and others', beside a bound on what foresight could
+    reach. Trials run real processes: some are killed, some clients leave, and every answer is
+    checked. Ends with 1 if an answer was wrong, lost, or a load was cancelled.
+
+    \b
+    Example: otium bench residence --quick --seeds 3
+    """
+    from otium.occupancy import measure
+
+    with progress(as_json) as report:
+        found = measure(seeds=seeds, trials=trials, quick=quick, progress=report)
+    emit(found, as_json, lambda: _occupancy(found))
+    if not all(goal.met for goal in found.goals if goal.better == "less"):
+        raise click.exceptions.Exit(1)
+
+
+def _occupancy(found: Occupancy) -> str:
+    title = (
+        f"{found.models} models, {found.budget:,} bytes, {found.seeds} seeded traces of "
+        f"{found.requests} requests. The bound is on any schedule, with all foresight."
+    )
+    head = ["trace", "exponent", "rule", "hit rate", "of the bound", "seconds saved, of the bound"]
+    rows = [_rate(rate) for rate in found.rates]
+    parts: list[RenderableType] = [title, _table(head, rows, left=3)]
+    return _rendered([*parts, *map(_trial, found.trials), "", _goals(list(found.goals))])
+
+
+def _rate(rate: Rate) -> tuple[str, ...]:
+    spreads = [
+        f"{one.median:.3f} ({one.least:.3f}..{one.most:.3f})"
+        for one in (rate.hits, rate.of_optimum, rate.of_saving)
+    ]
+    return (rate.trace, f"{rate.exponent:g}", rate.rule, *spreads)
+
+
+def _trial(one: Found) -> str:
+    return (
+        f"\nTrial with real processes, {one.seconds:.0f} s: {one.requests} requests, "
+        f"{one.answered} answered, {one.left} left by their clients, {one.wrong} wrong, "
+        f"{one.lost} lost, {one.told} times told of a failure and asked again\n"
+        f"{one.kills} kills, {one.crashes} met by a request; {one.loads} loads, "
+        f"{one.failed_loads} failed, {one.cancelled_loads} cancelled, {one.doubled_loads} doubled; "
+        f"{one.shared} requests shared another's load\n"
+        f"hit rate {one.hit_rate:.3f}, bound {one.optimum:.3f}; at most {one.most_reserved:,} "
+        f"bytes set aside, {one.most_held:,} held, of {one.budget:,}"
+    )
 
 
 @bench.command("gateway")

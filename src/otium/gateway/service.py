@@ -25,7 +25,6 @@ from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, Refused, 
 from otium.evidence import data, load_markdown
 from otium.fingerprints import Fingerprint
 from otium.gateway.catalog import Catalog, Known, Revival, Revivals, Start
-from otium.gateway.engines import Engines, Running
 from otium.gateway.leaving import Leaving, Speaker
 from otium.gateway.records import (
     Caller,
@@ -44,6 +43,7 @@ from otium.gateway.state import State, Watch
 from otium.inband import EngineStatus, browned_out, closed, explained
 from otium.lifecycle import Registry, revived
 from otium.records import Digest, ModelId, later
+from otium.residence import Limits, Residence, Running
 from otium.revival import revive
 from otium.telemetry import LogLines
 from otium.wire import Lines, Session
@@ -109,7 +109,7 @@ class Service:
         self._offer = self.settings.exit_text or load_markdown(data("exit-offer.md")).body
         self._lines = LogLines(log)
         self._open: set[Open] = set()
-        self._engines: Engines
+        self._engines: Residence
         self._upstream: Upstream
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -119,12 +119,12 @@ class Service:
         some = self.settings
         self._loop = asyncio.get_running_loop()
         self.draining = False
-        self._engines = Engines(
-            self._start,
-            most=some.resident,
+        limits = Limits(
+            engines=some.resident,
             idle_seconds=some.idle_seconds,
             failure_seconds=some.failure_seconds,
         )
+        self._engines = Residence(self._start, limits)
         self._compose(self._loop)
         await asyncio.to_thread(self._recover)
         client = Lines() if some.client == "own" else Session()
