@@ -133,7 +133,7 @@ def gateway() -> None:
 def serve_gateway(
     home: Path, host: str, port: int, keys: tuple[str, ...], leavers: tuple[str, ...], site: str
 ) -> None:
-    """Serve an OpenAI-compatible API until Ctrl-C. A daily tick can run beside it.
+    """Serve OpenAI's and Anthropic's APIs until Ctrl-C. A daily tick can run beside it.
 
     Others on this machine can read a command line: better set keys in
     OTIUM_GATEWAY_SERVE_KEYS, separated by spaces.
