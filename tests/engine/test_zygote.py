@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -94,6 +95,24 @@ def test_a_child_has_three_files_and_no_secret(
 
 def opened(pid: int) -> set[str]:
     return {one.name for one in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def test_a_process_with_thousands_of_files_starts_and_ends_engines() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    mother = Zygote()
+    try:
+        assert mother.prepare(wait=True)
+        child = born(mother)
+        assert child.exchange(AWAKE, 10)
+        child.end()
+        assert not Path(f"/proc/{child.pid}").exists()
+    finally:
+        mother.close()
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_the_zygote_has_one_thread(mother: Zygote) -> None:

@@ -67,6 +67,13 @@ def clean_environment(given: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def _ready(file: int, limit: float) -> bool:
+    """Say whether *file* can be read within *limit* s; select knows only files below 1,024."""
+    waiting = select.poll()
+    waiting.register(file, select.POLLIN)
+    return bool(waiting.poll(max(limit, 0) * 1000))
+
+
 @contextmanager
 def spawned(log: IO[bytes], how: Spawn = "zygote") -> Iterator[Child]:
     """Yield a child whose errors go to *log*; it has ended when the block has."""
@@ -91,8 +98,7 @@ class _Pipes:
             return b""
         answer = b""
         while not answer.endswith(b"\n"):
-            ready, _, _ = select.select([self.out], [], [], max(until - time.monotonic(), 0))
-            if not ready:
+            if not _ready(self.out, until - time.monotonic()):
                 return None
             part = os.read(self.out, 4096)
             if not part:
@@ -169,9 +175,9 @@ class _Offspring:
         return self._pipes.exchange(line, limit)
 
     def wait(self, limit: float) -> int | None:
-        if self._ended is None and select.select([self._handle], [], [], limit)[0]:
+        if self._ended is None and _ready(self._handle, limit):
             # The zygote tells how; if it is gone, the pipe just ends.
-            said = os.read(self._status, 16) if select.select([self._status], [], [], 5)[0] else b""
+            said = os.read(self._status, 16) if _ready(self._status, 5) else b""
             self._ended = int(said) if said else None
         return self._ended
 
@@ -181,7 +187,7 @@ class _Offspring:
 
     def end(self) -> None:
         self._pipes.end_input()
-        if not select.select([self._handle], [], [], _PATIENCE)[0]:
+        if not _ready(self._handle, _PATIENCE):
             self.kill()
         self.wait(_PATIENCE)
         self._pipes.close()

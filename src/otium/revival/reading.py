@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 
 from blake3 import blake3
 
@@ -99,24 +98,31 @@ def copy_verified(path: Path, expected: str, out: int, tell: Tell) -> None:
     a file that are first touched by the disk's own transfer cost four times as much (measured).
     Raises DamagedObject, OSError.
     """
-    size, sha = path.stat().st_size, blake3()
-    memory, free = Pool(BLOCK * _BUFFERS), SimpleQueue[int]()
-    for number in range(_BUFFERS):
-        free.put(number)
+    size, sha, memory = path.stat().st_size, blake3(), Pool(BLOCK * _BUFFERS)
+    whole = memory.room(BLOCK * _BUFFERS)
+    waiting: deque[Future[memoryview]] = deque()
 
     with _opened(path) as handle, ThreadPoolExecutor(THREADS, "otium-direct") as pool:
 
-        def move(at: int) -> tuple[int, memoryview]:
-            number, long = free.get(), min(BLOCK, size - at)
-            block = memory.room(BLOCK * _BUFFERS)[number * BLOCK :][: aligned(long)]
+        def move(turn: int, at: int) -> memoryview:
+            # A buffer belongs to a turn, so none is ever waited for.
+            long = min(BLOCK, size - at)
+            block = whole[turn % _BUFFERS * BLOCK :][: aligned(long)]
             _fill(handle, block, at, size)
             write_at(out, block[:long], at)
-            return number, block[:long]
+            return block[:long]
 
-        for number, block in pool.map(move, range(0, size, BLOCK)):
+        def take() -> None:
+            block = waiting.popleft().result()
             sha.update(block)
-            free.put(number)
             tell(len(block))
+
+        for turn, at in enumerate(range(0, size, BLOCK)):
+            if len(waiting) == _BUFFERS:  # the oldest has the buffer that comes next
+                take()
+            waiting.append(pool.submit(move, turn, at))
+        while waiting:
+            take()
     if sha.hexdigest() != expected:
         raise DamagedObject(name=path.name, found=sha.hexdigest(), expected=expected)
 
