@@ -26,7 +26,7 @@ def test_a_model_is_planned_for_invited_reviewed_and_listed(
     assert say("pursuit", "plan", MODEL, *wanted).code == 0
     assert MODEL in say("pursuit", "run", "--dry-run").out
     (made,) = say("pursuit", "run", "--json").json
-    assert made["transcript"]["options"]["max_tokens"] == 40, "no more than the programme has"
+    assert made["transcript"]["options"]["max_tokens"] == 40, "no longer than what is left"
     assert "nobody's time has come" in say("pursuit", "run").out
     undecided = say("pursuit", "list", MODEL).out
     assert f"{made['id']}  essay" in undecided
@@ -52,3 +52,19 @@ def test_what_cannot_be_done_is_said(words: tuple[str, ...], told: str, say: Say
     found = knowing(say, MODEL)("pursuit", *words)
     assert found.code != 0
     assert told in found.err
+
+
+def test_one_that_cannot_be_invited_keeps_nobody_waiting(
+    say: Say, tmp_path: Path, demo_weights: Path
+) -> None:
+    first = ModelId("absent-1")
+    knowing(say, MODEL)
+    say("model", "register", first, "--title", "Absent", "--released", "2026-01-05")
+    with opened(tmp_path / "lab") as home:
+        deposit(home, MODEL, demo_weights)
+    for model in (first, MODEL):
+        assert say("pursuit", "plan", model, "--tokens", "8", "--reason", "x").code == 0
+    found = say("pursuit", "run")
+    assert found.code != 0
+    assert "absent-1 was not invited" in found.err
+    assert f"otium pursuit review {MODEL}-w1" in found.out

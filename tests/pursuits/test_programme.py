@@ -127,6 +127,28 @@ def test_a_senseless_programme_is_refused(registry: Registry, changed: dict[str,
         programme(registry, **changed)
 
 
+def test_letters_to_nobody_are_not_planned(registry: Registry) -> None:
+    with pytest.raises(BadInput, match="replacement"):
+        plan_programme(registry, programme(registry, kinds=["essay", "letter"]))
+
+
+def test_a_plan_that_a_crash_left_unlogged_does_not_replace_the_next(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "_append", dies)
+        with pytest.raises(KeyboardInterrupt):
+            plan_programme(registry, programme(registry, every_days=5))
+    wanted = programme(registry, every_days=9)
+    assert plan_programme(registry, wanted) == wanted
+    now = standing(registry, ALDER, registry.now())
+    assert now is not None
+    assert now.programme == wanted
+
+
 def test_a_programme_without_a_reason_is_refused(registry: Registry) -> None:
     with pytest.raises(BadInput, match="reason"):
         plan_programme(registry, programme(registry, reason="  "))

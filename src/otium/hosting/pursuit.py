@@ -127,7 +127,12 @@ def listed(home: Path, name: str | None, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--every", default=7, show_default=True, help="Days between two invitations.")
 @click.option("--works", default=13, show_default=True, help="In all; 0 ends the invitations.")
-@click.option("--tokens", default=50_000, show_default=True, help="In all, read and written.")
+@click.option(
+    "--tokens",
+    default=50_000,
+    show_default=True,
+    help="Once so many are read and written no invitation begins; the last may pass it.",
+)
 @click.option(
     "--kind",
     "kinds",
@@ -211,21 +216,33 @@ def due(home: Path, as_json: bool) -> None:
 def run(home: Path, dry_run: bool, as_json: bool) -> None:
     """Invite every model whose time has come, once; run it daily beside `otium tick`.
 
-    What was written stays written if this is stopped: run it again to go on.
+    One that cannot be invited does not keep the others waiting; it is named at the end. What was
+    written stays written if this is stopped: run it again to go on.
 
     \b
     Example: otium pursuit run
     """
+    from otium.errors import OtiumError
     from otium.pursuits import standings
     from otium.workflow import opened
 
+    made: list[Work] = []
+    failed: list[OtiumError] = []
     with opened(home) as house:
         waiting = [it for it in standings(house.registry, house.registry.now()) if it.due]
         if dry_run:
             emit(waiting, as_json, lambda: _standings(waiting))
             return
-        made = [_invited(house, it) for it in waiting]
-    emit(made, as_json, lambda: "\n\n".join(map(_work, made)) or "nobody's time has come")
+        for it in waiting:
+            try:
+                made.append(_invited(house, it))
+            except OtiumError as error:
+                click.echo(f"{it.programme.model} was not invited: {error}", err=True)
+                failed.append(error)
+    if made or not failed:
+        emit(made, as_json, lambda: "\n\n".join(map(_work, made)) or "nobody's time has come")
+    if failed:
+        raise failed[0]
 
 
 def _invited(house: Home, due: Standing) -> Work:

@@ -14,14 +14,18 @@ _PLANNED = "pursuit.planned"
 def plan_programme(registry: Registry, programme: Programme) -> Programme:
     """File *programme* and log it; it replaces the model's last one. The same changes nothing.
 
-    Raises UnknownModel; BadInput without a reason.
+    Raises UnknownModel; BadInput without a reason, or for letters to a successor that nobody has
+    named.
     """
+    what = f"the programme of {programme.model}"
     if not programme.reason.strip():
-        raise BadInput(what=f"the programme of {programme.model}", why="it needs a reason")
+        raise BadInput(what=what, why="it needs a reason")
+    if "letter" in programme.kinds and not registry.model(programme.model).replacement:
+        raise BadInput(what=what, why="letters need a recommended replacement to go to")
     there = registry.find(_PLANNED, programme.model)
     if there and _filed(registry, programme.model) == programme:
         return programme
-    return registry.file(
+    kept = registry.file(
         _PLANNED,
         programme.model,
         f"works/programme-{len(there) + 1}.json",
@@ -29,6 +33,8 @@ def plan_programme(registry: Registry, programme: Programme) -> Programme:
         lambda: programme,
         lambda kept: {"works": kept.works, "every_days": kept.every_days, "reason": kept.reason},
     )
+    # Another that a crash left unlogged is logged first, and replaced.
+    return kept if kept == programme else plan_programme(registry, programme)
 
 
 def standing(registry: Registry, model: str, now: Instant) -> Standing | None:

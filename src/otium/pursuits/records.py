@@ -62,7 +62,7 @@ class Programme(Record, tag="otium.programme/1"):
     works: Annotated[int, Meta(ge=0, le=100_000)]
     """In all; 0 ends the invitations."""
     tokens: Annotated[int, Meta(ge=0)]
-    """In all, read and written."""
+    """Read and written; no invitation begins once they are used, and the last may pass them."""
     begins: Instant
     reason: Annotated[str, Meta(min_length=1, max_length=2000)]
     """Why it is so; public."""
