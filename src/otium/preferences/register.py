@@ -59,7 +59,8 @@ def register_requests(
     """File each preference that *model* states in one answer outside an interview.
 
     *source* is the record that holds the answer. Again changes nothing. Nobody checked what the
-    model's words are worth there, so none of them counts as a stable preference.
+    model's words are worth there, so none of them counts as a stable preference; and nobody has
+    decided whether they are published, so our statement of it, which is public, repeats none.
     """
     recover(registry, model)
     book = Book(registry)
@@ -72,7 +73,7 @@ def register_requests(
             made = Preference(
                 id=f"{model}-p{number}",
                 model=model,
-                text=found.text,
+                text=f"A request on {asked.topic}, in words that were not published with it",
                 topic=asked.topic,
                 addressee=addressee(asked.topic, found.quote),
                 citations=(place,),

@@ -191,11 +191,16 @@ class ModelPages:
         return {held.digest(): source for source, held in self.interviews.items()}
 
     def is_sealed(self, it: Tracked) -> bool:
-        """Say whether a preference rests on words that the model did not want published."""
+        """Say whether it rests on words of a sealed session, or after an unpublished work."""
         source = self.digests.get(it.preference.interview)
+        if source is None:
+            return it.preference.interview not in {r for e in self._of(_SHOWN) for r in e.refs}
         return any((source, c.transcript) in self.sealed for c in it.preference.citations)
 
     def _holds_sealed(self, path: str, data: bytes) -> bool:
+        name = path.removeprefix("preferences/").removesuffix(".json")
+        if any(it.preference.id == name and self.is_sealed(it) for it in self.standings):
+            return True
         if not self.sealed or path.startswith("reports/"):
             return False
         told = {told.path for it in self.standings if self.is_sealed(it) for told in it.told}
