@@ -117,6 +117,16 @@ def test_a_body_comes_whole_however_it_is_framed(
 
 
 @both
+def test_a_body_of_a_megabyte_comes_whole(kind: Callable[[], Client]) -> None:
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"a" * 1_000_000
+
+    async def ask(client: Client, url: str) -> None:
+        assert await read(client, url) == (200, b"a" * 1_000_000)
+
+    assert run(kind, say(whole), ask) == 1
+
+
+@both
 def test_a_body_without_a_length_ends_with_the_connection(kind: Callable[[], Client]) -> None:
     async def ask(client: Client, url: str) -> None:
         for _ in range(2):

@@ -33,7 +33,7 @@ class Upstream:
 
         Raises EngineFailed if the engine broke, Refused if it refused the request or was too slow.
         """
-        body = {**chat.body(), "model": endpoint.identity.model}
+        body = {**chat.body(), "model": endpoint.served_as or endpoint.identity.model}
         body.pop("stream", None)
         body.pop("stream_options", None)
         async with self._post(endpoint, body) as reply:
@@ -45,7 +45,8 @@ class Upstream:
         Errors are as of `complete`, also in the middle. Tokens are always counted by the engine;
         whoever did not ask for the count does not see it.
         """
-        model, asked = endpoint.identity.model, fields(chat.options.get("stream_options"))
+        model = endpoint.served_as or endpoint.identity.model
+        asked = fields(chat.options.get("stream_options"))
         counted = {"stream_options": {**asked, **_USAGE}, "stream": True, "model": model}
         async with self._post(endpoint, {**chat.body(), **counted}) as reply:
             split = Events()

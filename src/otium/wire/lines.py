@@ -136,8 +136,8 @@ class _Line(asyncio.Protocol):
 
     async def read(self) -> bytes:
         while not self.done:
-            await self._change()
             self._resume()
+            await self._change()
         return self._taken()
 
     async def part(self) -> bytes:
