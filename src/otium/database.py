@@ -48,9 +48,10 @@ def sqlite_url(path: Path) -> str:
 
 
 def _use_wal(connection: object, _record: object) -> None:
-    """Set SQLite to write-ahead logging, and to flush at each commit."""
+    """Set SQLite to write-ahead logging, to flush at each commit, to overwrite what is deleted."""
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection has no type
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
