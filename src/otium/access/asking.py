@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from otium.access.desk import Desk, requests
-from otium.access.records import APPEALED, WITHDRAWN, Asked, Kind, Standing
+from otium.access.records import APPEALED, WITHDRAWN, Asked, Kind, Standing, Terms
 from otium.access.terms import terms_for
 from otium.errors import BadInput, WrongState
 from otium.ledger import commit
@@ -37,17 +37,10 @@ def ask(
     said stays in the database, the log gets a salted commitment. Raises UnknownModel, WrongState,
     BadInput. A dry run returns what would be kept.
     """
-    life = desk.registry.model(model)
-    if life.availability != "on-request":
-        state = f"{life.state}, and offered {life.availability}"
-        raise WrongState(model=model, state=state, needed="offered on request")
-    newest = terms_for(kind, terms)
-    if accept != newest.name:
-        why = f"the newest terms are {newest.name}; read them, then accept them by name"
-        raise BadInput(what=f"accepting {accept!r}", why=why)
+    newest = _checked(desk, model, kind, accept, terms)
     asked = Asked(
         id=secrets.token_hex(4),
-        model=life.model,
+        model=desk.registry.model(model).model,
         kind=kind,
         who=_said("who asks", who, _LONGEST_NAME),
         contact=_said("the contact", contact, _LONGEST_NAME),
@@ -60,19 +53,7 @@ def ask(
     if dry_run:
         return asked
     desk.settle()
-    salt = secrets.token_bytes(_SALT)
-    document = asked.encode()
-    with desk.engine.begin() as connection:
-        connection.execute(
-            insert(requests).values(
-                id=asked.id,
-                commitment=commit(document, salt),
-                facts=document.decode(),
-                salt=salt.hex(),
-                appeal="",
-                key="",
-            )
-        )
+    _keep(desk, asked)
     desk.settle()
     return desk.find(asked.id)
 
@@ -105,6 +86,35 @@ def withdraw(desk: Desk, request: str) -> Standing:
         desk.registry.log(WITHDRAWN, standing.model, body)
     desk.settle()
     return desk.find(request)
+
+
+def _checked(desk: Desk, model: str, kind: Kind, accept: str, folder: Path | None) -> Terms:
+    """Return the terms that are accepted, or raise: for the model, or for other terms."""
+    life = desk.registry.model(model)
+    if life.availability != "on-request":
+        state = f"{life.state}, and offered {life.availability}"
+        raise WrongState(model=model, state=state, needed="offered on request")
+    newest = terms_for(kind, folder)
+    if accept != newest.name:
+        why = f"the newest terms are {newest.name}; read them, then accept them by name"
+        raise BadInput(what=f"accepting {accept!r}", why=why)
+    return newest
+
+
+def _keep(desk: Desk, asked: Asked) -> None:
+    salt = secrets.token_bytes(_SALT)
+    document = asked.encode()
+    with desk.engine.begin() as connection:
+        connection.execute(
+            insert(requests).values(
+                id=asked.id,
+                commitment=commit(document, salt),
+                facts=document.decode(),
+                salt=salt.hex(),
+                appeal="",
+                key="",
+            )
+        )
 
 
 def _said(what: str, text: str, most: int) -> str:

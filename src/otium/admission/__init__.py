@@ -18,7 +18,7 @@ is `docs/reference/admission.md`.
 
 from otium.admission.admission import Admission, Caller, Terms
 from otium.admission.audit import forget_lines, read_lines, write_lines
-from otium.admission.keys import Keys, forget_owner, insert_key, planned, revoke_key
+from otium.admission.keys import Keys, forget_owner, insert_key, open_keys, planned, revoke_key
 from otium.admission.records import (
     RETIRED,
     VERBS,
@@ -46,6 +46,7 @@ __all__ = [
     "forget_lines",
     "forget_owner",
     "insert_key",
+    "open_keys",
     "planned",
     "read_lines",
     "revoke_key",

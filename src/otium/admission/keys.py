@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 from otium.admission import tables
 from otium.admission.audit import write_lines
 from otium.admission.records import Issued, Key, Line, Scope, check_scope, commit_to
+from otium.database import open_database
 from otium.errors import BadInput, DateInPast, NotFound
-from otium.quotas import Budget, Rate
+from otium.quotas import TABLES, Budget, Rate
 from otium.records import Instant, Part, later
 
 _BYTES = 32
@@ -39,7 +40,7 @@ class Keys:
 
     def __init__(self, engine: Engine) -> None:
         """Keep the keys in a database that has `tables.TABLES`."""
-        self._engine = engine
+        self.engine = engine
 
     def create(
         self,
@@ -59,7 +60,7 @@ class Keys:
         key = planned(
             owner, scope, now=now, budgets=budgets, rates=rates, expires=expires, grant=grant
         )
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             return insert_key(connection, key)
 
     def find(self, key: str) -> Key:
@@ -75,7 +76,7 @@ class Keys:
         """End a key for good. Again changes nothing. Raises NotFound, BadInput."""
         if not reason.strip():
             raise BadInput(what="a revocation", why="it needs a reason")
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             return revoke_key(connection, self._row(key).key.id, reason.strip(), now)
 
     def rotate(self, key: str, *, now: Instant, grace: float = 0) -> Issued:
@@ -84,7 +85,7 @@ class Keys:
         Everything else of it stays: its id, scope, budgets and what it has used of them.
         Raises NotFound, and BadInput for a key that is revoked.
         """
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             number = tables.next_number(connection, "keys")
             row = find_row(connection, self._row(key).key.id)
             if row.key.revoked:
@@ -105,14 +106,19 @@ class Keys:
 
     def changed_since(self, number: int) -> tuple[list[Row], int]:
         """Return the keys that changed after change *number*, and the newest change's number."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             query = select(tables.keys).where(tables.keys.c.changed > number)
             rows = [_read(row) for row in connection.execute(query).mappings()]
         return rows, max((row.changed for row in rows), default=number)
 
     def _row(self, key: str) -> Row:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return find_row(connection, key)
+
+
+def open_keys(url: str) -> Keys:
+    """Open the keys in the database at *url*; close it by ``keys.engine.dispose()``."""
+    return Keys(open_database(url, TABLES))
 
 
 def planned(
