@@ -25,8 +25,9 @@ def hammer(admission: Admission, secret: str, truth: int, reserved: int, actual:
         except Refused as refused:
             if refused.code == "insufficient_quota":
                 return
+            time.sleep(_PACE)
             continue
-        os.write(truth, b"in\n")
+        os.write(truth, f"in {caller.at}\n".encode())
         admission.settle(caller, actual, 0)
         os.write(truth, b"out\n")
         time.sleep(_PACE)

@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from otium.admission import Admission, Scope
 from otium.database import open_database
-from otium.quotas import TABLES, Budget, Used, recover, used
+from otium.quotas import TABLES, Budget, Rate, Used, recover, used
 from otium.quotas.tables import leases
 from otium.records import Instant
 
@@ -27,11 +28,19 @@ REQUEST_BUDGET = Budget(unit="requests", amount=REQUESTS, period="total")
 class Pack:
     """Processes that hammer one key, and what they wrote down."""
 
-    def __init__(self, url: str, folder: Path, budgets: list[Budget], *, journal: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        budgets: Sequence[Budget] = (),
+        rates: Sequence[Rate] = (),
+        *,
+        journal: bool = True,
+    ) -> None:
         self.url, self.folder, self.budgets = url, folder, budgets
         self.journal = folder / "journal" if journal else None
         with Admission(url) as admission:
-            issued = admission.keys.create("a lab", Scope(), now=NOW, budgets=budgets)
+            issued = admission.keys.create("a lab", Scope(), now=NOW, budgets=budgets, rates=rates)
         self.key, self.secret = issued.key.id, issued.secret
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -46,8 +55,11 @@ class Pack:
         return number
 
     def lines(self, number: int, word: str) -> int:
+        return [line.split()[0] for line in self.written(number)].count(word)
+
+    def written(self, number: int) -> list[str]:
         path = self.folder / f"truth-{number}"
-        return path.read_text().splitlines().count(word) if path.exists() else 0
+        return path.read_text().splitlines() if path.exists() else []
 
     def both(self) -> tuple[int, int]:
         """Start two, let them begin together, and return when both have been let in a while."""
@@ -93,8 +105,8 @@ class Pack:
 def packed() -> Iterator[Callable[..., Pack]]:
     packs: list[Pack] = []
 
-    def make(url: str, folder: Path, budgets: list[Budget], *, journal: bool) -> Pack:
-        packs.append(Pack(url, folder, budgets, journal=journal))
+    def make(*facts: Any, **more: Any) -> Pack:
+        packs.append(Pack(*facts, **more))
         return packs[-1]
 
     yield make
@@ -142,12 +154,35 @@ def test_kill_9_neither_overspends_nor_loses_a_token(
 
 
 def test_without_a_journal_a_killed_gateway_costs_no_more_than_its_lease(
-    packed: Callable[..., Pack], database: str, tmp_path: Path
+    packed: Callable[..., Pack], tmp_path: Path
 ) -> None:
-    pack = packed(database, tmp_path, [REQUEST_BUDGET], journal=False)
+    pack = packed(f"sqlite:///{tmp_path}/state.sqlite", tmp_path, [REQUEST_BUDGET], journal=False)
     first, _ = pack.both()
     pack.kill(first)
     pack.finish()
     (found,) = pack.used()
     assert REQUESTS - REQUESTS // 16 <= pack.entered() <= REQUESTS
     assert found.used + found.held == REQUESTS
+
+
+def test_kill_9_opens_no_rate(packed: Callable[..., Pack], database: str, tmp_path: Path) -> None:
+    rate = Rate(unit="requests", amount=100, seconds=1, burst=20)
+    pack = packed(database, tmp_path, rates=[rate])
+    began = time.time()
+    first, second = pack.both()
+    pack.kill(first)
+    third = pack.start()
+    pack.until(lambda: pack.lines(third, "in") > 100)
+    pack.kill(second)
+    pack.kill(third)
+    moments = [
+        float(line.split()[1])
+        for number in range(3)
+        for line in pack.written(number)
+        if line.startswith("in ")
+    ]
+    seconds = max(moments) - min(moments)
+    assert min(moments) > began
+    # The stated bound, for gateways that are up to a second late in telling each other.
+    assert len(moments) <= 20 + 100 * seconds + 2 * 100 * 1.0 + 3
+    assert len(moments) >= 50 * (seconds - 1)  # as fast as a busy machine lets them
