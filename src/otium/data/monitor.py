@@ -1328,8 +1328,8 @@ ROLES = {
     "surface.ended model.retired model.withdrawn model.availability model.used alias.pointed "
     "transition.published report.prepared report.published usage.recorded incidents.recorded "
     "notice.sent notice.failed witnesses.adopted "
-    "work.published work.vetoed access.requested access.appealed access.granted "
-    "access.withdrawn heartbeat",
+    "work.published work.vetoed pursuit.planned access.requested access.appealed "
+    "access.granted access.withdrawn heartbeat",
     "archivist": "archive.* model.deposited model.checked model.restored model.revived "
     "model.deaccessioned deaccession.proposed deaccession.approved copies.counted custody.* "
     "conversation.ended access.requested access.appealed access.withdrawn heartbeat",
