@@ -18,8 +18,8 @@ from sqlalchemy import Connection, bindparam, case, select, update
 from otium.quotas import tables
 from otium.quotas.records import Rate
 
-_ROUNDING = 1e-6
-"""Seconds: today's Unix time has no finer steps than a quarter of it in a double."""
+_ROUNDING = 1e-5
+"""Seconds: a double holds today's Unix time to 2.4e-7, and a burst adds up many of them."""
 _AT_ONCE = 200
 """How many names a query may compare with."""
 
