@@ -1,0 +1,139 @@
+"""The one normal form: what was asked, whichever API it came by, and what answers look like.
+
+A request is a `Chat`. An answer is OpenAI's ``chat.completion`` and a stream is its chunks, since
+that is what engines speak; the other APIs' answers are written from them.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import blake3
+import msgspec
+
+from otium.errors import BadRecord
+from otium.records import canonical
+
+Json: TypeAlias = dict[str, object]
+
+_CALLS = ("tool_calls", "tool_call_id")
+_FINISHES = ("stop", "length", "tool_calls", "content_filter")
+
+
+class Chat(msgspec.Struct, frozen=True):
+    """A request that was found sound."""
+
+    model: str
+    messages: tuple[Json, ...]
+    """``role`` and plain-text ``content``, and the fields of tool calls."""
+    stream: bool
+    options: Json
+    """All other fields that go to the engine, by their names in OpenAI's chat completions."""
+    echo: Json = {}
+    """What the client's API repeats in its answer and an engine need not know."""
+
+    def body(self) -> Json:
+        """Return what the engine is asked."""
+        return {"model": self.model, "messages": list(self.messages), **self.options}
+
+    def prefixes(self, scope: str) -> list[str]:
+        """Return the hash of the history after each message, hexadecimal.
+
+        ``H(k) = blake3(H(k-1) || role || content || calls)``, each part after its length in 8
+        bytes; ``H(0)`` is the hash of *scope*, so that histories of different callers differ.
+        """
+        running = blake3.blake3(scope.encode()).digest()
+        found = []
+        for message in self.messages:
+            running = blake3.blake3(running + _spoken(message)).digest()
+            found.append(running.hex())
+        return found
+
+
+def _spoken(message: Json) -> bytes:
+    calls = {name: value for name, value in message.items() if name in _CALLS}
+    role, content = str(message["role"]), str(message["content"] or "")
+    parts = (role.encode(), content.encode(), canonical(calls) if calls else b"")
+    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+
+def fields(value: object) -> Json:
+    """Return *value* if it is a JSON object, otherwise an empty one: engines may send anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[Json]:
+    """Return the JSON objects in *value* if it is a list, otherwise none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def text_of(value: object) -> str:
+    """Return *value* if it is text, otherwise none."""
+    return value if isinstance(value, str) else ""
+
+
+def arguments(value: object) -> str:
+    """Return the arguments of a tool call in their one normal form.
+
+    An object, or text that is one, becomes canonical JSON (RFC 8785), so that the same call has the
+    same form whichever API it came by; any other text stays as it is.
+    """
+    try:
+        given = msgspec.json.decode(value) if isinstance(value, str) else value
+        return canonical(given).decode() if isinstance(given, dict) else text_of(value)
+    except (ValueError, RecursionError, BadRecord):
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def tool_call(name: str, given: object, call_id: str) -> Json:
+    """Return a call in its normal form."""
+    function = {"name": name, "arguments": arguments(given)}
+    return {"id": call_id, "type": "function", "function": function}
+
+
+def assistant(content: str | None, calls: list[Json]) -> Json:
+    """Return an assistant's message; beside calls, no words are None."""
+    if not calls:
+        return {"role": "assistant", "content": content or ""}
+    return {"role": "assistant", "content": content or None, "tool_calls": calls}
+
+
+class Answer(msgspec.Struct):
+    """What a whole answer says."""
+
+    text: str
+    calls: list[Json]
+    finish: str
+    prompt_tokens: int
+    completion_tokens: int
+    ended: bool
+    """Whether the model ended the conversation with it."""
+
+
+def read_answer(answer: Json) -> Answer:
+    """Read an engine's whole answer; what it lacks is empty."""
+    first = next(iter(objects(answer.get("choices"))), {})
+    message = fields(first.get("message"))
+    prompt, completion = tokens(answer.get("usage"))
+    return Answer(
+        text=text_of(message.get("content")),
+        calls=objects(message.get("tool_calls")),
+        finish=finish(first),
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        ended="conversation" in answer,
+    )
+
+
+def finish(choice: Json) -> str:
+    """Return why a choice came to its end, ``stop`` for anything unknown, empty if it did not."""
+    given = text_of(choice.get("finish_reason"))
+    return given if given in _FINISHES or not given else "stop"
+
+
+def tokens(usage: object) -> tuple[int, int]:
+    """Return how many tokens were read and written."""
+    found = fields(usage)
+    counts = (found.get("prompt_tokens"), found.get("completion_tokens"))
+    read, written = (count if isinstance(count, int) else 0 for count in counts)
+    return read, written
