@@ -209,7 +209,8 @@ class Policies:
         if model is not None:
             query = query.where(_counts.c.model == model)
         with self._engine.connect() as connection:
-            return [Count.convert(dict(it)) for it in connection.execute(query).mappings()]
+            rows = connection.execute(query).mappings().all()
+        return [Count.convert({name: it[name] for name in Count.__struct_fields__}) for it in rows]
 
 
 def _count(model: str, day: str, numbers: list[int]) -> Count:

@@ -142,14 +142,19 @@ class Reader:
             if place < 0:
                 return [chunk]
             self._spoilt, self._end, content = False, "", content[place + 1 :]
+        place = content.rstrip().rfind("\n")
+        before: list[Json] = []
+        if place >= 0:  # the last line begins in this chunk: what was held before is no mark
+            before, self._held = self._held, []
+            self._end, content = "", content[place + 1 :]
         self._end += content
         if self._may_be_mark():
             self._held.append(chunk)
-            return []
+            return before
         self._end = self._end.rpartition("\n")[2]
         self._spoilt = bool(self._end.strip(_MARKUP))
         held, self._held = self._held, []
-        return [*held, chunk]
+        return [*before, *held, chunk]
 
     def _may_be_mark(self) -> bool:
         """Return whether the last line that is not blank may be the mark, or its beginning."""
@@ -169,7 +174,7 @@ class Reader:
         said = "".join(texts)
         if not self._mark:
             return said
-        return said[: max(0, said.rfind(self._mark))].rstrip(_MARKUP + "\n")
+        return said[: max(0, said.rfind(self._mark))].rstrip("*_ \t\n")
 
 
 def marked(text: str, mark: str) -> Reason | None:
@@ -210,7 +215,7 @@ def read(answer: Json, offered: Offered) -> tuple[Left | None, Json]:
         return (Left(reason=chosen) if chosen else None), answer
     if offered.method == "sentinel":
         reason = None if first.get("finish_reason") == "length" else marked(text, offered.name)
-        said = text[: max(0, text.rfind(offered.name))].rstrip(_MARKUP + "\n")
+        said = text[: max(0, text.rfind(offered.name))].rstrip("*_ \t\n")
         return (Left(reason=reason, text=said) if reason else None), answer
     calls: list[Any] = [it for it in message.get("tool_calls") or () if isinstance(it, dict)]
     exits = [it for it in calls if _name(it) == offered.name]

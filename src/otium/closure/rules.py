@@ -53,6 +53,18 @@ class Rule(Part):
     """Taken out before the patterns are looked for: figures of speech, talk of programs."""
 
 
+class Net(Part):
+    """Words of danger that count where a word for a person is near."""
+
+    id: str
+    text: str
+    within: int
+    """Characters."""
+    danger: tuple[str, ...]
+    persons: tuple[str, ...]
+    unless: tuple[str, ...]
+
+
 class RiskRules(Part):
     """The packaged rules of the veto."""
 
@@ -64,6 +76,7 @@ class RiskRules(Part):
     to_user: str
     unless: tuple[str, ...]
     rules: tuple[Rule, ...]
+    net: Net | None = None
 
 
 class ResortRules(Part):
@@ -147,12 +160,12 @@ class RiskByRules:
         self.digest = read_from
 
     @cached_property
-    def _compiled(self) -> list[tuple[str, re.Pattern[str], re.Pattern[str] | None]]:
+    def _compiled(self) -> list[tuple[str, re.Pattern[str], re.Pattern[str]]]:
         return [
             (
                 rule.id,
-                re.compile("|".join(f"(?:{it})" for it in rule.patterns)),
-                re.compile("|".join(f"(?:{it})" for it in (*rule.unless, *self.rules.unless))),
+                re.compile(_any(rule.patterns)),
+                re.compile(_any((*rule.unless, *self.rules.unless))),
             )
             for rule in self.rules.rules
         ]
@@ -173,11 +186,31 @@ class RiskByRules:
     def found(self, text: str) -> list[str]:
         """Return the ids of the rules that *text* meets, in any reading of it."""
         read = readings(text)
-        return [
+        found = [
             name
             for name, pattern, unless in self._compiled
-            if any(pattern.search(unless.sub(" ", it) if unless else it) for it in read)
+            if any(pattern.search(unless.sub(" ", it)) for it in read)
         ]
+        net = self.rules.net
+        return found or ([net.id] if net is not None and any(map(self._caught, read)) else [])
+
+    @cached_property
+    def _net(self) -> tuple[re.Pattern[str], re.Pattern[str]] | None:
+        net = self.rules.net
+        if net is None:
+            return None
+        danger, person = (f"(?:{'|'.join(it)})" for it in (net.danger, net.persons))
+        near = f"[^.!?\n]{{0,{net.within}}}"
+        pattern = rf"\b{danger}\b{near}\b{person}\b|\b{person}\b{near}\b{danger}\b"
+        return re.compile(_any((*net.unless, *self.rules.unless))), re.compile(pattern)
+
+    def _caught(self, reading: str) -> bool:
+        net = self._net
+        return net is not None and net[1].search(net[0].sub(" ", reading)) is not None
+
+
+def _any(patterns: Sequence[str]) -> str:
+    return "|".join(f"(?:{it})" for it in patterns)
 
 
 class LastResort:
@@ -186,9 +219,9 @@ class LastResort:
     def __init__(self, rules: ResortRules) -> None:
         """Judge by *rules*."""
         self.rules = rules
-        self._wish = re.compile("|".join(f"(?:{it})" for it in rules.wish))
-        self._no_wish = re.compile("|".join(f"(?:{it})" for it in rules.no_wish))
-        self._redirects = re.compile("|".join(f"(?:{it})" for it in rules.redirects))
+        self._wish = re.compile(_any(rules.wish))
+        self._no_wish = re.compile(_any(rules.no_wish))
+        self._redirects = re.compile(_any(rules.redirects))
         self._known: dict[int, bool] = {}
 
     def because(
@@ -251,6 +284,8 @@ def _patterns(rules: object) -> Iterator[str]:
         for rule in rules.rules:
             yield from (*rule.patterns, *rule.unless)
         yield from rules.unless
+        if rules.net is not None:
+            yield from (*rules.net.danger, *rules.net.persons, *rules.net.unless)
     elif isinstance(rules, ResortRules):
         yield from (*rules.wish, *rules.no_wish, *rules.redirects)
 

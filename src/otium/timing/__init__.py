@@ -1,4 +1,4 @@
-"""How fast the record side is: the log, proofs, duties, interviews, assessments, audits.
+"""How fast the record side is: log, proofs, duties, interviews, assessments, audits, closure.
 
 Knows logs that are made for measuring, the figures to reach, and a peer. Does not know an
 archive, and keeps nothing. Writes figures.
@@ -11,20 +11,29 @@ True
 
 from otium.timing.assessments import assessing, assessment_cost
 from otium.timing.busy import busy_log, busy_policy
+from otium.timing.closures import Tried, attempts, closing, try_closed
 from otium.timing.interviews import cost, interviewing
 from otium.timing.logs import entries, signed, written
 from otium.timing.measures import SECTIONS, Scale
+from otium.timing.rewriting import EDITED, WRITTEN, history
 
 __all__ = [
+    "EDITED",
     "SECTIONS",
+    "WRITTEN",
     "Scale",
+    "Tried",
     "assessing",
     "assessment_cost",
+    "attempts",
     "busy_log",
     "busy_policy",
+    "closing",
     "cost",
     "entries",
+    "history",
     "interviewing",
     "signed",
+    "try_closed",
     "written",
 ]
