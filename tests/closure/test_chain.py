@@ -228,7 +228,8 @@ def test_a_turn_cut_into_thousands_costs_no_more_than_its_length() -> None:
             return made
 
         def digest(self) -> bytes:
-            return self.real.digest()
+            found: bytes = self.real.digest()
+            return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chain, "blake3", Counting)

@@ -16,13 +16,13 @@ _TABLE: dict[Role, str] = {
         "model.deprecated model.rescheduled model.replacement deprecation.cancelled "
         "deaccession.approved surface.ended model.retired model.withdrawn model.availability "
         "model.used alias.pointed transition.published report.prepared report.published "
-        "usage.recorded incidents.recorded notice.sent notice.failed "
+        "usage.recorded incidents.recorded notice.sent notice.failed exit.changed "
         "witnesses.adopted work.published work.vetoed heartbeat"
     ),
     "archivist": (
         "archive.* model.deposited model.checked model.restored model.revived "
         "model.deaccessioned deaccession.proposed deaccession.approved copies.counted custody.* "
-        "conversation.ended heartbeat"
+        "conversation.ended conversation.reopened heartbeat"
     ),
     "researcher": (
         "fingerprint.recorded assessment.* interview.* choices.* preference.registered "

@@ -31,6 +31,7 @@ _NOUNS = {
     "transition": ("cli.publish", "Guidance for the users of a retiring model."),
     "site": ("cli.publish", "The public pages."),
     "gateway": ("cli.publish", "The public API of served and retired models."),
+    "exit": ("reviewing.commands", "Conversations that models ended: appeals, reviews, rates."),
     "watch": ("desk.watch", "Watch the models of others that you depend on."),
     "doctor": ("desk.health", "Look at what otium needs, and say what mends it."),
     "demo": ("cli.trial", "Carry a real model through its whole life, in minutes."),

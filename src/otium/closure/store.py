@@ -162,6 +162,11 @@ class Closings:
         """Return the endings that the ledger does not have yet."""
         return self._read(_closings.c.logged.is_(False))
 
+    def is_of(self, ending: Ending, messages: Sequence[Message], caller: str) -> bool:
+        """Return whether *messages* are the history that was ended, or have it as a beginning."""
+        found = [it.hex() for it in prefixes(messages, caller, self._key)]
+        return ending.prefix in found
+
     def caller(self, caller: str) -> str:
         """Return the hash by which a caller is kept."""
         return blake3(caller.encode(), key=self._key).digest(16).hex()
