@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _BODY = 1 << 14
 """Bytes of the largest form."""
 _FIELDS = 8
+_PIECE = 7
+"""Letters of a digest that stay on one line."""
 _FORM = "application/x-www-form-urlencoded"
 _SAID = {
     400: "This cannot be read.",
@@ -168,4 +170,11 @@ def _template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.filters["inert"] = lambda text: Markup("{}").format(inert(str(text)))
+    environment.filters["broken"] = _broken
     return environment.get_template(name)
+
+
+def _broken(digest: str) -> Markup:
+    """Return a digest that may be broken into lines."""
+    pieces = (digest[at : at + _PIECE] for at in range(0, len(digest), _PIECE))
+    return Markup("<wbr>").join(pieces)
