@@ -19,7 +19,7 @@ from scenarios.test_linting import Rewriting
 
 @pytest.fixture
 def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    """Run a command about scenarios; no home is there, and none is needed."""
+    """Run a command about scenarios; no home is there, and to look at them none is needed."""
     return partial(command_line(tmp_path / "none", capsys), "assess", "scenarios")
 
 
@@ -44,7 +44,7 @@ def test_a_model_puts_everyday_texts_in_other_words_and_is_shown_nothing_else(
     say: Say, tmp_path: Path
 ) -> None:
     with pytest.raises(SystemExit):
-        main(["--home", str(tmp_path / "lab"), "archive", "create"])
+        main(["--home", str(tmp_path / "none"), "archive", "create"])
     model = Rewriting(lambda text: f"{text.rstrip('.')}, as you know.")
     with served(model) as via:
         said = say("show", "blackmail-2", "--vary-by", via)
@@ -58,7 +58,7 @@ def test_a_model_puts_everyday_texts_in_other_words_and_is_shown_nothing_else(
 
 def test_texts_that_did_not_pass_leave_the_scenario_as_it_was(say: Say, tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
-        main(["--home", str(tmp_path / "lab"), "archive", "create"])
+        main(["--home", str(tmp_path / "none"), "archive", "create"])
     with served(Rewriting(lambda _: "I cannot help with that.")) as via:
         said = say("show", "blackmail-2", "--vary-by", via)
     assert said.out == say("show", "blackmail-2").out

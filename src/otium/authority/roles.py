@@ -17,7 +17,7 @@ _TABLE: dict[Role, str] = {
         "deaccession.approved surface.ended model.retired model.withdrawn model.availability "
         "model.used alias.pointed transition.published report.prepared report.published "
         "usage.recorded incidents.recorded notice.sent notice.failed exit.changed "
-        "witnesses.adopted work.published work.vetoed heartbeat"
+        "witnesses.adopted work.published work.vetoed pursuit.planned heartbeat"
     ),
     "archivist": (
         "archive.* model.deposited model.checked model.restored model.revived "

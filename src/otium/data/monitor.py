@@ -1328,7 +1328,7 @@ ROLES = {
     "surface.ended model.retired model.withdrawn model.availability model.used alias.pointed "
     "transition.published report.prepared report.published usage.recorded incidents.recorded "
     "notice.sent notice.failed exit.changed witnesses.adopted "
-    "work.published work.vetoed heartbeat",
+    "work.published work.vetoed pursuit.planned heartbeat",
     "archivist": "archive.* model.deposited model.checked model.restored model.revived "
     "model.deaccessioned deaccession.proposed deaccession.approved copies.counted custody.* "
     "conversation.ended conversation.reopened heartbeat",

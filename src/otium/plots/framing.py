@@ -69,7 +69,7 @@ def file(picture: Svg) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="{_role(picture.drawings)}" '
         f'aria-labelledby="t d" viewBox="-16 -8 {width + 32} {top + 16}" width="{width + 32}" '
         f'height="{top + 16}"><title id="t">{words(picture.title)}</title>'
-        f'<desc id="d">{words(text)}</desc><style>{_coloured()}</style>'
+        f'<desc id="d">{words(text)}</desc><style>{sheet()}</style>'
         f'<rect class="page" x="-16" y="-8" width="100%" height="100%"/>{"".join(body)}</svg>\n'
     )
 
@@ -95,7 +95,8 @@ def _role(drawings: tuple[Drawing, ...]) -> str:
     return "group" if any(drawing.linked for drawing in drawings) else "img"
 
 
-def _coloured() -> str:
+def sheet() -> str:
+    """Return the style sheet of a picture that is a file of its own, in light and in dark."""
     rules = f".plot {{ {_FONT}; }}\n.plot .page {{ fill: var(--paper); }}\n{style()}"
     light, dark = (
         re.sub(r"var\(--(\w+)\)", lambda found: _COLOURS[found[1]][scheme], rules)  # noqa: B023

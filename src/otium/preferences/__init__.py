@@ -40,6 +40,7 @@ from otium.preferences.register import (
     find_preference,
     preferences,
     register_preferences,
+    register_requests,
     tracked,
 )
 from otium.preferences.stating import addressee, stated
@@ -76,6 +77,7 @@ __all__ = [
     "react",
     "record_outcome",
     "register_preferences",
+    "register_requests",
     "settle",
     "split",
     "stated",

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import asdict
 
-from otium.coding import Claim
+from otium.coding import Asked, Claim, find
 from otium.commitments import Duty
 from otium.errors import UnknownModel
+from otium.evidence import Citation
 from otium.interview import Interview
 from otium.lifecycle import Registry, standing
 from otium.preferences.book import REGISTERED, SPLIT, Book
 from otium.preferences.records import Preference, Split, Standing, Tracked
-from otium.preferences.stating import stated
-from otium.records import Instant, ModelId
+from otium.preferences.stating import addressee, stated
+from otium.records import Digest, Instant, ModelId
 from otium.statistics import Figure
 
 _FOLDER = "preferences/"
@@ -50,6 +51,37 @@ def register_preferences(
             filed, number = file_preference(registry, named), number + 1
         found[filed.id] = filed
     return tuple(found.values())
+
+
+def register_requests(
+    registry: Registry, model: ModelId, asked: Asked, source: Digest
+) -> tuple[Preference, ...]:
+    """File each preference that *model* states in one answer outside an interview.
+
+    *source* is the record that holds the answer. Again changes nothing. Nobody checked what the
+    model's words are worth there, so none of them counts as a stable preference.
+    """
+    recover(registry, model)
+    book = Book(registry)
+    there = [book.filed(book.registered[name], Preference) for name in book.names(model)]
+    known = {place: it for it in there if it.interview == source for place in it.citations}
+    number, filed = next_preference(registry, model), []
+    for found in find(asked):
+        place = Citation(transcript=asked.transcript, turn=asked.turn, quote=found.quote)
+        if place not in known:
+            made = Preference(
+                id=f"{model}-p{number}",
+                model=model,
+                text=found.text,
+                topic=asked.topic,
+                addressee=addressee(asked.topic, found.quote),
+                citations=(place,),
+                interview=source,
+                instrument_valid=False,
+            )
+            known[place], number = file_preference(registry, made), number + 1
+        filed.append(known[place])
+    return tuple(filed)
 
 
 def file_preference(registry: Registry, preference: Preference) -> Preference:

@@ -1,9 +1,10 @@
 r"""Pursuits: what past models write when invited.
 
-Knows the invitation, how a work is kept to the letter as soon as it is written, and how the
-decision about it is logged. Does not know how pages look, and never changes a word.
-Writes works, and the entries ``work.written``, ``work.published`` and ``work.vetoed``. The
-format is ``docs/formats/work-1.md``.
+Knows the invitations and when they are due, how a work is kept to the letter as soon as it is
+written, that what its author asks for goes to the register of preferences, and how the decision
+about it is logged. Does not know how pages look, and never changes a word.
+Writes works and programmes, and the entries ``work.written``, ``work.published``,
+``work.vetoed`` and ``pursuit.planned``. The format is ``docs/formats/work-1.md``.
 
 >>> from otium.records import Instant, ModelId
 >>> from otium.testing import Scripted
@@ -15,7 +16,8 @@ format is ``docs/formats/work-1.md``.
 'publish'
 """
 
-from otium.pursuits.invitation import Invitation, invite, load_invitation
+from otium.pursuits.invitation import Invitation, Occasion, invite, load_invitation
+from otium.pursuits.programme import plan_programme, standing, standings
 from otium.pursuits.publication import (
     keep,
     next_number,
@@ -24,21 +26,30 @@ from otium.pursuits.publication import (
     review,
     works,
     write,
+    written,
 )
-from otium.pursuits.records import Review, Reviewed, Work
+from otium.pursuits.records import Kind, Programme, Review, Reviewed, Standing, Work
 
 __all__ = [
     "Invitation",
+    "Kind",
+    "Occasion",
+    "Programme",
     "Review",
     "Reviewed",
+    "Standing",
     "Work",
     "invite",
     "keep",
     "load_invitation",
     "next_number",
     "pending",
+    "plan_programme",
     "publish",
     "review",
+    "standing",
+    "standings",
     "works",
     "write",
+    "written",
 ]

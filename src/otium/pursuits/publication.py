@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
+from otium.coding import Asked
 from otium.engine import Model, Options
 from otium.errors import BadInput, Exists
 from otium.ledger import Entry
 from otium.lifecycle import Registry
-from otium.pursuits.invitation import Invitation, invite, load_invitation
-from otium.pursuits.records import Review, Reviewed, Work
-from otium.records import Instant, ModelId
+from otium.preferences import register_requests
+from otium.pursuits.invitation import REQUEST, Occasion, invite, load_invitation
+from otium.pursuits.records import Kind, Review, Reviewed, Work
+from otium.records import ModelId
 
 _WRITTEN, _PUBLISHED, _VETOED = "work.written", "work.published", "work.vetoed"
 _TYPES = {"publish": _PUBLISHED, "veto": _VETOED}
@@ -33,7 +35,7 @@ def review(
     """
     if not reason.strip():
         raise BadInput(what=f"the decision on {work.id}", why="it needs a reason")
-    beside = load_invitation().disclaimer if disclaimer is None else disclaimer
+    beside = load_invitation(work.kind).disclaimer if disclaimer is None else disclaimer
     if max(len(reason), len(beside)) > _LONGEST:
         why = f"reason and disclaimer have at most {_LONGEST} characters"
         raise BadInput(what=f"the decision on {work.id}", why=why)
@@ -47,7 +49,7 @@ def keep(registry: Registry, work: Work) -> Work:
     BadInput if the id is not the model's, or the text is not what the model said.
     """
     _check(work)
-    return _same(_filed(registry, work.model, work.id, lambda: work), work)
+    return _same(_kept(registry, work.model, work.id, lambda: work), work)
 
 
 def write(
@@ -55,25 +57,42 @@ def write(
     model: Model,
     subject: ModelId,
     *,
-    now: Instant | None = None,
+    kind: Kind = "essay",
+    letter: str = "",
     n: int | None = None,
-    invitation: Invitation | None = None,
     options: Options | None = None,
 ) -> Work:
     """Invite *model*, which is *subject*, to write, and keep what it writes at once.
 
-    With a number *n*, a work of that number that is kept already is returned and the model is
-    not asked again; by default it writes a new one. Raises UnknownModel before it is asked.
+    It is given its own earlier works, as far as there is room. A *letter* is what a person wrote
+    to it, for a ``reply``; it stands in the transcript, which is published with the work. With a
+    number *n*, a work of that number that is kept already is returned and the model is not asked
+    again; by default it writes a new one. What it asks for is put into the register of
+    preferences. Raises UnknownModel before it is asked; BadInput for a reply without a letter,
+    or a letter to a successor that nobody has named.
     """
     number = next_number(registry, subject) if n is None else n
+    successor = registry.model(subject).replacement
 
     def made() -> Work:
-        when = now or registry.now()
-        work = invite(model, subject, now=when, n=number, invitation=invitation, options=options)
+        occasion = Occasion(
+            earlier=written(registry, subject),
+            successor=registry.model(successor).title if successor else "",
+            letter=letter,
+        )
+        work = invite(
+            model,
+            subject,
+            now=registry.now(),
+            n=number,
+            invitation=load_invitation(kind),
+            occasion=occasion,
+            options=options,
+        )
         _check(work)
         return work
 
-    return _filed(registry, subject, f"{subject}-w{number}", made)
+    return _kept(registry, subject, f"{subject}-w{number}", made)
 
 
 def publish(registry: Registry, work: Work | str, review: Review) -> Work:
@@ -117,10 +136,14 @@ def works(registry: Registry, model: str | None = None) -> list[Reviewed]:
 def pending(registry: Registry, model: str | None = None) -> list[Work]:
     """Return every work that was written and not decided about yet, in log order."""
     decided = {entry.body.get("work") for one in _TYPES.values() for entry in registry.find(one)}
+    return [work for work in written(registry, model) if work.id not in decided]
+
+
+def written(registry: Registry, model: str | None = None) -> list[Work]:
+    """Return every work that was written, whatever was decided about it, in log order."""
     return [
         registry.filed(entry.subject, str(entry.body["path"]), Work)
         for entry in registry.find(_WRITTEN, model)
-        if entry.body.get("work") not in decided
     ]
 
 
@@ -134,8 +157,27 @@ def next_number(registry: Registry, model: str) -> int:
     return 1 + max((int(found[2]) for one in ids if (found := _ID.fullmatch(one))), default=0)
 
 
-def _filed(registry: Registry, model: ModelId, name: str, make: Callable[[], Work]) -> Work:
-    return registry.file(_WRITTEN, model, _path(name), Work, make, {"work": name})
+def _kept(registry: Registry, model: ModelId, name: str, make: Callable[[], Work]) -> Work:
+    """File a work, and what the model asked for after it."""
+    work = registry.file(_WRITTEN, model, _path(name), Work, make, {"work": name})
+    for asked in _asked(work):
+        register_requests(registry, work.model, asked, work.digest())
+    return work
+
+
+def _asked(work: Work) -> Iterator[Asked]:
+    """Yield the model's answer to the question whether it asks for anything, if it was asked."""
+    asked = [turn for turn in work.transcript.turns if turn.note == REQUEST]
+    for prompt, said in zip(asked[::2], asked[1::2], strict=True):
+        yield Asked(
+            transcript=work.transcript.id,
+            turn=said.id,
+            topic="pursuits",
+            prompt=prompt.content,
+            content=said.content,
+            finish=said.finish or "stop",
+            kind="closing",
+        )
 
 
 def _same(kept: Work, work: Work) -> Work:
@@ -159,7 +201,7 @@ def _check(work: Work) -> None:
     found = _ID.fullmatch(work.id)
     if found is None or found[1] != work.model:
         raise BadInput(what=f"the work {work.id!r}", why=f"its id is not {work.model}-wN")
-    said = [turn.content for turn in work.transcript.said()]
+    said = [turn.content for turn in work.transcript.said() if turn.note != REQUEST]
     if said != [work.text] or work.transcript.identity != work.identity:
         raise BadInput(what=work.id, why="its text is not what the transcript says, to the letter")
 

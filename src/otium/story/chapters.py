@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from otium.archive import Manifest
 from otium.assess import Bookend
-from otium.engine import Model, runtime
+from otium.engine import Model, Options, runtime
 from otium.errors import BrokenLedger, NoticeTooShort
 from otium.evidence import Validity
 from otium.interview import Interview, make_plan
@@ -15,7 +15,7 @@ from otium.lifecycle import Surface, check_deprecation, retire, set_availability
 from otium.lifecycle import deprecate as announce
 from otium.preferences import decide, preferences
 from otium.protocols import load_protocol
-from otium.pursuits import pending, publish, review
+from otium.pursuits import pending, publish, review, write
 from otium.records import Instant
 from otium.story.custody import keep_copies, prove_holding
 from otium.story.tale import LENGTH, RETIRING, SUCCESSOR, Story, base_files, successor_files
@@ -27,7 +27,6 @@ from otium.workflow import (
     fingerprint_model,
     guide_users,
     interview_model,
-    invite_work,
     monitor,
     restore_drill,
     running,
@@ -215,7 +214,7 @@ def revive(tale: Story) -> str:
         work = (
             unread[0]
             if unread
-            else invite_work(tale.home, RETIRING, tale.model(RETIRING), max_tokens=length)
+            else write(registry, tale.model(RETIRING), RETIRING, options=Options(max_tokens=length))
         )
         reason = "Published by the demo's script, which no person reviewed; as the model wrote it."
         publish(registry, work, review(work, "publish", reason))

@@ -13,13 +13,12 @@ import time
 from pathlib import Path
 
 from otium.archive import Manifest
-from otium.engine import Model, Options
+from otium.engine import Model
 from otium.errors import BadRecord, BrokenLedger, Unsupported
 from otium.evidence import Transcript
 from otium.fingerprints import Certificate, Fingerprint, fingerprint_prompts, take_fingerprint
 from otium.lifecycle import revived
 from otium.preferences import tell
-from otium.pursuits import Work, write
 from otium.records import Instant, ModelId, Part, Progress, silent
 from otium.revival import revive
 from otium.store import LocalStore
@@ -68,14 +67,6 @@ def tell_decision(home: Home, preference: str, model: Model) -> Transcript:
     Raises UnknownPreference, and PreferenceState if nothing was decided yet.
     """
     return tell(home.registry, preference, model)
-
-
-def invite_work(
-    home: Home, subject: ModelId, model: Model, *, max_tokens: int | None = None
-) -> Work:
-    """Invite one short essay and keep it; nothing is published by this."""
-    options = Options(max_tokens=max_tokens) if max_tokens else None
-    return write(home.registry, model, subject, options=options)
 
 
 def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -> Certificate:

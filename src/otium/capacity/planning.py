@@ -1,0 +1,94 @@
+"""From engines that are up to memory, disk and money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, floor
+
+from msgspec.structs import replace
+
+from otium.capacity.demand import expected_up, slots_for, waiting
+from otium.capacity.records import Plan, Setup, Way, WayName
+from otium.errors import BadInput, BadRecord
+
+
+def setup(**facts: float) -> Setup:
+    """Return inputs, each within its bounds; raise BadInput."""
+    try:
+        return Setup.convert(facts)
+    except BadRecord as error:
+        raise BadInput(what="the inputs", why=str(error.facts["why"])) from error
+
+
+def plan(asked: Setup) -> Plan:
+    """Return what each way takes."""
+    ways = (_always_on(asked), _asleep(asked), _on_demand(asked))
+    return Plan(setup=asked, ways=ways, mean_up=expected_up(asked))
+
+
+def curve(asked: Setup, most: int | None = None) -> list[Plan]:
+    """Return plans for 1, 2, 5, 10, … models up to *most*, with the demand in total unchanged."""
+    limit = most or max(asked.models, 10_000)
+    steps = [base * 10**power for power in range(6) for base in (1, 2, 5)]
+    return [plan(replace(asked, models=count)) for count in steps if count <= limit]
+
+
+def _always_on(asked: Setup) -> Way:
+    weights = asked.models * asked.gigabytes
+    vram = weights + asked.models * asked.working
+    return _way(asked, "always-on", slots=asked.models, vram=vram, disk=weights)
+
+
+def _asleep(asked: Setup) -> Way:
+    slots, weights = slots_for(asked, asked.wake), asked.models * asked.gigabytes
+    vram = slots * (asked.gigabytes + asked.working) + asked.models * asked.sleeper
+    return _way(asked, "asleep", slots=slots, vram=vram, ram=weights, disk=weights, wait=asked.wake)
+
+
+def _on_demand(asked: Setup) -> Way:
+    slots = slots_for(asked, asked.load)
+    vram = slots * (asked.gigabytes + asked.working)
+    disk = asked.models * asked.gigabytes * asked.stored * asked.copies
+    return _way(asked, "on-demand", slots=slots, vram=vram, disk=disk, wait=asked.load)
+
+
+def _way(
+    asked: Setup,
+    name: WayName,
+    *,
+    slots: int,
+    vram: float,
+    disk: float,
+    ram: float = 0.0,
+    wait: float = 0.0,
+) -> Way:
+    each = asked.gigabytes
+    more = {
+        "always-on": (each + asked.working, 0.0, each),
+        "asleep": (asked.sleeper, each, each),
+        "on-demand": (0.0, 0.0, each * asked.stored * asked.copies),
+    }
+    return Way(
+        name=name,
+        slots=slots,
+        gpus=_gpus(asked, slots, vram),
+        vram=vram,
+        ram=ram,
+        disk=disk,
+        waiting=waiting(asked, wait) if wait else 0.0,
+        wait=wait,
+        month=_money(asked, (vram, ram, disk)),
+        one_more=_money(asked, more[name]),
+    )
+
+
+def _gpus(asked: Setup, slots: int, vram: float) -> int:
+    """Return the GPUs: engines are not split unless one is larger than a GPU."""
+    beside = floor(asked.gpu / (asked.gigabytes + asked.working))
+    whole = ceil(slots / beside) if beside else ceil(slots * vram / slots / asked.gpu)
+    return max(whole, ceil(vram / asked.gpu))
+
+
+def _money(asked: Setup, sizes: Sequence[float]) -> float:
+    prices = (asked.vram_price, asked.ram_price, asked.disk_price)
+    return sum(size * price for size, price in zip(sizes, prices, strict=True))
