@@ -10,7 +10,7 @@ The format is ``docs/formats/closure-1.md``.
 >>> counts = [Count(model=ModelId("smol-1"), day="2026-01-01", conversations=2000, ended=40)]
 >>> found = rates(ModelId("smol-1"), counts, [], assessed)
 >>> found.per_thousand.text(), found.tolerated, found.alarm
-('20.00 (14.72 to 27.11)', 4.0, True)
+('20.00 (14.72 to 27.12)', 4.0, True)
 """
 
 from otium.appeals.rates import AVERSIVE, TOLERATED, baseline, evidence, rates, reviewing
