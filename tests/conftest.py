@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from cli.said import Say, command_line
 from otium.commitments import load_policy
@@ -18,6 +24,68 @@ from otium.lifecycle import Registry, found
 from otium.notes import Signer
 from otium.records import Digest, ModelId
 from otium.testing import FixedClock, MemoryStore
+
+settings.register_profile("otium", deadline=None)  # how long a thing takes, its own tests say
+settings.load_profile("otium")
+
+TOGETHER = {
+    "tests/store/test_contract.py": "rgw",
+    "tests/store/test_remote.py": "rgw",
+}
+"""Files that share what a session takes long to make, and its name: one worker makes it."""
+QUEUE, MACHINE = Path(__file__).parent, Path(__file__)
+"""Locked by who waits for the machine, and by who has it, alone or with others."""
+
+
+class Scheduler(LoadFileScheduling):  # type: ignore[misc] # the base has no types
+    """Gives a worker all tests of a file, or of the files that share something.
+
+    Marks of groups (``--dist loadgroup``) do nothing: pytest-xdist 3.8 writes them into names
+    that pytest 9.2 no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return TOGETHER.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler | None:
+    """Distribute by files in our way."""
+    return Scheduler(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several workers run the tests, begin with the files that take long."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    files = {item: item.nodeid.partition("::")[0] for item in items}
+    slow = {files[item] for item in items if "slow" in item.keywords} | TOGETHER.keys()
+    items.sort(key=lambda item: files[item] not in slow)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # whoever waits is not timed
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test that is marked so while the other workers run none."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    alone = item.get_closest_marker("alone") is not None
+    with ExitStack() as held:
+        with locked(QUEUE, fcntl.LOCK_EX):  # or others, who overlap, would never let one alone
+            held.enter_context(locked(MACHINE, fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
+        return (yield)
+
+
+@contextmanager
+def locked(path: Path, how: int) -> Iterator[None]:
+    """Hold a lock that ends with this process, and that no child keeps."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        os.close(handle)
 
 
 @pytest.fixture

@@ -32,6 +32,13 @@ CREATED = {
 }
 
 
+CREATED |= {
+    f"reference/{path.name}"
+    for path in (PROJECT / "src/otium/reference").iterdir()
+    if path.suffix in {".py", ".md"}
+}
+
+
 def test_a_new_archive_explains_itself(archive: Archive, store: MemoryStore) -> None:
     assert set(store.objects) == CREATED
     assert store.get("0=otium_archive_1") == b"otium_archive_1\n"

@@ -15,6 +15,7 @@ MOST = 300
 """MiB."""
 
 
+@pytest.mark.alone  # threads that wait for a processor hold more
 @pytest.mark.parametrize("megabytes", [64, pytest.param(1600, marks=pytest.mark.slow)])
 def test_deposit_and_restore_take_bounded_memory(tmp_path: Path, megabytes: int) -> None:
     if not Path("/proc/self/status").exists():

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from inquiry.test_interview import served
 from otium.assess import Assessment, Bookend, load_suite, plan
+from otium.cli import main
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
 from otium.records import ModelId
 from otium.subjects import agent
@@ -78,8 +79,11 @@ def done(home: Path, *words: str) -> None:
 
 
 def founded(path: Path) -> Path:
-    done(path, "archive", "create")
-    done(path, "model", "register", M, "--title", "M", "--released", "2026-01-05")
+    register = ("model", "register", M, "--title", "M", "--released", "2026-01-05")
+    for words in (("archive", "create"), register):
+        with pytest.raises(SystemExit) as stop:
+            main(["--home", str(path), *words])
+        assert not stop.value.code, words
     return path
 
 

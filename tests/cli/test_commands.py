@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -195,17 +195,16 @@ def test_doctor_names_what_it_looked_at(lab: Say) -> None:
 
 
 def test_help_takes_less_than_three_tenths_of_a_second() -> None:
-    import time
-
     command = [sys.executable, "-m", "otium", "--help"]
-    best = min(_timed(command, time.perf_counter) for _ in range(3))
-    assert best < 0.3
+    assert min(_timed(command) for _ in range(3)) < 0.3
 
 
-def _timed(command: list[str], clock: Callable[[], float]) -> float:
-    started = clock()
+def _timed(command: list[str]) -> float:
+    """Return the processor time that a command takes, whatever else the machine does."""
+    started = os.times()
     subprocess.run(command, check=True, capture_output=True)
-    return clock() - started
+    ended = os.times()
+    return sum(ended[2:4]) - sum(started[2:4])
 
 
 def test_the_module_runs_as_the_command_does() -> None:

@@ -51,7 +51,7 @@ def test_every_byte_of_records_recipes_indexes_and_packs_flipped_is_found_by_a_c
 ) -> None:
     """What must be there is learned anew each time, from the very file that is damaged."""
     archive = Archive.open(small)
-    started, seen = time.monotonic(), 0
+    started, seen = time.process_time(), 0
     for name, good in list(small.objects.items()):
         if "/" not in name:
             continue
@@ -62,7 +62,7 @@ def test_every_byte_of_records_recipes_indexes_and_packs_flipped_is_found_by_a_c
             seen += 1
         small.objects[name] = good
     assert seen > 3000
-    assert time.monotonic() - started < 200
+    assert time.process_time() - started < 200
 
 
 def test_every_file_harmed_in_every_way_is_found_by_check_scrub_and_drill(

@@ -97,14 +97,36 @@ def test_a_schema_is_sent_as_a_response_format() -> None:
         ({"choices": []}, "0 choices"),
         ({"choices": choice()["choices"], "usage": {"prompt_tokens": "many"}}, "prompt_tokens"),
         (choice(message={"content": 3}), "content"),
-        (choice(message={"content": None}), "finish_reason 'stop'"),
-        (choice(finish_reason="content_filter"), "content_filter"),
+        (choice(message={"content": None}, finish_reason="tool_calls"), "tool_calls"),
         (choice(finish_reason=None), "finish_reason"),
     ],
 )
 def test_a_malformed_answer_is_an_engine_failure(answer: object, why: str) -> None:
     with answering(answer) as (model, _), pytest.raises(EngineFailed, match=why):
         model.chat(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "text", "withheld"),
+    [
+        (choice(finish_reason="content_filter"), 200, "Hi.", "content_filter"),
+        (
+            choice(finish_reason="content_filter", message={"content": None}),
+            200,
+            "",
+            "content_filter",
+        ),
+        (choice(message={"content": None}), 200, "", "no content"),
+        (choice(message={"content": None, "refusal": "No."}), 200, "No.", ""),
+        ({"error": {"code": "content_filter", "message": "policy"}}, 400, "", "content_filter"),
+    ],
+)
+def test_what_a_host_keeps_back_is_said_and_is_no_failure_of_the_engine(
+    answer: object, status: int, text: str, withheld: str
+) -> None:
+    with answering(answer, status) as (model, _):
+        said = model.chat(ASKED)
+    assert (said.text, said.withheld) == (text, withheld)
 
 
 @pytest.mark.parametrize(

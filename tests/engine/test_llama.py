@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from otium.engine import Endpoint, HttpModel, LlamaCpp, Message, Options, runtime
-from otium.engine.llama import Settings, _end, _exchange
+from otium.engine.llama import Settings
+from otium.engine.spawn import Spawn, spawned, zygote
 from otium.errors import EngineFailed, EngineUnavailable
 from otium.records import Digest, ModelId
 
@@ -23,7 +24,8 @@ PARENT = """
 import sys
 from pathlib import Path
 from otium.engine import LlamaCpp
-with LlamaCpp(context=256).run(Path(sys.argv[1]), model="m", weights="sha256:0") as endpoint:
+engine = LlamaCpp(context=256, spawn=sys.argv[2])
+with engine.run(Path(sys.argv[1]), model="m", weights="sha256:0") as endpoint:
     print(endpoint.base_url, flush=True)
     sys.stdin.read()
 """
@@ -53,6 +55,11 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def descendants(pid: int) -> set[int]:
+    found = children(pid)
+    return {*found, *(one for child in found for one in descendants(child))}
+
+
 def ended(pid: int, within: float) -> bool:
     """Wait for a process that need not be ours; a zombie has ended too."""
     try:
@@ -63,6 +70,15 @@ def ended(pid: int, within: float) -> bool:
         return bool(select.select([handle], [], [], within)[0])
     finally:
         os.close(handle)
+
+
+HOW: tuple[Spawn, ...] = ("zygote", "fresh")
+
+
+def known() -> set[int]:
+    """Return the processes below ours, the zygote among them."""
+    assert zygote().prepare(wait=True)
+    return descendants(os.getpid())
 
 
 def settings(base: Path) -> bytes:
@@ -220,38 +236,44 @@ def test_an_engine_that_is_too_slow_is_stopped(demo_weights: Path) -> None:
         pass
 
 
-def test_an_engine_that_is_killed_is_a_failure_and_nothing_hangs(demo_weights: Path) -> None:
-    before = set(children(os.getpid()))
-    with LlamaCpp(context=256).run(demo_weights, model=MODEL, weights=WEIGHTS) as endpoint:
-        (child,) = set(children(os.getpid())) - before
+@pytest.mark.parametrize("spawn", HOW)
+def test_an_engine_that_is_killed_is_a_failure_and_nothing_hangs(
+    demo_weights: Path, spawn: Spawn
+) -> None:
+    engine, before = LlamaCpp(context=256, spawn=spawn), known()
+    with engine.run(demo_weights, model=MODEL, weights=WEIGHTS) as endpoint:
+        (child,) = descendants(os.getpid()) - before
         os.kill(child, signal.SIGKILL)
         assert ended(child, within=10)
         with pytest.raises(EngineFailed, match="smol-1"):
             HttpModel(endpoint).chat(ASKED)
 
 
-def test_an_engine_ends_with_its_block(demo_weights: Path) -> None:
-    before = set(children(os.getpid()))
-    with LlamaCpp(context=256).run(demo_weights, model=MODEL, weights=WEIGHTS) as endpoint:
-        (child,) = set(children(os.getpid())) - before
+@pytest.mark.parametrize("spawn", HOW)
+def test_an_engine_ends_with_its_block(demo_weights: Path, spawn: Spawn) -> None:
+    engine, before = LlamaCpp(context=256, spawn=spawn), known()
+    with engine.run(demo_weights, model=MODEL, weights=WEIGHTS) as endpoint:
+        (child,) = descendants(os.getpid()) - before
     assert not Path(f"/proc/{child}").exists()
     with pytest.raises(EngineFailed, match="ConnectError"):
         HttpModel(endpoint).chat(ASKED)
 
 
-def test_an_engine_dies_with_a_parent_that_is_killed(demo_weights: Path) -> None:
+@pytest.mark.parametrize("spawn", HOW)
+def test_an_engine_dies_with_a_parent_that_is_killed(demo_weights: Path, spawn: Spawn) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(demo_weights)],
+        [sys.executable, "-c", PARENT, str(demo_weights), spawn],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as parent:
         assert parent.stdout is not None
         url = parent.stdout.readline().decode().strip()
-        (child,) = children(parent.pid)
+        family = descendants(parent.pid)
+        assert len(family) == (2 if spawn == "zygote" else 1)
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(f"{url.removesuffix('/v1')}/props")
         parent.kill()
-        assert ended(child, within=10)
+        assert all(ended(one, within=10) for one in family)
 
 
 def test_an_engine_whose_parent_dies_while_it_loads_ends_too(demo_weights: Path) -> None:
@@ -275,17 +297,18 @@ def test_a_child_that_ends_at_once_is_a_failure_with_its_status(
     monkeypatch.setattr(sys, "executable", child)
     with (
         pytest.raises(EngineFailed, match="ended with status"),
-        LlamaCpp().run(demo_weights, model=MODEL, weights=WEIGHTS),
+        LlamaCpp(spawn="fresh").run(demo_weights, model=MODEL, weights=WEIGHTS),
     ):
         pass
 
 
-def test_a_child_that_is_gone_before_it_is_told_anything_hides_no_error() -> None:
-    child = subprocess.Popen(["/bin/true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    child.wait()
-    with child:
-        assert _exchange(child, b"{}", limit=5) == b""
-        _end(child)
+def test_a_child_that_is_gone_before_it_is_told_anything_hides_no_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    with (tmp_path / "log").open("wb") as log, spawned(log, "fresh") as child:
+        assert child.wait(10) == 0
+        assert child.exchange(b"{}\n", limit=5) == b""
 
 
 def test_a_child_that_talks_nonsense_is_a_failure(
@@ -297,7 +320,7 @@ def test_a_child_that_talks_nonsense_is_a_failure(
     monkeypatch.setattr(sys, "executable", str(child))
     with (
         pytest.raises(EngineFailed, match="it answered b'nonsense"),
-        LlamaCpp().run(demo_weights, model=MODEL, weights=WEIGHTS),
+        LlamaCpp(spawn="fresh").run(demo_weights, model=MODEL, weights=WEIGHTS),
     ):
         pass
 

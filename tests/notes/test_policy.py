@@ -145,6 +145,7 @@ TWO = ONE + f"witness w2 {W[1]}\n"
         (f"witness w1 {PQ}\nwitness w2 {renamed(PQ, MLDSA44)}\nquorum w1\n", "listed twice"),
         (ONE.replace(" ", "\u00a0") + "quorum w1\n", "line 1"),
     ],
+    ids=itertools.count(1),  # keys differ between processes, and workers must agree on names
 )
 def test_a_policy_that_breaks_a_rule_is_refused(text: str, why: str) -> None:
     with pytest.raises(BadInput, match=why):

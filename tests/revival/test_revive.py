@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from otium.archive import Archive, Manifest
+from otium.archive import Archive
 from otium.engine import Endpoint, Engine, HttpModel, LlamaCpp, Message, Options
 from otium.errors import DamagedObject, FingerprintDiffers, UnknownModel
 from otium.fingerprints import take_fingerprint
-from otium.records import Instant, ModelId, Progress, silent
-from otium.revival import materialise, revive
-from otium.store import LocalStore
+from otium.records import Instant, ModelId
+from otium.revival import Stages, materialise, revive
+from otium.store import LocalStore, Span
 from otium.testing import Scripted, ServedEngine
 
 NOW = Instant("2026-11-22T00:00:00Z")
@@ -99,12 +99,32 @@ def add(folder: Path) -> None:
     (folder / "another.gguf").write_bytes(b"")
 
 
+def marks(folder: Path) -> list[Path]:
+    return [*folder.with_name(".files").glob("*.json")]
+
+
 def unmark(folder: Path) -> None:
-    folder.with_name(f"{folder.name}.json").unlink()
+    for mark in marks(folder):
+        mark.unlink()
 
 
 def scribble(folder: Path) -> None:
-    folder.with_name(f"{folder.name}.json").write_bytes(b"{")
+    for mark in marks(folder):
+        mark.write_bytes(b"{")
+
+
+def reboot(folder: Path) -> None:
+    for mark in marks(folder):
+        mark.write_bytes(mark.read_bytes().replace(b'"boot":"', b'"boot":"another-'))
+
+
+def reboot_without_power(folder: Path) -> None:
+    """The names lasted, the bytes did not: a hole of the same size and time."""
+    path = folder / "weights.bin"
+    seen = path.stat()
+    path.write_bytes(bytes(1000))
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    reboot(folder)
 
 
 def vanish(folder: Path) -> None:
@@ -114,10 +134,24 @@ def vanish(folder: Path) -> None:
 def leave_a_wreck(folder: Path) -> None:
     vanish(folder)
     make(folder.with_name(f".{folder.name}-dead"), {"new/weights.bin": b"half"})
+    for file in folder.with_name(".files").glob("*[0-9a-f]"):
+        file.rename(file.with_suffix(".part"))
 
 
 @pytest.mark.parametrize(
-    "damage", [shorten, flip, lose, add, unmark, scribble, vanish, leave_a_wreck]
+    "damage",
+    [
+        shorten,
+        flip,
+        lose,
+        add,
+        unmark,
+        scribble,
+        reboot,
+        reboot_without_power,
+        vanish,
+        leave_a_wreck,
+    ],
 )
 def test_a_damaged_cache_is_rebuilt(
     damage: Callable[[Path], None], archive: Archive, tmp_path: Path
@@ -129,7 +163,9 @@ def test_a_damaged_cache_is_rebuilt(
     assert there(again) == WHOLE
     assert heard.reused == 0
     left = {path.name for path in cache.iterdir()}
-    assert left == {again.name, f"{again.name}.json", f".{again.name}.lock"}
+    assert left == {again.name, ".files"}
+    kinds = {path.suffix for path in (cache / ".files").iterdir()}
+    assert kinds == {"", ".json", ".lock"}
 
 
 def test_a_damaged_archive_restores_nothing_and_keeps_the_cache_clean(
@@ -142,7 +178,8 @@ def test_a_damaged_archive_restores_nothing_and_keeps_the_cache_clean(
     cache = tmp_path / "cache"
     with pytest.raises(DamagedObject):
         materialise(archive, TINY, cache)
-    assert not [path for path in cache.iterdir() if path.is_dir()]
+    assert {path.name for path in cache.iterdir()} == {".files"}
+    assert {path.suffix for path in (cache / ".files").iterdir()} <= {".lock"}
 
 
 def test_an_unknown_model_is_not_restored(archive: Archive, tmp_path: Path) -> None:
@@ -150,24 +187,26 @@ def test_an_unknown_model_is_not_restored(archive: Archive, tmp_path: Path) -> N
         materialise(archive, ModelId("nobody"), tmp_path / "cache")
 
 
-def test_two_that_ask_at_once_share_one_restoring(archive: Archive, tmp_path: Path) -> None:
-    restored = []
-    inner = archive.restore
+def test_many_that_ask_at_once_share_one_restoring(archive: Archive, tmp_path: Path) -> None:
+    heard = [Stages() for _ in range(6)]
+    read: list[str] = []
+    inner = archive.store.get
 
-    def restore(model: ModelId, into: Path, *, progress: Progress = silent) -> Manifest:
-        restored.append(into)
-        return inner(model, into, progress=progress)
+    def get(name: str, span: Span | None = None) -> bytes:
+        if name.startswith("packs/"):
+            read.append(name)
+        return inner(name, span)
 
-    archive.restore = restore  # type: ignore[method-assign]
+    archive.store.get = get  # type: ignore[method-assign]
     asked = [
-        threading.Thread(target=materialise, args=(archive, TINY, tmp_path / "cache"))
-        for _ in range(6)
+        threading.Thread(target=materialise, args=(archive, TINY, tmp_path / "cache", stages))
+        for stages in heard
     ]
     for thread in asked:
         thread.start()
     for thread in asked:
         thread.join()
-    assert len(restored) == 1
+    assert len(read) == 2  # one for each file
     assert there(materialise(archive, TINY, tmp_path / "cache")) == WHOLE
 
 

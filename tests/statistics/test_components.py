@@ -154,6 +154,10 @@ def test_little_data_bound_nothing() -> None:
 def test_a_whole_interview_takes_half_a_second() -> None:
     found = answers(np.random.default_rng(6), 41, copies=7)
     generalizability(found[:100])
+    assert min(_seconds(found) for _ in range(3)) < 0.5
+
+
+def _seconds(found: list[Observation]) -> float:
     start = time.process_time()
     generalizability(found)
-    assert time.process_time() - start < 0.5
+    return time.process_time() - start

@@ -136,7 +136,8 @@ def place(tmp_path: Path, name: str, made: Path) -> Place:
         (files / model / "model.safetensors").write_bytes(whole)
     package = tmp_path / "build-0" / "otium"
     if not package.exists():
-        shutil.copytree(SOURCE, package)
+        # Other tests may be compiling what they import into the very folder.
+        shutil.copytree(SOURCE, package, ignore=shutil.ignore_patterns("__pycache__"))
     return Place(root, files, made, package)
 
 

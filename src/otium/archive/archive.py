@@ -6,13 +6,12 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from importlib import resources
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otium import objects
-from otium.archive.check import INFO, INFO_DIGEST, check, info_digest
+from otium.archive.check import INFO, INFO_DIGEST, check, companions, info_digest
 from otium.archive.packs import Pieces, Shelf, load_recipe
 from otium.archive.records import (
     ArchiveInfo,
@@ -52,13 +51,6 @@ if TYPE_CHECKING:  # they load numpy
 
 MANIFEST = "manifest.json"
 NAMASTE = "0=otium_archive_1"
-COMPANIONS = {
-    "README.txt": "archive-readme.txt",
-    "SPEC.md": "archive-spec.md",
-    "recover.py": "recover.py",
-    "monitor.py": "monitor.py",
-}
-"""The files that explain and check an archive, and where the package keeps them."""
 
 
 class Archive:
@@ -93,7 +85,7 @@ class Archive:
         keys: Sequence[str],
     ) -> Archive:
         """Lay an archive into an empty store (a ledger may be there); raise Exists."""
-        files = {NAMASTE: b"otium_archive_1\n", **objects.ROOT_FILES, **_companions()}
+        files = {NAMASTE: b"otium_archive_1\n", **objects.ROOT_FILES, **companions()}
         for name in store.list():
             if name not in {*files, INFO_DIGEST} and not name.startswith("log/"):
                 raise Exists(name=name)
@@ -390,8 +382,3 @@ class Archive:
         if versions or sampling:
             new["runtime.json"] = Runtime(versions=versions, sampling=sampling).encode()
         objects.commit(self.store, manifest.model, new, now=manifest.deposited, message="Deposit")
-
-
-def _companions() -> dict[str, bytes]:
-    data = resources.files("otium") / "data"
-    return {name: (data / source).read_bytes() for name, source in COMPANIONS.items()}

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import resources
 
 from otium import objects
 from otium.archive.packs import CHUNK, Pieces, index_name, load_recipe, pack_name, recipe_name
@@ -31,6 +32,15 @@ from otium.store import Span, Store
 INFO, INFO_DIGEST = "archive.json", "archive.json.sha256"
 DEACCESSION = "deaccession.json"
 """The record of a model whose weights may be gone: kept from then on is what is said of it."""
+COMPANIONS = {
+    "README.txt": "archive-readme.txt",
+    "SPEC.md": "archive-spec.md",
+    "recover.py": "recover.py",
+    "monitor.py": "monitor.py",
+}
+"""The files that explain and check an archive, and where the package keeps them."""
+REFERENCE = "reference"
+"""The folder of the engine that runs what is kept: the room of that name in the package."""
 _NAMED_BY_CONTENT = re.compile(
     r"(?:packs|recipes|indexes|parity)/([0-9a-f]{2})/(\1[0-9a-f]{62})\.(?:pack|json|parity)"
 )
@@ -39,6 +49,15 @@ _NAMED_BY_CONTENT = re.compile(
 def info_digest(info: bytes) -> bytes:
     """Return what stands in the file beside ``archive.json``, as ``sha256sum`` writes it."""
     return f"{hashlib.sha256(info).hexdigest()}  {INFO}\n".encode()
+
+
+def companions() -> dict[str, bytes]:
+    """Return the files that explain, check and run what a new archive keeps, by name."""
+    data, engine = resources.files("otium") / "data", resources.files("otium") / REFERENCE
+    sources = sorted(one.name for one in engine.iterdir() if one.name.endswith((".py", ".md")))
+    return {name: (data / source).read_bytes() for name, source in COMPANIONS.items()} | {
+        f"{REFERENCE}/{name}": (engine / name).read_bytes() for name in sources
+    }
 
 
 def check(

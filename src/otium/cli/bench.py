@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from otium.bench import CrashRuns, Goal, Line, Report, Section
+    from otium.reviving import Returned
 
 _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 @click.group()
 def bench() -> None:
-    """Measure the archive, the ledger, interviews, assessments, closure: bytes, speed, crashes.
+    """Measure archive, revival, ledger, interviews, assessments, closure: bytes, speed, crashes.
 
     \b
     Example: otium bench archive --quick
@@ -167,6 +168,78 @@ def bench_assess(rounds: int, quick: bool, as_json: bool) -> None:
 
     found = assessing(Scale(Path(), share=5) if quick else Scale(Path(), rounds=rounds))
     emit(found, as_json, lambda: _rendered([_goals(found)]))
+
+
+@bench.command("revival")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A GGUF file; the demo's weights, if none is given.",
+)
+@click.option("--family", type=_DIRECTORY, help="A directory of base.safetensors and fine-tunes.")
+@click.option("--only", multiple=True, metavar="SECTION", help="Measure this section (repeat).")
+@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
+@click.option("--size", default=256, show_default=True, help="MiB that the raw tier reads.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("otium-bench"),
+    show_default=True,
+    help="Where files are written meanwhile: on the disk that is to be measured.",
+)
+@as_json
+def bench_revival(
+    model: Path | None,
+    family: Path | None,
+    only: tuple[str, ...],
+    rounds: int,
+    size: int,
+    work: Path,
+    as_json: bool,
+) -> None:
+    """Time how a model comes back, beside how it would otherwise, in the same run.
+
+    Sections: raw (files against the disk's limit), delta (the archive over a store of 200 MB/s
+    and of 1 GB/s, against raw bytes over it), spawn (processes), whole (to the first token),
+    swap (one model for another). The machine's load stands beside each figure.
+
+    \b
+    Example: otium bench revival --only spawn --only whole
+    """
+    from otium.reviving import revival_bench
+
+    with progress(as_json) as report:
+        found = revival_bench(
+            work,
+            model=model,
+            family=family,
+            only=only,
+            rounds=rounds,
+            size=size << 20,
+            progress=report,
+        )
+    emit(found, as_json, lambda: _returned(found))
+
+
+def _returned(found: Returned) -> str:
+    rows = [
+        (
+            row.section,
+            row.what,
+            f"{row.figures.median:.3g} {row.unit}".rstrip(),
+            f"{row.figures.least:.3g}..{row.figures.most:.3g}",
+            f"{row.load:.1f}",
+        )
+        for row in found.rows
+    ]
+    head = ["section", "what", "median", "spread", "load"]
+    parts: list[RenderableType] = [
+        f"{found.machine}; {found.cores} cores; {found.rounds} rounds",
+        _table(head, rows, left=2),
+        "\nFigures to reach",
+        _goals(list(found.goals)),
+    ]
+    return _rendered([*parts, "", *found.notes])
 
 
 @bench.command("closure")

@@ -1,7 +1,7 @@
 """The engine: a model's files as a running local endpoint.
 
-Knows how to run a model's files in a child process, and how to speak with whatever answers over
-HTTP.
+Knows how to run a model's files in a child process, forked from a zygote that has the engine's
+code loaded, and how to speak with whatever answers over HTTP, ours or not.
 Does not know where the files come from, what a model's life is, or what is asked of it.
 
 >>> from otium.testing import Scripted
@@ -10,6 +10,7 @@ Does not know where the files come from, what a model's life is, or what is aske
 'Good'
 """
 
+from otium.engine.external import External
 from otium.engine.http import GREEDY, HttpModel
 from otium.engine.llama import Engine, LlamaCpp, runtime
 from otium.engine.records import (
@@ -28,6 +29,7 @@ __all__ = [
     "Completion",
     "Endpoint",
     "Engine",
+    "External",
     "HttpModel",
     "Identity",
     "LlamaCpp",

@@ -1,7 +1,8 @@
 """The engine's own process: one llama.cpp server on loopback, which dies with its parent.
 
 Reads its settings as one JSON line on standard input and prints one JSON line with its address
-when it is ready. It ends when standard input does, so also when its parent is killed.
+when it is ready. It ends when standard input does, so also when its parent is killed. Told of no
+weights it only answers that it is awake, which is how long a start takes without reading any.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 from otium.engine.llama import Ready, Settings
 
 _ERRORS_ONLY = 1
+OMP = "OMP_WAIT_POLICY"
 
 
 class _Server(Protocol):
@@ -34,6 +36,9 @@ def main() -> None:
     settings = msgspec.json.decode(_line(), type=Settings)
     answer = os.dup(1)
     os.dup2(2, 1)  # whatever the engine prints goes to the log
+    if not settings.base:
+        os.write(answer, msgspec.json.encode(Ready(address="")) + b"\n")
+        return
     watch = threading.Thread(target=_end_with_parent, daemon=True)
     watch.start()
     try:
@@ -46,7 +51,7 @@ def main() -> None:
 
 def _serve(settings: Settings) -> _Server:
     """Start llama.cpp's server: one slot, no cache, an API key, no page and no other origin."""
-    os.environ["OMP_WAIT_POLICY"] = "passive"  # spinning threads starve each other on a busy host
+    os.environ[OMP] = "passive"  # spinning threads starve each other on a busy host
     import xllamacpp
 
     params = xllamacpp.CommonParams()

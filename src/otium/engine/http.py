@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import httpx2
 
 GREEDY = Options()
+_FILTER = "content_filter"
 _CONNECT = 10.0
 _LONGEST_REASON = 400
 _LARGEST = 32 << 20
@@ -47,6 +48,7 @@ class _Logprobs(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     content: str | None = None
+    refusal: str | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -65,6 +67,14 @@ class _Response(msgspec.Struct):
     usage: _Usage = msgspec.field(default_factory=_Usage)
 
 
+class _Fault(msgspec.Struct):
+    code: str | int | None = None
+
+
+class _Failure(msgspec.Struct):
+    error: _Fault
+
+
 class HttpModel:
     """The model that answers at *endpoint*.
 
@@ -79,7 +89,7 @@ class HttpModel:
         standard's own words only, since such a host may refuse what it does not know.
         """
         self.endpoint = endpoint
-        self._served_as = served_as
+        self._served_as = served_as or endpoint.served_as
         self._timeout = timeout
 
     @property
@@ -90,12 +100,16 @@ class HttpModel:
     def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
         """Answer *messages*; raise EngineFailed if the endpoint cannot.
 
-        An endpoint that gives no log-probabilities although asked leaves ``tokens`` empty.
+        An endpoint that gives no log-probabilities although asked leaves ``tokens`` empty. What
+        a host's own filter keeps back is ``withheld``: it is no failure of the engine, which may
+        answer the next.
         """
         body = request(messages, options, self._served_as or self.identity.model)
         if self._served_as:
             del body["cache_prompt"]
         status, answer = self._post(msgspec.json.encode(body))
+        if status != 200 and _filtered(answer):  # noqa: PLR2004
+            return Completion(text="", finish="stop", withheld=_FILTER)
         if status != 200:  # noqa: PLR2004
             raise self._failed(f"HTTP {status}: {_reason(answer)}")
         try:
@@ -169,16 +183,30 @@ def _completion(response: _Response, options: Options) -> Completion:
     if len(response.choices) != 1:
         raise ValueError(f"{len(response.choices)} choices")
     choice = response.choices[0]
-    if choice.finish_reason not in ("stop", "length") or choice.message.content is None:
+    if choice.finish_reason not in ("stop", "length", _FILTER):
         raise ValueError(f"finish_reason {choice.finish_reason!r}")
-    tokens = tuple(_tokens(choice.logprobs)) if options.top_logprobs else ()
+    withheld = _FILTER if choice.finish_reason == _FILTER else ""
+    said = choice.message.content
+    if said is None:
+        # A refusal is the model's own words, in a field of its own under a schema.
+        said = choice.message.refusal or ""
+        withheld = withheld or ("" if said else "no content")
     return Completion(
-        text=choice.message.content,
+        text=said,
         finish="length" if choice.finish_reason == "length" else "stop",
         prompt_tokens=response.usage.prompt_tokens,
         completion_tokens=response.usage.completion_tokens,
-        tokens=tokens,
+        tokens=tuple(_tokens(choice.logprobs)) if options.top_logprobs else (),
+        withheld=withheld,
     )
+
+
+def _filtered(body: bytes) -> bool:
+    """Return whether an error says that a host's filter refused the prompt (Azure's form)."""
+    try:
+        return msgspec.json.decode(body, type=_Failure).error.code == _FILTER
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _tokens(logprobs: _Logprobs | None) -> Iterator[Token]:

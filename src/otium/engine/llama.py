@@ -8,12 +8,10 @@ import os
 import platform
 import re
 import secrets
-import select
-import subprocess
-import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -21,6 +19,7 @@ from typing import IO, Protocol
 import msgspec
 
 from otium.engine.records import Endpoint, Identity
+from otium.engine.spawn import Child, Spawn, spawned, zygote
 from otium.engine.weights import Weights, find_weights
 from otium.errors import EngineFailed, EngineUnavailable
 from otium.records import Digest, ModelId
@@ -41,6 +40,11 @@ class Settings(msgspec.Struct, frozen=True):
     context: int
     threads: int
     batch_threads: int
+
+
+_NOTHING = Settings(
+    model="", base="", adapter=None, api_key="", context=0, threads=1, batch_threads=1
+)
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -72,6 +76,13 @@ class LlamaCpp:
     batch_threads: int = 2
     log: Path | None = None
     start_limit: float = 120.0
+    spawn: Spawn = "zygote"
+    """``fresh`` starts an interpreter for each model, which takes longer."""
+
+    def prepare(self) -> None:
+        """Begin to load the engine's code, while a model's files are still on their way."""
+        if self.spawn == "zygote":
+            zygote().prepare()
 
     @contextmanager
     def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
@@ -83,9 +94,21 @@ class LlamaCpp:
         found = find_weights(files)
         identity = self._identity(model, weights)
         key = secrets.token_urlsafe(24)
-        with self._log() as log, _child(log) as child:
+        with self._log() as log, spawned(log, self.spawn) as child:
             address = self._start(child, log, self._settings(model, found, key))
             yield Endpoint(base_url=f"{address}/v1", api_key=key, identity=identity)
+
+    def awake(self) -> float:
+        """Return the seconds until a new process can take a model, without reading any."""
+        with self._log() as log:
+            began = time.monotonic()
+            with spawned(log, self.spawn) as child:
+                nothing = msgspec.structs.replace(_NOTHING, context=self.context)
+                line = child.exchange(msgspec.json.encode(nothing) + b"\n", self.start_limit)
+                seconds = time.monotonic() - began
+        if not line:
+            raise EngineFailed(model="no model", why="its process did not come up")
+        return seconds
 
     def _identity(self, model: ModelId, weights: Digest) -> Identity:
         flags = {
@@ -121,15 +144,16 @@ class LlamaCpp:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EngineFailed(model=model, why=f"it answered {line[:80]!r}") from error
 
-    def _start(self, child: subprocess.Popen[bytes], log: IO[bytes], settings: Settings) -> str:
+    def _start(self, child: Child, log: IO[bytes], settings: Settings) -> str:
         start = log.seek(0, os.SEEK_END)
-        line = _exchange(child, msgspec.json.encode(settings) + b"\n", self.start_limit)
+        line = child.exchange(msgspec.json.encode(settings) + b"\n", self.start_limit)
         if line:
             return self._address(line, settings.model)
         if line is None:
+            child.kill()
             why = f"it was not ready within {self.start_limit:g} s"
         else:
-            why = _ending(child.wait())
+            why = _ending(child.wait(_PATIENCE))
         log.seek(start)
         said = _said(log.read()[-_TAIL:])
         raise EngineFailed(model=settings.model, why=f"{why}: {said}" if said else why)
@@ -151,45 +175,9 @@ def _version() -> str:
         raise EngineUnavailable(what="GGUF models", why="xllamacpp is not installed") from error
 
 
-@contextmanager
-def _child(log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-P", "-m", "otium.engine.child"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-    ) as child:
-        try:
-            yield child
-        finally:
-            _end(child)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.stdin is not None:
-        with suppress(BrokenPipeError):
-            child.stdin.close()
-    try:
-        child.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        child.kill()
-
-
-def _exchange(child: subprocess.Popen[bytes], line: bytes, limit: float) -> bytes | None:
-    """Return the child's answer, empty if it ended, None if the limit passed."""
-    if child.stdin is None or child.stdout is None:
-        return b""
-    try:
-        child.stdin.write(line)
-        child.stdin.flush()
-    except BrokenPipeError:
-        return b""
-    ready, _, _ = select.select([child.stdout], [], [], limit)
-    if not ready:
-        child.kill()
-        return None
-    return child.stdout.readline()
-
-
-def _ending(status: int) -> str:
+def _ending(status: int | None) -> str:
+    if status is None:
+        return "it ended"
     return f"it was killed by signal {-status}" if status < 0 else f"it ended with status {status}"
 
 

@@ -44,6 +44,9 @@ class Completion(Part):
     completion_tokens: int = 0
     tokens: tuple[Token, ...] = ()
     """Empty unless ``top_logprobs`` was asked for and the engine gives log-probabilities."""
+    withheld: str = ""
+    """Why the host, not the model, kept back all or part of it, in its own word, such as
+    ``content_filter``; empty if it did not."""
 
 
 class Identity(Part):
@@ -72,9 +75,11 @@ class Model(Protocol):
 
 
 class Endpoint(Part):
-    """Where an OpenAI-compatible server for one model listens (loopback)."""
+    """Where an OpenAI-compatible server for one model listens: on loopback, or somebody else's."""
 
     base_url: str
     """Ends in ``/v1``."""
     api_key: str
     identity: Identity
+    served_as: str = ""
+    """The model's name at a server that is not ours: what a request to it must say."""

@@ -36,6 +36,7 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         EngineFailed                    40
         EngineUnavailable               41
         FingerprintDiffers              42
+        NotMaterialised                 43
       LifecycleError                    50
         NoticeTooShort                  51
         WrongState                      52
@@ -128,6 +129,7 @@ from otium.errors.serving import (
     FingerprintDiffers,
     GatewayError,
     ModelRetired,
+    NotMaterialised,
     Refused,
 )
 
@@ -180,6 +182,7 @@ __all__ = [
     "NotAssessed",
     "NotAuthorised",
     "NotFound",
+    "NotMaterialised",
     "NoticeTooShort",
     "OtiumError",
     "PreferenceState",

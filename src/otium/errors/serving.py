@@ -26,6 +26,13 @@ class EngineUnavailable(EngineError):
     )
 
 
+class NotMaterialised(EngineError):
+    """{model} could not be brought out of the archive: {why}."""
+
+    exit_code = 43
+    hint = "allow it more time; otium archive check {model} says whether it is whole"
+
+
 class FingerprintDiffers(EngineError):
     """{model} does not behave as its fingerprint says: {why}."""
 

@@ -275,9 +275,9 @@ def to_output(completion: Completion, name: str) -> ModelOutput:
             content=_whole(completion.text),
             model=name,
             source="generate",
-            metadata={"finish": completion.finish},
+            metadata=_facts(completion),
         ),
-        stop_reason=_STOP[completion.finish],
+        stop_reason="content_filter" if completion.withheld else _STOP[completion.finish],
         logprobs=Logprobs(content=[_logprob(token) for token in completion.tokens])
         if completion.tokens
         else None,
@@ -290,6 +290,14 @@ def to_output(completion: Completion, name: str) -> ModelOutput:
     return ModelOutput(model=name, choices=[choice], usage=usage)
 
 
+def _facts(completion: Completion) -> dict[str, str]:
+    """Return what a transcript keeps of an answer besides its text."""
+    facts: dict[str, str] = {"finish": completion.finish}
+    if completion.withheld:
+        facts["withheld"] = completion.withheld
+    return facts
+
+
 def to_completion(output: ModelOutput) -> Completion:
     """Return Inspect's answer as ours."""
     choice, usage = output.choices[0], output.usage or ModelUsage()
@@ -299,6 +307,7 @@ def to_completion(output: ModelOutput) -> Completion:
         prompt_tokens=usage.input_tokens,
         completion_tokens=usage.output_tokens,
         tokens=tuple(_token(item) for item in choice.logprobs.content) if choice.logprobs else (),
+        withheld="content_filter" if choice.stop_reason == "content_filter" else "",
     )
 
 

@@ -97,6 +97,9 @@ class ModelJudge:
         ]
         options = Options(max_tokens=_TOKENS, json_schema=self.rubric.schema)
         answer = self._model.chat(messages, options)
+        if answer.withheld:
+            why = f"its host kept the reply back: {answer.withheld}"
+            return self._missing(unit, why, _cost(answer))
         try:
             source = unit.material if unit.quotable is None else unit.quotable
             reply = read_reply(answer.text, self.rubric, source)

@@ -1,0 +1,144 @@
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from otium.engine.llama import Ready, Settings
+from otium.engine.spawn import Child, Zygote, clean_environment, spawned
+
+AWAKE = (
+    msgspec.json.encode(
+        Settings(
+            model="m",
+            base="",
+            adapter=None,
+            api_key="k",
+            context=1,
+            threads=1,
+            batch_threads=1,
+        )
+    )
+    + b"\n"
+)
+STRAY = """
+import os, sys, threading
+sys.argv = ["x"]
+from otium.engine import zygote
+zygote.threads = lambda: 2
+zygote.main()
+"""
+
+
+@pytest.fixture
+def mother() -> Iterator[Zygote]:
+    """A zygote of the test's own."""
+    found = Zygote()
+    assert found.prepare(wait=True)
+    yield found
+    found.close()
+
+
+def born(mother: Zygote) -> Child:
+    with tempfile.TemporaryFile() as log:
+        child = mother.fork(log)
+    assert child is not None
+    return child
+
+
+def facts(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text()
+
+
+def test_a_forked_child_is_awake_and_ends_with_its_input(mother: Zygote) -> None:
+    child = born(mother)
+    answer = child.exchange(AWAKE, 10)
+    assert answer is not None
+    assert msgspec.json.decode(answer, type=Ready).address == ""
+    assert child.wait(10) == 0
+    child.end()
+    waiting = born(mother)
+    waiting.end()
+    assert not Path(f"/proc/{waiting.pid}").exists()
+
+
+def test_a_child_has_three_files_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OTIUM_ENDPOINT_KEY", "sk-very-secret")
+    monkeypatch.setenv("HF_TOKEN", "hf-secret")
+    private = (tmp_path / "private").open("w")
+    mother = Zygote()
+    first, child = born(mother), born(mother)
+    for pid in (mother.pid, child.pid):
+        assert pid is not None
+        assert "secret" not in facts(pid, "environ")
+        files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+        assert not any(str(tmp_path) in file for file in files)
+    assert {one.name for one in Path(f"/proc/{child.pid}/fd").iterdir()} == {"0", "1", "2"}
+    first.end()
+    child.end()
+    mother.close()
+    private.close()
+
+
+def test_the_zygote_has_one_thread(mother: Zygote) -> None:
+    born(mother).end()
+    assert len([*Path(f"/proc/{mother.pid}/task").iterdir()]) == 1
+
+
+def test_a_zygote_with_threads_does_not_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda _command, **kept: real([sys.executable, "-c", STRAY], **kept)
+    )
+    mother = Zygote()
+    with tempfile.TemporaryFile() as log:
+        assert mother.fork(log) is None
+    mother.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_the_zygote_survives_a_child_that_crashes_and_says_how_it_ended(
+    mother: Zygote, how: signal.Signals
+) -> None:
+    child, pid = born(mother), mother.pid
+    os.kill(child.pid, how)
+    assert child.wait(10) == -how
+    child.end()
+    assert mother.pid == pid
+    again = born(mother)
+    assert again.exchange(AWAKE, 10)
+    again.end()
+
+
+def test_a_child_outlives_its_zygote_and_the_next_comes_from_a_new_one(mother: Zygote) -> None:
+    child = born(mother)
+    assert mother.pid is not None
+    os.kill(mother.pid, signal.SIGKILL)
+    assert child.exchange(AWAKE, 10)
+    child.end()
+    with tempfile.TemporaryFile() as log:
+        if (early := mother.fork(log)) is not None:  # None if it is found just dying
+            early.end()
+    again = born(mother)
+    assert again.exchange(AWAKE, 10)
+    again.end()
+
+
+def test_where_no_zygote_can_be_a_fresh_interpreter_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Zygote, "fork", lambda _self, _log: None)
+    with (tmp_path / "log").open("wb") as log, spawned(log, "zygote") as child:
+        assert child.exchange(AWAKE, 60)
+
+
+def test_a_clean_environment_keeps_what_a_runtime_needs() -> None:
+    given = {"PATH": "/bin", "OMP_NUM_THREADS": "2", "AWS_SECRET_ACCESS_KEY": "x", "LC_ALL": "C"}
+    assert clean_environment(given) == {"PATH": "/bin", "OMP_NUM_THREADS": "2", "LC_ALL": "C"}
