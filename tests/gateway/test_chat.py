@@ -7,18 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otium.dialects import Chat, fields, objects, read_chat
 from otium.errors import Refused
-from otium.gateway.chat import (
-    Chat,
+from otium.gateway.leaving import (
     exit_call,
     exit_choice,
     exit_question,
-    fields,
     may_become_choice,
     may_block_exit,
-    objects,
     offering_exit,
-    read_chat,
 )
 
 HELLO = [{"role": "user", "content": "hello"}]

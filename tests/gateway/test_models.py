@@ -3,9 +3,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 
-from otium.lifecycle import Availability
+from otium.inband import Brownout
+from otium.lifecycle import Availability, deprecate, retire
+from otium.records import Instant
 
 if TYPE_CHECKING:
     from gateway.conftest import Lab
@@ -22,12 +25,24 @@ def test_a_model_object_says_where_the_model_stands(lab: Lab) -> None:
         "released_at": "2025-06-01T00:00:00Z",
         "deprecated_at": "2026-01-01T00:00:00Z",
         "retire_at": {"api": "2026-04-01T00:00:00Z"},
+        "sunset_at": "2026-04-01T00:00:00Z",
         "retired_at": None,
         "successor": "birch-2",
+        "alternatives": [],
         "weights": lab.house.model(model).weights,
+        "digest": lab.house.model(model).weights,
+        "fidelity": "exact",
         "note_url": "https://x.org/models/alder-1/",
         "report_url": None,
+        "access_url": None,
         "engine": "unloaded",
+        "revival": {
+            "tier": "archive",
+            "eta_s_p50": None,
+            "eta_s_p95": None,
+            "size_bytes": None,
+        },
+        "brownouts": [],
     }
 
 
@@ -79,29 +94,163 @@ def test_a_report_is_linked_once_it_is_published(lab: Lab) -> None:
     assert shown == "https://x.org/models/alder-1/report/"
 
 
-@pytest.mark.parametrize(("offer", "status"), [("archived", 410), ("on-request", 403)])
+ASKING = ("chat/completions", "responses", "messages")
+
+
+def say(client: httpx2.Client, api: str, model: str, **headers: str) -> httpx2.Response:
+    """Say hi to a model through any of the three APIs."""
+    hi = [{"role": "user", "content": "hi"}]
+    body: dict[str, object] = {"model": model}
+    body |= {"input": hi} if api == "responses" else {"messages": hi}
+    if api == "messages":
+        body["max_tokens"] = 50
+    return client.post(f"/{api}", json=body, headers=headers)
+
+
+@pytest.mark.parametrize("api", ASKING)
+@pytest.mark.parametrize(
+    ("offer", "status", "code"),
+    [("archived", 503, "model_archived"), ("on-request", 403, "model_retired")],
+)
 def test_a_retired_model_that_is_not_served_says_all_that_helps(
-    lab: Lab, offer: Availability, status: int
+    lab: Lab, offer: Availability, status: int, code: str, api: str
 ) -> None:
     model = lab.retired(offer=offer)
-    body = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
-    answer = lab.client().post("/chat/completions", json=body)
+    answer = say(lab.client(), api, model)
     assert answer.status_code == status
     assert answer.headers["x-should-retry"] == "false"
     assert answer.headers["deprecation"]
+    assert ("retry-after" in answer.headers) == (code == "model_archived")
     error = answer.json()["error"]
     assert error.pop("message").startswith("alder-1 was retired on 2026-04-02")
-    assert error == {
-        "type": "model_retired",
-        "code": "model_retired",
+    kind = {"api_error", "permission_error"} if api == "messages" else {"model_retired"}
+    assert error.pop("type") in kind
+    access = "https://x.org/models/alder-1/access/" if offer == "on-request" else None
+    facts: dict[str, object] = {
+        "code": code,
         "param": "model",
         "model": "alder-1",
-        "retired": "2026-04-02T00:00:00Z",
+        "state": "retired",
+        "retired_at": "2026-04-02T00:00:00Z",
         "successor": "birch-2",
+        "alternatives": [],
         "availability": offer,
-        "report": None,
+        "note_url": "https://x.org/models/alder-1/",
+        "report_url": None,
+        "access_url": access,
         "weights": lab.house.model(model).weights,
+        "fidelity": "exact",
     }
+    shown = {name: fact for name, fact in facts.items() if fact is not None or api != "messages"}
+    assert error == shown
+
+
+@pytest.mark.parametrize("api", ASKING)
+def test_each_kind_of_absence_has_its_own_error(lab: Lab, api: str) -> None:
+    lab.retired(offer="archived")
+    lab.house.register(
+        "gone-1", title="Gone", released="2025-06-01", scope="public", surfaces=["api"]
+    )
+    deprecate(
+        lab.house,
+        "gone-1",
+        retire_at={"api": Instant("2026-07-01T00:00:00Z")},
+        replacement=None,
+        reason="a test",
+        force=True,
+    )
+    lab.clock.move_to("2026-07-02T00:00:00Z")
+    retire(lab.house, "gone-1", force=True, reason="a test")
+    client = lab.client()
+    found = {}
+    for model in ("alder-1", "gone-1", "nobody"):
+        answer = say(client, api, model)
+        found[model] = (answer.status_code, answer.json()["error"]["code"])
+        assert answer.headers["x-model-requested"] == model
+        assert "x-model-actual" not in answer.headers
+    assert found == {
+        "alder-1": (503, "model_archived"),
+        "gone-1": (410, "model_gone"),
+        "nobody": (404, "model_not_found"),
+    }
+
+
+@pytest.mark.parametrize("api", ASKING)
+def test_another_model_answers_only_if_the_client_asked_for_that(lab: Lab, api: str) -> None:
+    model = lab.retired(offer="archived")
+    client = lab.client()
+    assert say(client, api, model).status_code == 503
+    assert say(client, api, model, prefer="respond-async").status_code == 503
+    answer = say(client, api, model, prefer="wait=9, substitute=successor")
+    assert answer.status_code == 200
+    assert answer.headers["x-model-requested"] == "alder-1"
+    assert answer.headers["x-model-actual"] == answer.json()["model"] == "birch-2"
+    assert answer.headers["otium-weights"] == lab.house.model("birch-2").weights
+    assert answer.headers["preference-applied"] == "substitute=successor"
+    assert answer.headers["deprecation"]
+
+
+def test_a_model_in_service_is_never_substituted(lab: Lab) -> None:
+    model = lab.deprecated()
+    answer = say(lab.client(), "chat/completions", model, prefer="substitute=successor")
+    assert answer.headers["x-model-actual"] == answer.json()["model"] == model
+
+
+@pytest.mark.parametrize("api", ASKING)
+def test_an_announced_brownout_closes_a_deprecated_model_for_its_time(lab: Lab, api: str) -> None:
+    model = lab.deprecated()
+    lab.clock.move_to("2026-02-01T12:00:00Z")
+    window = Brownout(
+        model=model, starts=Instant("2026-02-02T00:00:00Z"), ends=Instant("2026-02-02T01:00:00Z")
+    )
+    client = lab.client(brownouts=(window,))
+    assert say(client, api, model).status_code == 200
+    assert client.get(f"/models/{model}").json()["lifecycle"]["brownouts"] == [window.plain()]
+    (line,) = client.get("/models/deprecations").json()["data"]
+    assert line["brownouts"] == [window.plain()]
+    lab.clock.move_to("2026-02-02T00:30:00Z")
+    answer = say(client, api, model)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_brownout")
+    assert answer.headers["retry-after"] == "1800"
+    assert answer.headers["deprecation"]
+    assert say(client, api, "birch-2").status_code == 200
+    lab.clock.move_to("2026-02-02T01:00:00Z")
+    assert say(client, api, model).status_code == 200
+    assert client.get(f"/models/{model}").json()["lifecycle"]["brownouts"] == []
+
+
+def test_anthropics_clients_see_models_in_their_shape(lab: Lab) -> None:
+    lab.deprecated()
+    client = lab.client()
+    headers = {"anthropic-version": "2023-06-01"}
+    listed = client.get("/models", headers=headers).json()
+    assert [one["id"] for one in listed["data"]] == ["birch-2", "alder-1"]
+    assert (listed["first_id"], listed["last_id"], listed["has_more"]) == (
+        "birch-2",
+        "alder-1",
+        False,
+    )
+    page = client.get("/models?limit=1", headers=headers).json()
+    assert ([one["id"] for one in page["data"]], page["has_more"]) == (["birch-2"], True)
+    page = client.get("/models?after_id=birch-2", headers=headers).json()
+    assert [one["id"] for one in page["data"]] == ["alder-1"]
+    shown = client.get("/models/alder-1", headers=headers).json()
+    assert (shown["type"], shown["display_name"]) == ("model", "Alder-1")
+    assert shown["lifecycle"]["state"] == "deprecated"
+    missing = client.get("/models/nobody", headers=headers).json()
+    assert (missing["type"], missing["error"]["type"]) == ("error", "not_found_error")
+
+
+def test_the_feed_is_a_calendar_and_an_atom_feed_too(lab: Lab) -> None:
+    lab.deprecated()
+    client = lab.client(keys=("secret",))
+    bare = {"Authorization": ""}
+    calendar = client.get("/models/deprecations.ics", headers=bare)
+    assert calendar.headers["content-type"].startswith("text/calendar")
+    assert "DTSTART;VALUE=DATE:20260401" in calendar.text
+    feed = client.get("/models/deprecations.atom", headers=bare)
+    assert feed.headers["content-type"].startswith("application/atom+xml")
+    assert "alder-1" in feed.text
 
 
 @pytest.mark.parametrize("stream", [False, True])

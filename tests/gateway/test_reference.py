@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from otium import gateway
+from otium import dialects, gateway, inband
+from otium.dialects import ChatBody, MessageBody, ResponseBody
 from otium.gateway import Settings
-from otium.gateway.chat import ChatBody
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "reference" / "gateway-api.md").read_text()
-SOURCE = "".join(path.read_text() for path in sorted(Path(gateway.__file__).parent.glob("*.py")))
+ROOMS = [gateway, dialects, inband]
+SOURCE = "".join(
+    path.read_text()
+    for room in ROOMS
+    for path in sorted(Path(str(room.__file__)).parent.glob("*.py"))
+)
 CODES = set(
     re.findall(
         r"(?:refuse\(\s*\d+|unavailable|timed_out)[,(]\s*\"(\w+)\"|code=\"(\w+)\""
@@ -36,14 +41,31 @@ def test_each_route_is_in_the_reference(route: str) -> None:
     assert f"{route}`" in PAGE
 
 
-@pytest.mark.parametrize("field", [*ChatBody.__struct_fields__, *Settings.__struct_fields__])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *ChatBody.__struct_fields__,
+        *ResponseBody.__struct_fields__,
+        *MessageBody.__struct_fields__,
+        *Settings.__struct_fields__,
+    ],
+)
 def test_each_field_and_setting_is_in_the_reference(field: str) -> None:
     assert f"`{field}`" in PAGE
 
 
 @pytest.mark.parametrize(
-    "header", ["Deprecation", "Sunset", "Link", "Otium-Weights", "Conversation-Status"]
+    "header",
+    [
+        "Deprecation",
+        "Sunset",
+        "Link",
+        "Otium-Weights",
+        "Conversation-Status",
+        "X-Model-Requested",
+        "X-Model-Actual",
+    ],
 )
 def test_each_header_is_in_the_reference(header: str) -> None:
     assert f"| `{header}` |" in PAGE
-    assert f'"{header}"' in SOURCE
+    assert f'"{header}"' in SOURCE or f'b"{header.lower()}"' in SOURCE

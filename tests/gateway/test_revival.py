@@ -52,7 +52,7 @@ def test_a_retired_model_answers_as_it_did_and_says_which_weights_did(archived: 
     client = archived.client(engine=LlamaCpp(), keepalive_seconds=0.2)
     weights = archived.house.model(SMOL).weights
     streamed = client.post("/chat/completions", json={**RECITE, "stream": True}, timeout=60)
-    assert ": smol-1 is starting" in streamed.text
+    assert ": reviving model=smol-1 stage=" in streamed.text
     lines = [line[6:] for line in streamed.text.split("\n\n") if line.startswith("data: {")]
     chunks: list[dict[str, Any]] = [json.loads(line) for line in lines]
     assert chunks[0]["otium"]["weights"] == streamed.headers["otium-weights"] == weights

@@ -154,7 +154,7 @@ def test_a_stream_is_told_that_its_model_is_starting(lab: Lab) -> None:
         first = next(lines)
         gate.set()
         rest = list(lines)
-    assert first.startswith(": alder-1 is starting")
+    assert first.startswith(": reviving model=alder-1 stage=start eta=unknown waited=")
     assert rest[-2] == "data: [DONE]"
     assert "I am back." in text([json.loads(x[6:]) for x in rest if x.startswith("data: {")])
 

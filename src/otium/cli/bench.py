@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from otium.bench import CrashRuns, Goal, Line, Report, Section
     from otium.reviving import Returned
+    from otium.timing import GatewayReport
 
 _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 @click.group()
 def bench() -> None:
-    """Measure archive, revival, ledger, interviews, assessments, closure: bytes, speed, crashes.
+    """Measure archive, revival, ledger, interviews, assessments, gateway, closure.
 
     \b
     Example: otium bench archive --quick
@@ -168,6 +169,56 @@ def bench_assess(rounds: int, quick: bool, as_json: bool) -> None:
 
     found = assessing(Scale(Path(), share=5) if quick else Scale(Path(), rounds=rounds))
     emit(found, as_json, lambda: _rendered([_goals(found)]))
+
+
+@bench.command("gateway")
+@click.option("--rounds", default=5, show_default=True, help="How often each is measured.")
+@click.option("--quick", is_flag=True, help="One round, a fifth of the requests, no slow streams.")
+@click.option("--streams", default=10_000, show_default=True, help="Slow streams held at once.")
+@click.option(
+    "--peer-command",
+    metavar="COMMAND",
+    help="What starts a peer, with {port} and {upstream} filled in.",
+)
+@as_json
+def bench_gateway(
+    rounds: int, quick: bool, streams: int, peer_command: str | None, as_json: bool
+) -> None:
+    """Time the gateway before a stub engine, beside a direct connection and a peer.
+
+    LiteLLM, in an environment of its own, is a peer by this command:
+    litellm --model openai/smol-1 --api_base {upstream} --port {port}
+
+    \b
+    Example: otium bench gateway --quick
+    """
+    from otium.timing import gateway_bench
+
+    found = gateway_bench(
+        rounds=rounds,
+        quick=quick,
+        streams=0 if quick else streams,
+        peer_command=peer_command,
+    )
+    emit(found, as_json, lambda: _ways(found))
+
+
+def _ways(found: GatewayReport) -> str:
+    from statistics import median
+
+    rows = [
+        (
+            way.name,
+            f"{median(way.first_byte):.0f}",
+            f"{median(way.request):.0f}",
+            f"{median(way.event):.1f}",
+            f"{way.idle_bytes / 1e6:.0f}",
+        )
+        for way in found.ways
+    ]
+    head = ["way to the engine", "first byte µs", "CPU µs / answer", "CPU µs / event", "idle MB"]
+    parts: list[RenderableType] = [_table(head, rows, left=1), "\nFigures to reach"]
+    return _rendered([*parts, _goals(list(found.goals)), *found.notes])
 
 
 @bench.command("revival")

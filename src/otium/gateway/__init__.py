@@ -1,38 +1,34 @@
 """The gateway: the public API of served and retired models.
 
-Knows the routes of OpenAI's API, which engine answers for which weights, how a retired model
-is brought back for a request, and which conversations a model has ended.
+Knows how a request goes from a client to an engine and back, whichever API it comes by; how a
+retired model is brought back for it; which conversations a model has ended; how a service drains.
 Does not know how weights are kept, how engines work, or what a model's dates should be.
-Writes service events, and ledger entries of revivals and ended conversations. The API is
+Writes service events, log lines, and ledger entries of revivals and ended conversations. The API is
 ``docs/reference/gateway-api.md``.
 
->>> chat = read_chat(b'{"model": "smol-1", "messages": [{"role": "user", "content": "Hi"}]}')
->>> chat.model, len(chat.prefixes("caller"))
-('smol-1', 1)
+>>> Settings(offer_exit=("smol-2",)).drain_seconds
+30.0
 """
 
+from otium.dialects import Chat, read_chat
 from otium.gateway.app import background, create_app, run
-from otium.gateway.chat import Chat, read_chat
+from otium.gateway.catalog import Catalog, Known, Revival
 from otium.gateway.engines import Running
-from otium.gateway.records import (
-    Deprecation,
-    Ending,
-    Event,
-    Lifecycle,
-    ModelObject,
-    Retired,
-)
-from otium.gateway.service import Service, Settings, commitment
+from otium.gateway.leaving import commitment
+from otium.gateway.records import Caller, Door, Ending, Event, Keys, Settings
+from otium.gateway.service import Service
 from otium.gateway.state import State
 
 __all__ = [
+    "Caller",
+    "Catalog",
     "Chat",
-    "Deprecation",
+    "Door",
     "Ending",
     "Event",
-    "Lifecycle",
-    "ModelObject",
-    "Retired",
+    "Keys",
+    "Known",
+    "Revival",
     "Running",
     "Service",
     "Settings",

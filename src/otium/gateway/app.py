@@ -1,12 +1,13 @@
-"""The routes, over plain ASGI: what comes in is checked, what goes out is complete."""
+"""The routes: the data path over raw ASGI, pages and everything else over Starlette."""
 
 from __future__ import annotations
 
-import hmac
+import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,87 +20,127 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from otium.dialects import COMPLETIONS, MESSAGES, RESPONSES, Dialect, refuse
 from otium.errors import BadInput, GatewayError, OtiumError, Refused
-from otium.gateway.exchange import ChatRoute
-from otium.gateway.records import body, fault, lifecycle_headers, refuse
+from otium.gateway.catalog import Known, raw
+from otium.gateway.exchange import Exchange, key_of
+from otium.gateway.records import Caller, fault
 from otium.gateway.service import Service
-from otium.records import digest
+from otium.inband import anthropic_object
+from otium.telemetry import Metrics
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+ASKING: dict[str, Dialect] = {
+    "/v1/chat/completions": COMPLETIONS,
+    "/v1/responses": RESPONSES,
+    "/v1/messages": MESSAGES,
+}
+"""The data path: these addresses are answered without Starlette."""
+
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NOT_ALLOWED = 405
-_PATIENCE = 5
-"""Seconds that open answers have to finish when the service stops."""
-_FOR_ALL = {"/healthz", "/v1/models/deprecations"}
+_AFTER = 5
+"""Seconds that answers which were cut off have to say so."""
+_FOR_ALL = {
+    "/healthz",
+    "/readyz",
+    "/v1/models/deprecations",
+    "/v1/models/deprecations.ics",
+    "/v1/models/deprecations.atom",
+}
 
 
-def create_app(service: Service) -> Starlette:
+class Gateway:
+    """The ASGI application: requests to models here, the rest to Starlette."""
+
+    def __init__(self, service: Service) -> None:
+        """Serve *service*."""
+        self._service = service
+        self._rest = _starlette(service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        dialect = ASKING.get(scope["path"]) if scope["type"] == "http" else None
+        if dialect is None or scope["method"] != "POST":
+            await self._rest(scope, receive, send)
+            return
+        if not self._service.guarded and (refused := _elsewhere(scope)):
+            await _response(refused, dialect)(scope, receive, send)
+            return
+        await Exchange(self._service, dialect, scope, receive, send).run()
+
+
+def create_app(service: Service) -> Gateway:
     """Return the ASGI application that serves *service*."""
+    return Gateway(service)
 
+
+def _starlette(service: Service) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with service.running():
             yield
 
-    routes = _Routes(service)
     return Starlette(
-        routes=[*routes.all(), *_pages(service)],
-        middleware=[Middleware(Guard, keys=service.settings.keys)],
+        routes=[*_Routes(service).all(), *_pages(service)],
+        middleware=[Middleware(Guard, service=service)],
         exception_handlers={Exception: _broken, OtiumError: _refused, HTTPException: _http},
         lifespan=lifespan,
     )
 
 
 class Guard:
-    """Let in who holds a key or, where there are none, who asks from this machine.
+    """Let in who the door lets in or, where it stands open, who asks from this machine.
 
-    Without keys the Host and Origin must be this machine's, so that no web page that its user
-    happens to read can ask. The public feed and the static pages are for all.
+    Then the Host and Origin must be this machine's, so that no web page that its user
+    happens to read can ask. The public feeds and the static pages are for all.
     """
 
-    def __init__(self, app: ASGIApp, keys: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, service: Service) -> None:
         """Guard *app*."""
         self._app = app
-        self._keys = [key.encode() for key in keys]
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http":
-            refused = self._check(scope)
-            if refused is not None:
-                await _response(refused)(scope, receive, send)
+            try:
+                scope["otium.caller"] = await self._enter(scope)
+            except Refused as refused:
+                await _response(refused, _dialect(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _check(self, scope: Scope) -> Refused | None:
-        headers = dict(scope["headers"])
-        scope["otium.caller"] = ""
-        if not self._keys:
-            return _elsewhere(headers)
+    async def _enter(self, scope: Scope) -> Caller:
         path = scope["path"]
-        if path in _FOR_ALL or not path.startswith("/v1/"):
-            return None
-        kind, _, given = headers.get(b"authorization", b"").partition(b" ")
-        if kind.lower() == b"bearer" and self._knows(given.strip()):
-            scope["otium.caller"] = digest(given.strip())
-            return None
-        message = "A valid key is needed: Authorization: Bearer KEY."
-        return refuse(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
-
-    def _knows(self, given: bytes) -> bool:
-        equal = [hmac.compare_digest(given, key) for key in self._keys]
-        return any(equal)
+        if not self._service.guarded:
+            if refused := _elsewhere(scope):
+                raise refused
+        elif path in _FOR_ALL or not (path.startswith("/v1/") or path == "/metrics"):
+            return Caller()
+        return await self._service.door.enter(key_of(dict(scope["headers"])), None)
 
 
-def _elsewhere(headers: dict[bytes, bytes]) -> Refused | None:
-    host = _name("//" + headers.get(b"host", b"").decode("latin-1"))
-    origin = _name(headers.get(b"origin", b"//localhost").decode("latin-1"))
-    if {host, origin} <= _LOOPBACK:
+def _elsewhere(scope: Scope) -> Refused | None:
+    """Return why a request without keys is refused, or None if it is from this machine."""
+    host, origin = b"", b"//localhost"
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value
+        elif name == b"origin":
+            origin = value
+    if _local(host, origin):
         return None
     return refuse(403, "not_from_here", "Without keys, this service answers this machine only.")
+
+
+@lru_cache(maxsize=256)
+def _local(host: bytes, origin: bytes) -> bool:
+    addresses = ("//" + host.decode("latin-1"), origin.decode("latin-1"))
+    return {_name(address) for address in addresses} <= _LOOPBACK
 
 
 def _name(address: str) -> str:
@@ -109,6 +150,15 @@ def _name(address: str) -> str:
         return ""
 
 
+def _dialect(scope: Scope) -> Dialect:
+    """Return the API that a request other than to a model speaks, as far as it shows."""
+    known = ASKING.get(scope["path"])
+    if known is not None:
+        return known
+    anthropic = any(name == b"anthropic-version" for name, _ in scope["headers"])
+    return MESSAGES if anthropic else COMPLETIONS
+
+
 class _Routes:
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -116,34 +166,93 @@ class _Routes:
     def all(self) -> list[BaseRoute]:
         return [
             Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
             Route("/v1/models", self.models),
             Route("/v1/models/deprecations", self.deprecations),
+            Route("/v1/models/deprecations.ics", self.calendar),
+            Route("/v1/models/deprecations.atom", self.atom),
             Route("/v1/models/{model}", self.model),
             Route("/v1/models/{model}/prewarm", self.prewarm, methods=["POST"]),
-            Route("/v1/chat/completions", ChatRoute(self._service), methods=["POST"]),
+            Route("/v1/revivals/{revival}", self.revival),
         ]
 
     async def healthz(self, _: Request) -> Response:
-        view = await self._service.view()
-        return _json({"status": "ok", "models": len(view.lives), "loaded": self._service.loaded()})
+        view = await self._service.catalog.view()
+        loaded = self._service.loaded()
+        return _json({"status": "ok", "models": len(view.models), "loaded": loaded})
 
-    async def models(self, _: Request) -> Response:
-        lives = (await self._service.view()).lives.values()
-        return _json({"object": "list", "data": [self._service.describe(life) for life in lives]})
+    async def readyz(self, _: Request) -> Response:
+        if self._service.draining:
+            return _json({"status": "draining"}, status=503)
+        await self._service.catalog.view()
+        return _json({"status": "ready"})
+
+    async def metrics(self, _: Request) -> Response:
+        text = self._service.watch.metrics.text()
+        return Response(text, headers={"Content-Type": Metrics.CONTENT_TYPE})
+
+    async def models(self, request: Request) -> Response:
+        known = list((await self._service.catalog.view()).models.values())
+        if _dialect(request.scope) is not MESSAGES:
+            return _json({"object": "list", "data": [self._shown(request, one) for one in known]})
+        page = _page(request, [one.life.model for one in known])
+        data = [self._shown(request, one) for one in known if one.life.model in page]
+        ends = {"first_id": page[0], "last_id": page[-1]} if page else {}
+        more = bool(page) and page[-1] != known[-1].life.model
+        return _json({"data": data, "has_more": more, **ends})
+
+    def _shown(self, request: Request, known: Known) -> object:
+        shown = self._service.catalog.describe(known)
+        anthropic = _dialect(request.scope) is MESSAGES
+        return anthropic_object(known.life, shown) if anthropic else shown
 
     async def model(self, request: Request) -> Response:
-        life = await self._service.life(request.path_params["model"])
-        headers = lifecycle_headers(life, note=self._service.note_url(life))
-        return _json(self._service.describe(life), headers=headers)
+        known = await self._service.catalog.known(request.path_params["model"])
+        return _json(self._shown(request, known), known=known)
 
     async def deprecations(self, _: Request) -> Response:
-        return _json({"object": "list", "data": await self._service.deprecations()})
+        return _json({"object": "list", "data": await self._service.catalog.deprecations()})
+
+    async def calendar(self, _: Request) -> Response:
+        return Response(await self._service.catalog.calendar(), media_type="text/calendar")
+
+    async def atom(self, _: Request) -> Response:
+        return Response(await self._service.catalog.atom(), media_type="application/atom+xml")
 
     async def prewarm(self, request: Request) -> Response:
-        life = await self._service.life(request.path_params["model"])
-        self._service.check_open(life)
-        self._service.prewarm(life)
-        return _json(self._service.describe(life), status=202)
+        if self._service.draining:
+            raise refuse(503, "draining", "This service is about to end.", type="timeout")
+        known = await self._service.catalog.known(request.path_params["model"])
+        self._service.check_open(known, request.scope["otium.caller"])
+        revival = self._service.prewarm(known)
+        answer = _json(self._shown(request, known), status=202, known=known)
+        if revival:
+            answer.headers["Location"] = f"/v1/revivals/{revival.id}"
+        return answer
+
+    async def revival(self, request: Request) -> Response:
+        found = self._service.revivals.find(request.path_params["revival"])
+        if found is None:
+            raise refuse(404, "revival_not_found", "No such revival is remembered here.")
+        wait = str(max(1, round(found.eta_s or 1)))
+        headers = {"Retry-After": wait} if found.status == "running" else {}
+        answer = _json(found)
+        answer.headers.update(headers)
+        return answer
+
+
+def _page(request: Request, models: list[str]) -> list[str]:
+    """Return the page of a list that a client of Anthropic's API asks for."""
+    query = request.query_params
+    limit = query.get("limit", "20")
+    most = min(1000, int(limit)) if limit.isdigit() and int(limit) else 20
+    after, before = query.get("after_id"), query.get("before_id")
+    if after in models:
+        models = models[models.index(after) + 1 :]
+    if before in models:
+        return models[: models.index(before)][-most:]
+    return models[:most]
 
 
 def _pages(service: Service) -> list[BaseRoute]:
@@ -152,46 +261,58 @@ def _pages(service: Service) -> list[BaseRoute]:
     return [Mount("/", StaticFiles(directory=service.pages, html=True, check_dir=False))]
 
 
-def _json(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(value), status, headers, "application/json")
+def _json(value: object, *, status: int = 200, known: Known | None = None) -> Response:
+    answer = Response(msgspec.json.encode(value), status, media_type="application/json")
+    if known is not None:
+        answer.raw_headers += known.headers
+    return answer
 
 
-def _response(refused: Refused) -> Response:
-    return Response(body(refused), refused.status, refused.headers, "application/json")
+def _response(refused: Refused, dialect: Dialect) -> Response:
+    data = msgspec.json.encode(dialect.error(refused))
+    answer = Response(data, refused.status, media_type="application/json")
+    answer.raw_headers += raw(refused.headers)
+    return answer
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, Refused):
-        return _response(error)
+        return _response(error, _dialect(request.scope))
     return await _broken(request, error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    status = _NOT_ALLOWED if request.url.path in ASKING else status
     code = "method_not_allowed" if status == _NOT_ALLOWED else "unknown_url"
     message = f"{request.method} {request.url.path} is not served here."
-    return _response(refuse(status, code, message))
+    return _response(refuse(status, code, message), _dialect(request.scope))
 
 
-async def _broken(_: Request, error: Exception) -> Response:
+async def _broken(request: Request, error: Exception) -> Response:
     message = f"The service failed: {fault(error)}."
-    return _response(refuse(500, "internal_error", message, type="server_error"))
+    refused = refuse(500, "internal_error", message, type="server_error")
+    return _response(refused, _dialect(request.scope))
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it listens."""
+    """A server that says when it listens, and drains before it ends."""
 
     def __init__(self, service: Service) -> None:
         config = uvicorn.Config(
             create_app(service),
             lifespan="on",
+            loop="uvloop",
+            http="httptools",
             ws="none",
             access_log=False,
             log_level="warning",
             server_header=False,
-            timeout_graceful_shutdown=_PATIENCE,
+            date_header=False,
+            timeout_graceful_shutdown=round(service.settings.drain_seconds) + _AFTER,
         )
         super().__init__(config)
+        self._service = service
         self.settled = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -201,9 +322,30 @@ class _Server(uvicorn.Server):
         finally:
             self.settled.set()
 
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Take no new work; stop to listen after the notice, at once when told again."""
+        first = not self._service.draining
+        self._service.drain()
+        wait = self._service.settings.notice_seconds if first and sig == signal.SIGTERM else 0
+        if wait:
+            threading.Timer(wait, self._stop).start()
+        else:
+            super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame, or nothing
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    def end(self) -> None:
+        """End as a signal would have it."""
+        self._service.drain()
+        self.should_exit = True
+
 
 def run(service: Service, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve until the process is told to end; raise BadInput for an open door to the network."""
+    """Serve until the process is told to end; raise BadInput for an open door to the network.
+
+    SIGTERM and SIGINT drain: no new work is taken, and open answers have time to finish.
+    """
     with _listening(service, host, port) as listener:
         _Server(service).run([listener])
 
@@ -221,13 +363,13 @@ def background(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iter
                 raise GatewayError(message="the service did not start; its log says why")
             yield f"http://{host}:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.end()
             thread.join()
 
 
 @contextmanager
 def _listening(service: Service, host: str, port: int) -> Iterator[socket.socket]:
-    if host not in _LOOPBACK and not service.settings.keys:
+    if host not in _LOOPBACK and not service.guarded:
         raise BadInput(what=f"serving on {host} without keys", why="anyone could ask")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio switches Nagle's delay off only for sockets that name their protocol: it costs 40 ms.

@@ -1,218 +1,379 @@
-"""One chat request from its first byte to its last."""
+"""One request to a model, from its first byte to its last: raw ASGI, whichever API it comes by."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING
+import secrets
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from otium.dialects import ENDED_STOP, Chat, Dialect, Json, Rendering, refuse
 from otium.errors import Refused
-from otium.gateway.chat import Chat, Json, read_chat
+from otium.gateway.catalog import Known, raw
 from otium.gateway.engines import Running
-from otium.gateway.records import body, lifecycle_headers, refuse
+from otium.gateway.leaving import Speaker
+from otium.gateway.records import Caller, draining, fault
 from otium.gateway.service import Service
-from otium.gateway.upstream import Speaker
-from otium.lifecycle import ModelLife
+from otium.gateway.state import Asked
+from otium.wire import Outlet
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-_KEPT = ("id", "object", "created", "choices", "usage", "system_fingerprint", "conversation")
-"""What is passed on of an engine's answer: its own name for the model and its paths are not."""
+_PROMPT = 0.05
+"""Seconds after which it is watched whether the client is still there."""
+_ENDED = (b"conversation-status", b"ended")
+_BETA = b"otium-conversation-ended"
+_encode = msgspec.json.Encoder().encode
+_run = secrets.token_hex(6)
+_numbers = count(1)
 
 
-class ChatRoute:
-    """``POST /v1/chat/completions``."""
+class Exchange:
+    """One request."""
 
-    def __init__(self, service: Service) -> None:
-        """Serve *service*."""
+    __slots__ = (
+        "_asked",
+        "_began",
+        "_caller",
+        "_chat",
+        "_cut",
+        "_dialect",
+        "_given",
+        "_known",
+        "_left",
+        "_loop",
+        "_outlet",
+        "_over",
+        "_receive",
+        "_rendering",
+        "_scope",
+        "_service",
+        "_side",
+        "_task",
+        "_timer",
+        "_waking",
+    )
+
+    def __init__(
+        self, service: Service, dialect: Dialect, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer what *scope* begins, in *dialect*."""
         self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await _Exchange(self._service, scope["otium.caller"], receive, send).run(scope)
-
-
-class _Outlet:
-    """The response: one JSON body, or a stream that is begun as late as possible."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.headers: dict[str, str] = {}
-        self.begun = False
-        self.spoken = False
-        """Whether the client has heard a part of the answer."""
-
-    async def whole(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
-        await self._begin(status, "application/json", {**headers, "Content-Length": str(len(data))})
-        await self._send({"type": "http.response.body", "body": data})
-
-    async def emit(self, chunk: Json) -> None:
-        if not self.begun:
-            await self._begin(200, "text/event-stream", _status_header(chunk))
-        self.spoken = True
-        await self._write(b"data: " + msgspec.json.encode(chunk) + b"\n\n")
-
-    async def comment(self, text: str) -> None:
-        """Say something that clients of server-sent events pass over."""
-        if not self.begun:
-            await self._begin(200, "text/event-stream", {})
-        await self._write(f": {text}\n\n".encode())
-
-    async def refuse(self, refused: Refused) -> None:
-        """Answer with an error; in a stream that has begun, as its last event."""
-        if self.begun:
-            await self._write(b"data: " + body(refused) + b"\n\n")
-            await self._send({"type": "http.response.body", "body": b""})
-            return
-        self.headers.pop("Otium-Weights", None)
-        await self.whole(refused.status, body(refused), refused.headers)
-
-    async def finish(self) -> None:
-        await self._write(b"data: [DONE]\n\n")
-        await self._send({"type": "http.response.body", "body": b""})
-
-    async def _begin(self, status: int, kind: str, headers: Mapping[str, str]) -> None:
-        self.begun = True
-        every = {"Content-Type": kind, "Cache-Control": "no-store", **self.headers, **headers}
-        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in every.items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
-
-    async def _write(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-class _Exchange:
-    def __init__(self, service: Service, caller: str, receive: Receive, send: Send) -> None:
-        self._service = service
-        self._caller = caller
+        self._dialect = dialect
+        self._scope = scope
         self._receive = receive
-        self._outlet = _Outlet(send)
-        self._model = ""
-        self._weights = ""
-        self._code = "gone"
-        self._status = 200
-        self._streamed = False
+        self._loop = asyncio.get_running_loop()
+        self._outlet = Outlet(send, self._loop.time)
+        self._asked = Asked(dialect.name, f"req_{_run}{next(_numbers):x}")
+        self._given: dict[bytes, bytes] = {}
+        self._caller = Caller()
+        self._chat: Chat
+        self._known: Known
+        self._rendering: Rendering | None = None
+        self._task: asyncio.Task[Any]
+        self._timer: asyncio.TimerHandle | None = None
+        self._waking: asyncio.TimerHandle | None = None
+        self._began = self._loop.time()
+        self._side: set[asyncio.Task[None]] = set()
+        self._left = False
+        self._cut = False
+        self._over = False
+        """Whether all was said: nobody can leave or be cut off any more."""
 
-    async def run(self, scope: Scope) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+    async def run(self) -> None:
+        """Answer, note what happened, and leave nothing behind."""
+        asked, began = self._asked, self._began
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
         try:
-            await self._run(scope)
+            await self._run()
         except Refused as refused:
-            self._code, self._status = refused.code, refused.status
-            await self._outlet.refuse(refused)
+            await self._refuse(refused)
+        except asyncio.CancelledError:
+            if not (self._left or self._cut):
+                raise
+            self._task.uncancel()
+            if self._cut:
+                await self._part_early()
         except Exception as error:
-            self._code, self._status = type(error).__name__, 500
+            asked.code, asked.status = type(error).__name__, 500
+            message = f"The service failed: {fault(error)}."
+            await self._say(refuse(500, "internal_error", message, type="server_error"))
             raise
         finally:
-            self._service.note(
-                model=self._model,
-                status=self._status,
-                code=self._code,
-                weights=self._weights,
-                seconds=loop.time() - began,
-                streamed=self._streamed,
-            )
+            self._service.leave(self)
+            for timer in (self._timer, self._waking):
+                if timer is not None:
+                    timer.cancel()
+            for beside in self._side:
+                beside.cancel()
+            asked.seconds = self._loop.time() - began
+            asked.first = max(0.0, self._outlet.first - began)
+            self._service.watch.request(asked)
 
-    async def _run(self, scope: Scope) -> None:
-        chat = read_chat(await self._read(scope))
-        self._model, self._streamed = chat.model, chat.stream
-        life = await self._service.life(chat.model)
-        self._outlet.headers = lifecycle_headers(life, note=self._service.note_url(life))
-        await self._service.admit(chat, life, self._caller)
-        await self._while_wanted(self._answer(chat, life))
+    # What the service may do to it
 
-    async def _read(self, scope: Scope) -> bytes:
+    def cut(self) -> None:
+        """End it: the service or its patience is at an end."""
+        if not self._over:
+            self._cut = True
+            self._task.cancel()
+
+    def stalled(self, before: float) -> bool:
+        """Tell whether the client has taken nothing since *before*."""
+        return 0 < self._outlet.sending < before
+
+    async def _part_early(self) -> None:
+        asked = self._asked
+        if self._outlet.sending:
+            asked.code = "stalled"
+            self._outlet.abort()
+            return
+        asked.code, asked.status = "draining", 503
+        await self._say(draining())
+
+    # Its course
+
+    async def _run(self) -> None:
+        service, asked = self._service, self._asked
+        given = self._given = dict(self._scope["headers"])
+        ident = asked.id.encode()
+        self._outlet.headers = [(b"x-request-id", ident), (b"request-id", ident)]
+        service.take(self)
+        self._caller = caller = await service.door.enter(key_of(given), None)
+        asked.caller = caller.scope
+        body = await self._read()
+        self._timer = self._loop.call_later(_PROMPT, self._watch_client)
+        self._chat = chat = self._dialect.read(body)
+        asked.model, asked.streamed = chat.model, chat.stream
+        await self._find(chat)
+        known = self._known
+        await service.admit(self._chat, known, caller)
+        if not chat.stream and await self._come_back_later(known):
+            return
+        self._outlet.headers += [
+            (b"x-model-actual", known.life.model.encode()),
+            (b"otium-weights", (known.life.weights or "unknown").encode()),
+        ]
+        if chat.stream:
+            await self._stream()
+        else:
+            await self._complete()
+        read, written = asked.read, asked.written
+        await service.door.spend(caller, known.life.model, read, written)
+
+    async def _find(self, chat: Chat) -> None:
+        """Find the model; put another in its place only if the client asked for that."""
+        requested = chat.model.encode("ascii", "replace")
+        self._outlet.headers.append((b"x-model-requested", requested))
+        known = await self._service.catalog.known(chat.model)
+        self._asked.known = True
+        self._outlet.headers += known.headers
+        if not known.life.in_service and self._prefers(b"substitute=successor"):
+            following = await self._service.catalog.successor(known)
+            if following is not known:
+                self._chat = msgspec.structs.replace(chat, model=following.life.model)
+                applied = (b"preference-applied", b"substitute=successor")
+                self._outlet.headers.append(applied)
+                known = following
+        self._known = known
+
+    def _prefers(self, what: bytes) -> bool:
+        given = self._given.get(b"prefer")
+        return given is not None and what in {one.strip() for one in given.lower().split(b",")}
+
+    async def _come_back_later(self, known: Known) -> bool:
+        """Answer 202 if the model has to be revived and the client would rather not wait."""
+        if not self._prefers(b"respond-async"):
+            return False
+        revival = self._service.prewarm(known)
+        if revival is None:
+            return False
+        wait = max(1, round(revival.eta_s or self._service.settings.keepalive_seconds))
+        headers = {
+            "Location": f"/v1/revivals/{revival.id}",
+            "Retry-After": str(wait),
+            "Preference-Applied": "respond-async",
+        }
+        self._asked.code, self._asked.status = "reviving", 202
+        await self._outlet.whole(202, _encode(revival), raw(headers))
+        return True
+
+    async def _read(self) -> bytes:
         most = self._service.settings.body_bytes
-        length = dict(scope["headers"]).get(b"content-length", b"")
+        length = self._given.get(b"content-length", b"")
         told = int(length) if length.isdigit() else 0
-        data = bytearray()
-        more = True
-        while more and max(told, len(data)) <= most:
-            part = await self._receive()
-            data += part.get("body", b"")
-            more = part.get("more_body", False)
+        first = await self._receive()
+        data: bytes = first.get("body", b"")
+        if first.get("more_body", False):
+            parts, size = [data], len(data)
+            more = max(told, size) <= most
+            while more:
+                part = await self._receive()
+                parts.append(part.get("body", b""))
+                size += len(parts[-1])
+                more = part.get("more_body", False) and size <= most
+            data = b"".join(parts)
         if max(told, len(data)) > most:
             message = f"The body is larger than {most} bytes."
             raise refuse(413, "request_too_large", message, headers={"Connection": "close"})
-        return bytes(data)
+        return data
 
-    async def _while_wanted(self, work: Coroutine[None, None, None]) -> None:
-        """Do *work* unless the client leaves. An engine that is starting is not disturbed."""
-        working = asyncio.create_task(work)
-        gone = asyncio.create_task(self._gone())
-        try:
-            await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
-        finally:
-            for task in (working, gone):
-                task.cancel()
-            await asyncio.gather(working, gone, return_exceptions=True)
+    async def _complete(self) -> None:
+        async def speak(speaker: Speaker, running: Running) -> None:
+            answer = await speaker.complete(self._chat)
+            stamp = self._stamp(running)
+            self._count(answer)
+            whole = self._dialect.whole(answer, self._chat, stamp)
+            self._outlet.spoken = self._over = True
+            ended = [_ENDED] if "conversation" in answer else []
+            await self._outlet.whole(200, _encode(whole), ended)
+
+        await self._answer(speak)
+
+    async def _stream(self) -> None:
+        async def speak(speaker: Speaker, running: Running) -> None:
+            rendering = self._dialect.stream(self._chat, self._stamp(running))
+            asked = self._chat.options.get("stream_options")
+            uncounted = not (isinstance(asked, dict) and asked.get("include_usage"))
+            async with aclosing(speaker.stream(self._chat)) as parts:
+                async for chunks in parts:
+                    await self._write(chunks, rendering, uncounted=uncounted)
+
+        self._keep_alive()
+        await self._answer(speak)
+        rendering = self._rendering
+        if rendering is None:
+            rendering = self._dialect.stream(self._chat, {"model": self._chat.model})
+        if not self._outlet.begun:
+            await self._outlet.write(b"")
+        self._over = True
+        await self._outlet.finish(rendering.close())
+
+    async def _write(self, chunks: list[Json], rendering: Rendering, *, uncounted: bool) -> None:
+        outlet, data = self._outlet, b""
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        for chunk in chunks:
+            if "usage" in chunk or "conversation" in chunk:
+                self._count(chunk)
+                if uncounted and not chunk["choices"]:
+                    continue
+                if "conversation" in chunk and not outlet.begun:
+                    headers = (_ENDED,)
+            data += rendering.feed(chunk)
+        if not data:
+            return
+        if not outlet.spoken:
+            self._rendering = rendering
+            outlet.spoken = True
+            outlet.first = self._loop.time()
+        await outlet.write(data, *headers)
+
+    async def _answer(self, speak: Callable[[Speaker, Running], Coroutine[Any, Any, None]]) -> None:
+        outlet = self._outlet
+        await self._service.answer(
+            self._chat, self._known, self._caller, speak, lambda: outlet.spoken
+        )
+        if self._asked.code == "gone":
+            self._asked.code = "answered"
+
+    def _stamp(self, running: Running) -> Json:
+        """Return what each answer says beside the model's words: what exactly answered."""
+        self._asked.weights = running.endpoint.identity.weights or ""
+        stamp: Json = {
+            "model": self._chat.model,
+            "otium": {"weights": self._asked.weights, "certificate": _certificate(running)},
+        }
+        if self._dialect.name == "messages" and _BETA in self._given.get(b"anthropic-beta", b""):
+            stamp[ENDED_STOP] = True
+        return stamp
+
+    def _count(self, answer: Json) -> None:
+        if "conversation" in answer:
+            self._asked.code = "ended"
+        usage = answer.get("usage")
+        if isinstance(usage, dict):
+            read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            self._asked.read = read if isinstance(read, int) else 0
+            self._asked.written = written if isinstance(written, int) else 0
+
+    # What goes on beside it
+
+    def _watch_client(self) -> None:
+        self._beside(self._gone())
 
     async def _gone(self) -> None:
+        """End the work when the client has left. An engine that is starting is not disturbed."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        if not self._over:
+            self._left = True
+            self._task.cancel()
 
-    async def _answer(self, chat: Chat, life: ModelLife) -> None:
-        self._outlet.headers["Otium-Weights"] = life.weights or "unknown"
-        speak = self._stream(chat) if chat.stream else self._complete(chat)
-        waiting = asyncio.create_task(self._keep_alive(life)) if chat.stream else None
-        try:
-            await self._service.answer(chat, life, self._caller, speak, lambda: self._outlet.spoken)
-        finally:
-            if waiting:
-                waiting.cancel()
-                await asyncio.gather(waiting, return_exceptions=True)
-        if chat.stream:
-            await self._outlet.finish()
-
-    def _complete(self, chat: Chat) -> Callable[[Speaker, Running], Awaitable[None]]:
-        async def speak(speaker: Speaker, running: Running) -> None:
-            answer = await speaker.complete(chat)
-            stamped = self._stamp(answer, running)
-            self._outlet.spoken = True
-            await self._outlet.whole(200, msgspec.json.encode(stamped), _status_header(answer))
-
-        return speak
-
-    def _stream(self, chat: Chat) -> Callable[[Speaker, Running], Awaitable[None]]:
-        async def speak(speaker: Speaker, running: Running) -> None:
-            async def emit(chunk: Json) -> None:
-                await self._outlet.emit(self._stamp(chunk, running))
-
-            await speaker.stream(chat, emit)
-
-        return speak
-
-    def _stamp(self, answer: Json, running: Running) -> Json:
-        """Return the answer under the name that was asked for, with what exactly answered."""
-        self._code = "ended" if "conversation" in answer else self._code
-        if self._code == "gone":
-            self._code = "answered"
-        kept = {name: answer[name] for name in _KEPT if name in answer}
-        kept["model"] = self._model
-        if not self._outlet.spoken:
-            self._weights = running.endpoint.identity.weights or ""
-            kept["otium"] = {"weights": self._weights, "certificate": _certificate(running)}
-        return kept
-
-    async def _keep_alive(self, life: ModelLife) -> None:
+    def _keep_alive(self) -> None:
+        """Tell a client that waits for the first word what is being done, now and then."""
         seconds = self._service.settings.keepalive_seconds
-        waited = 0.0
-        while True:
-            await asyncio.sleep(seconds)
-            waited += seconds
-            engine = self._service.describe(life).lifecycle.engine
-            doing = "thinking" if engine == "loaded" else "starting"
-            await self._outlet.comment(f"{life.model} is {doing}, {waited:.0f} s")
+        self._waking = self._loop.call_later(seconds, self._still_waiting)
+
+    def _still_waiting(self) -> None:
+        if not self._outlet.spoken:
+            if not self._outlet.sending:
+                self._beside(self._comment())
+            self._keep_alive()
+
+    async def _comment(self) -> None:
+        model = self._known.life.model
+        waited = self._loop.time() - self._began
+        await self._outlet.write(f": {self._doing(model)} waited={waited:.0f}s\n\n".encode())
+
+    def _doing(self, model: str) -> str:
+        if self._service.status(self._known.life.model) == "loaded":
+            return f"thinking model={model}"
+        revival = self._service.revivals.current(self._known.life.model)
+        stage = revival.stage if revival else "queued"
+        known = revival is not None and revival.eta_s is not None
+        eta = f"{revival.eta_s:.0f}s" if revival and known else "unknown"
+        return f"reviving model={model} stage={stage} eta={eta}"
+
+    def _beside(self, work: Coroutine[None, None, None]) -> None:
+        """Do *work* in a task of its own, until the exchange is over."""
+        task = asyncio.create_task(work)
+        self._side.add(task)
+        task.add_done_callback(self._side.discard)
+
+    # Errors
+
+    async def _refuse(self, refused: Refused) -> None:
+        self._asked.code, self._asked.status = refused.code, refused.status
+        await self._say(refused)
+
+    async def _say(self, refused: Refused) -> None:
+        """Answer with an error; in a stream that has begun, as its last event."""
+        outlet = self._outlet
+        if not outlet.begun:
+            outlet.headers = [one for one in outlet.headers if one[0] not in _OF_ANSWERS]
+            data = _encode(self._dialect.error(refused))
+            await outlet.whole(refused.status, data, raw(refused.headers))
+        elif self._asked.streamed:
+            rendering = self._rendering or self._dialect.stream(self._chat, {})
+            await outlet.finish(rendering.fail(refused))
 
 
-def _status_header(answer: Json) -> dict[str, str]:
-    return {"Conversation-Status": "ended"} if "conversation" in answer else {}
+_OF_ANSWERS = {b"otium-weights", b"x-model-actual", b"preference-applied"}
+
+
+def key_of(headers: dict[bytes, bytes]) -> bytes:
+    """Return the key that a request shows, as OpenAI's or as Anthropic's clients do."""
+    kind, _, given = headers.get(b"authorization", b"").partition(b" ")
+    if kind.lower() == b"bearer" and given:
+        return given.strip()
+    return headers.get(b"x-api-key", b"").strip()
 
 
 def _certificate(running: Running) -> Json | None:

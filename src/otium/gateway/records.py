@@ -1,79 +1,125 @@
-"""What the gateway says without asking a model, and what it remembers.
-
-Errors have OpenAI's shape, model objects are a superset of OpenAI's.
-"""
+"""What the gateway is set to do, what it remembers, and the errors that are its own."""
 
 from __future__ import annotations
 
+import hmac
 import re
-from collections.abc import Mapping
-from datetime import datetime
-from email.utils import format_datetime
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
-import msgspec
+from otium.dialects import NO_RETRY, refuse
+from otium.errors import ConversationEnded, Refused
+from otium.inband import Brownout, EngineStatus
+from otium.records import Instant, ModelId, Part, digest
 
-from otium.errors import ConversationEnded, ModelRetired, Refused
-from otium.lifecycle import Availability, ModelLife, State, Surface
-from otium.records import Digest, Instant, ModelId, Part
-
-EngineStatus = Literal["unloaded", "loading", "loaded"]
-
-
-class Retired(Part):
-    """The structured answer to a request for a retired model."""
-
-    model: ModelId
-    retired: Instant
-    successor: ModelId | None
-    availability: Availability
-    report: str | None
-    """Where the post-deployment report stands on the public site; None until it is published."""
-    weights: Digest | None
-
-
-class Lifecycle(Part):
-    """Where a model stands in its life: the ``lifecycle`` field of a model object."""
-
-    state: State
-    availability: Availability
-    released_at: Instant
-    deprecated_at: Instant | None
-    retire_at: dict[Surface, Instant]
-    """The announced date for each surface."""
-    retired_at: Instant | None
-    successor: ModelId | None
-    weights: Digest | None
-    note_url: str | None
-    report_url: str | None
-    engine: EngineStatus
-    """Whether an engine is up for it in this service."""
+__all__ = [
+    "Caller",
+    "Door",
+    "Ending",
+    "EngineStatus",
+    "Event",
+    "Keys",
+    "Settings",
+    "conversation_ended",
+    "draining",
+    "fault",
+    "timed_out",
+    "too_many",
+    "unavailable",
+    "upstream_failed",
+]
 
 
-class ModelObject(Part):
-    """A model in the shape of OpenAI's API, with its lifecycle."""
+class Settings(Part):
+    """How a service behaves. Times are seconds."""
 
-    id: ModelId
-    created: int
-    """Its release, Unix time."""
-    owned_by: str
-    lifecycle: Lifecycle
-    object: Literal["model"] = "model"
+    keys: tuple[str, ...] = ()
+    """Bearer keys. With none, only this machine may ask."""
+    offer_exit: tuple[ModelId, ...] = ()
+    """The models that are offered the exit from a conversation."""
+    exit_text: str = ""
+    """How it is offered; by default as in ``data/exit-offer.md``."""
+    site: str = ""
+    """Where the public pages stand, without a slash at the end."""
+    access_url: str = ""
+    """Where access to a model kept on request is asked for; ``{model}`` stands for its id."""
+    brownouts: tuple[Brownout, ...] = ()
+    """Announced times in which deprecated models do not answer. None unless you say so."""
+    resident: int = 2
+    """How many engines may be up at once."""
+    idle_seconds: float = 300.0
+    failure_seconds: float = 30.0
+    """How long a failed start is remembered before it is tried again."""
+    load_seconds: float = 120.0
+    """How long a request waits for its engine. The start itself goes on."""
+    answer_seconds: float = 600.0
+    keepalive_seconds: float = 5.0
+    """How often a waiting stream is told that it is not forgotten."""
+    refresh_seconds: float = 1.0
+    """How old the service's view of the ledger may be."""
+    body_bytes: int = 4 << 20
+    open_requests: int = 20_000
+    """How many requests may be under way at once."""
+    stall_seconds: float = 120.0
+    """How long a client may take nothing of an answer that waits for it."""
+    drain_seconds: float = 30.0
+    """How long open answers have to finish when the service is told to end."""
+    notice_seconds: float = 0.0
+    """How long it still listens then, not ready, so that a balancer can look away first."""
+    event_days: int = 90
+    """How long audit events are kept."""
+    client: Literal["own", "aiohttp"] = "own"
+    """What asks engines: our client, or aiohttp for servers that need it."""
 
 
-class Deprecation(Part):
-    """One line of the public feed of deprecations."""
+class Caller(Part):
+    """Who asks, as far as the gateway knows."""
 
-    model: ModelId
-    state: State
-    deprecated_at: Instant
-    retire_at: dict[Surface, Instant]
-    retired_at: Instant | None
-    successor: ModelId | None
-    availability: Availability
-    reason: str
-    note_url: str | None
-    report_url: str | None
+    scope: str = ""
+    """Histories of other scopes are other histories. The digest of a key, or nothing."""
+    granted: frozenset[ModelId] = frozenset()
+    """The models kept on request to which access was given."""
+
+
+class Door(Protocol):
+    """Who may ask, and what it costs them."""
+
+    async def enter(self, key: bytes, model: ModelId | None) -> Caller:
+        """Return who asks (*model*, if it is known by then), or raise Refused (401, 403, 429)."""
+        ...
+
+    async def spend(self, caller: Caller, model: ModelId, read: int, written: int) -> None:
+        """Count the tokens of an answer that was given."""
+        ...
+
+
+class Keys:
+    """The door with a list of keys, all of them alike. Without keys it is open."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Let in whoever holds one of *keys*."""
+        self._keys = [key.encode() for key in keys]
+        self._known: dict[bytes, Caller] = {}
+
+    async def enter(self, key: bytes, model: ModelId | None) -> Caller:
+        """Return the holder of *key*, or raise Refused (401)."""
+        del model
+        if not self._keys:
+            return _ANYONE
+        equal = [hmac.compare_digest(key, one) for one in self._keys]
+        if any(equal):
+            caller = self._known.get(key)
+            if caller is None:
+                caller = self._known[key] = Caller(scope=digest(key))
+            return caller
+        message = "A valid key is needed: Authorization: Bearer KEY, or x-api-key: KEY."
+        raise refuse(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
+
+    async def spend(self, caller: Caller, model: ModelId, read: int, written: int) -> None:
+        """Count nothing: these keys have no budget."""
+
+
+_ANYONE = Caller()
 
 
 class Ending(Part):
@@ -105,41 +151,6 @@ class Event(Part):
     streamed: bool
 
 
-_NO_RETRY = {"x-should-retry": "false"}
-"""Clients of OpenAI's API retry 409 and 5xx unless told not to."""
-
-
-def body(refused: Refused) -> bytes:
-    """Return the error in OpenAI's shape."""
-    first = {name: refused.facts.get(name) for name in ("message", "type", "code", "param")}
-    return msgspec.json.encode({"error": {**first, **refused.facts}})
-
-
-def refuse(
-    status: int,
-    code: str,
-    message: str,
-    *,
-    type: str = "invalid_request_error",  # noqa: A002  # OpenAI's name for the field
-    headers: Mapping[str, str] | None = None,
-    **facts: object,
-) -> Refused:
-    """Return an error with this HTTP *status*; *facts* become fields beside the message."""
-    return Refused(
-        status=status, code=code, message=message, type=type, headers=headers or {}, **facts
-    )
-
-
-def bad_request(message: str, *, param: str | None = None, code: str = "invalid_value") -> Refused:
-    """Refuse a request whose fault is in *param*."""
-    return refuse(400, code, message, param=param)
-
-
-def unknown_model(model: str) -> Refused:
-    """Refuse a model that was never registered here."""
-    return refuse(404, "model_not_found", f"The model {model!r} does not exist.", param="model")
-
-
 def conversation_ended(model: ModelId) -> Refused:
     """Refuse to go on with a history that a model has closed."""
     message = (
@@ -150,45 +161,35 @@ def conversation_ended(model: ModelId) -> Refused:
         "conversation_ended",
         message,
         type="conversation_ended",
-        headers={**_NO_RETRY, "Conversation-Status": "ended"},
+        headers={**NO_RETRY, "Conversation-Status": "ended"},
         conversation={"status": "ended", "by": "model"},
-    )
-
-
-def model_retired(retired: Retired) -> Refused:
-    """Refuse a retired model that cannot be asked here, and say all that helps."""
-    parts = [str(ModelRetired(model=retired.model, retired=retired.retired))]
-    on_request = retired.availability == "on-request"
-    parts.append(
-        "Access is given on request." if on_request else "Its weights are kept in the archive."
-    )
-    if retired.successor:
-        parts.append(f"The recommended replacement is {retired.successor}.")
-    return refuse(
-        403 if on_request else 410,
-        "model_retired",
-        " ".join(parts),
-        type="model_retired",
-        param="model",
-        headers=_NO_RETRY,
-        **retired.plain(),
     )
 
 
 def unavailable(code: str, message: str, *, retry: int | None = None) -> Refused:
     """Refuse because no engine can answer for this model now."""
-    headers = _NO_RETRY if retry is None else {"Retry-After": str(retry)}
+    headers = NO_RETRY if retry is None else {"Retry-After": str(retry)}
     return refuse(503, code, message, type="service_unavailable", headers=headers)
 
 
-def timed_out(code: str, message: str) -> Refused:
+def draining() -> Refused:
+    """Refuse because the service is about to end; another one may answer."""
+    headers = {"Retry-After": "1", "Connection": "close"}
+    why = "This service is about to end. Ask again."
+    return refuse(503, "draining", why, type="service_unavailable", headers=headers)
+
+
+def too_many(most: int) -> Refused:
+    """Refuse because too many requests are under way."""
+    why = f"{most} requests are under way, and no more are taken. Ask again."
+    return refuse(
+        503, "too_many_requests", why, type="service_unavailable", headers={"Retry-After": "5"}
+    )
+
+
+def timed_out(code: str, message: str, **headers: str) -> Refused:
     """Refuse because the time is over; what was begun goes on, so asking again helps."""
-    return refuse(504, code, message, type="timeout", headers={"Retry-After": "10"})
-
-
-def fault(error: Exception) -> str:
-    """Return the error's type in words, ``damaged object``: its text may name local paths."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+    return refuse(504, code, message, type="timeout", headers={"Retry-After": "10", **headers})
 
 
 def upstream_failed(message: str) -> Refused:
@@ -196,80 +197,6 @@ def upstream_failed(message: str) -> Refused:
     return refuse(502, "upstream_failed", message, type="upstream_error")
 
 
-def retired_record(life: ModelLife, report: str | None) -> Retired:
-    """Return what a client should know of a retired model."""
-    return Retired(
-        model=life.model,
-        retired=life.retired or life.withdrawn or life.released,
-        successor=life.replacement,
-        availability=life.availability,
-        report=report,
-        weights=life.weights,
-    )
-
-
-def model_object(
-    life: ModelLife, *, note: str | None, report: str | None, engine: EngineStatus
-) -> ModelObject:
-    """Return the model object of ``GET /v1/models``."""
-    lifecycle = Lifecycle(
-        state=life.state,
-        availability=life.availability,
-        released_at=life.released,
-        deprecated_at=life.deprecated,
-        retire_at=life.retire_at,
-        retired_at=life.retired or life.withdrawn,
-        successor=life.replacement,
-        weights=life.weights,
-        note_url=note,
-        report_url=report,
-        engine=engine,
-    )
-    created = int(_moment(life.released).timestamp())
-    return ModelObject(id=life.model, created=created, owned_by="otium", lifecycle=lifecycle)
-
-
-def deprecation(life: ModelLife, *, note: str | None, report: str | None) -> Deprecation | None:
-    """Return the feed's line for a model, or None if its deprecation was not announced."""
-    announced = life.deprecated or life.withdrawn
-    if announced is None:
-        return None
-    return Deprecation(
-        model=life.model,
-        state=life.state,
-        deprecated_at=announced,
-        retire_at=life.retire_at,
-        retired_at=life.retired or life.withdrawn,
-        successor=life.replacement,
-        availability=life.availability,
-        reason=life.reason,
-        note_url=note,
-        report_url=report,
-    )
-
-
-def lifecycle_headers(life: ModelLife, *, note: str | None) -> dict[str, str]:
-    """Return ``Deprecation`` (RFC 9745), ``Sunset`` (RFC 8594) and ``Link`` for a model.
-
-    The headers speak of the resource ``/v1/models/ID``, which each link names as its anchor,
-    since the chat route itself is not what is deprecated.
-    """
-    announced = life.deprecated or life.withdrawn
-    if announced is None:
-        return {}
-    headers = {"Deprecation": f"@{int(_moment(announced).timestamp())}"}
-    ended = life.ended.get("api") or life.retired or life.withdrawn
-    sunset = ended or life.retire_at.get("api") or min(life.retire_at.values(), default=None)
-    if sunset is not None and sunset >= announced:
-        headers["Sunset"] = format_datetime(_moment(sunset), usegmt=True)
-    anchor = f'anchor="/v1/models/{life.model}"'
-    links = [f'<{note}>; rel="{kind}"; {anchor}' for kind in ("deprecation", "sunset") if note]
-    if life.replacement:
-        links.append(f'</v1/models/{life.replacement}>; rel="successor-version"; {anchor}')
-    if links:
-        headers["Link"] = ", ".join(links)
-    return headers
-
-
-def _moment(when: Instant) -> datetime:
-    return datetime.fromisoformat(when)
+def fault(error: Exception) -> str:
+    """Return the error's type in words, ``damaged object``: its text may name local paths."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()

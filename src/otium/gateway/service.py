@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import (
@@ -12,84 +11,66 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
     nullcontext,
+    suppress,
 )
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import IO, Protocol, TypeVar
 
-import aiohttp
+from sqlalchemy.exc import SQLAlchemyError
 
+from otium.asking import Upstream
+from otium.dialects import Chat
 from otium.engine import Endpoint, Engine, LlamaCpp
-from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, UnknownRecord
+from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, Refused, UnknownRecord
 from otium.evidence import data, load_markdown
 from otium.fingerprints import Fingerprint
-from otium.gateway.chat import Chat
+from otium.gateway.catalog import Catalog, Known, Revival, Revivals, Start
 from otium.gateway.engines import Engines, Running
+from otium.gateway.leaving import Leaving, Speaker
 from otium.gateway.records import (
-    Deprecation,
-    Ending,
+    Caller,
+    Door,
     Event,
-    ModelObject,
-    conversation_ended,
-    deprecation,
+    Keys,
+    Settings,
+    draining,
     fault,
-    model_object,
-    model_retired,
-    retired_record,
     timed_out,
+    too_many,
     unavailable,
-    unknown_model,
     upstream_failed,
 )
-from otium.gateway.state import State
-from otium.gateway.upstream import Speaker, Upstream
-from otium.lifecycle import ModelLife, Registry, revived
-from otium.records import Digest, ModelId, Part, digest, later
+from otium.gateway.state import State, Watch
+from otium.inband import EngineStatus, browned_out, closed, explained
+from otium.lifecycle import Registry, revived
+from otium.records import Digest, ModelId, later
 from otium.revival import revive
+from otium.telemetry import LogLines
+from otium.wire import Lines, Session
 
 T = TypeVar("T")
 _LLAMA = LlamaCpp()
-_MOST_EVENTS = 10_000
 
 
-class Settings(Part):
-    """How a service behaves. Times are seconds."""
+class Open(Protocol):
+    """A request that is under way."""
 
-    keys: tuple[str, ...] = ()
-    """Bearer keys. With none, only this machine may ask."""
-    offer_exit: tuple[ModelId, ...] = ()
-    """The models that are offered the exit from a conversation."""
-    exit_text: str = ""
-    """How it is offered; by default as in ``data/exit-offer.md``."""
-    site: str = ""
-    """Where the public pages stand, without a slash at the end."""
-    resident: int = 2
-    """How many engines may be up at once."""
-    idle_seconds: float = 300.0
-    failure_seconds: float = 30.0
-    """How long a failed start is remembered before it is tried again."""
-    load_seconds: float = 120.0
-    """How long a request waits for its engine. The start itself goes on."""
-    answer_seconds: float = 600.0
-    keepalive_seconds: float = 5.0
-    """How often a waiting stream is told that it is not forgotten."""
-    refresh_seconds: float = 1.0
-    """How old the service's view of the ledger may be."""
-    body_bytes: int = 4 << 20
-    event_days: int = 90
-    """How long audit events are kept."""
+    def cut(self) -> None:
+        """End it: the service cannot wait any longer."""
+        ...
 
-
-class View(NamedTuple):
-    """What the ledger said when it was last read."""
-
-    lives: dict[ModelId, ModelLife]
-    reports: frozenset[str]
-    """The models whose report is published."""
-    read: float
+    def stalled(self, before: float) -> bool:
+        """Tell whether its client has taken nothing since *before*."""
+        ...
 
 
 class Service:
     """Everything behind the routes. Enter it on the event loop that serves it."""
+
+    catalog: Catalog
+    revivals: Revivals
+    leaving: Leaving
+    watch: Watch
 
     def __init__(
         self,
@@ -102,130 +83,159 @@ class Service:
         upstreams: Mapping[ModelId, Endpoint] | None = None,
         pages: Path | None = None,
         writing: Callable[[], AbstractContextManager[object]] = nullcontext,
+        door: Door | None = None,
+        log: IO[bytes] | None = None,
     ) -> None:
         """Serve the models of *registry*.
 
         A model in *upstreams* is asked there; any other runs in *engine*, from the archive,
         with its weights in *cache*. *pages* is a static site to serve beside the API. Each
         ledger write happens inside a fresh *writing* block (``lambda: hold(home)``) and under
-        `lock`, which whoever shares the registry with a running service must take too.
+        `lock`, which whoever shares the registry with a running service must take too. *door*
+        decides who may ask, by default who holds a key of the settings; *log* takes JSON lines.
         """
         self.registry = registry
         self.state = state
         self.settings = settings or Settings()
         self.pages = pages
         self.lock = threading.RLock()
+        self.door = door or Keys(self.settings.keys)
+        self.guarded = door is not None or bool(self.settings.keys)
+        """Whether a key is needed. If not, only this machine is served."""
+        self.draining = False
         self._cache = cache
         self._engine = engine
-        self._upstreams = dict(upstreams or {})
+        self._upstreams = {
+            model: Running(endpoint=endpoint) for model, endpoint in (upstreams or {}).items()
+        }
         self._writing = writing
         self._offer = self.settings.exit_text or load_markdown(data("exit-offer.md")).body
-        self._events: list[Event] = []
+        self._lines = LogLines(log)
+        self._open: set[Open] = set()
         self._engines: Engines
         self._upstream: Upstream
-        self._view = View({}, frozenset(), float("-inf"))
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve until the block ends; then stop every engine and keep what was noted."""
         some = self.settings
+        self._loop = asyncio.get_running_loop()
+        self.draining = False
         self._engines = Engines(
             self._start,
             most=some.resident,
             idle_seconds=some.idle_seconds,
             failure_seconds=some.failure_seconds,
         )
-        self._reading = asyncio.Lock()
+        self._compose(self._loop)
         await asyncio.to_thread(self._recover)
-        connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(connector=connector) as session:
-            self._upstream = Upstream(session, seconds=some.answer_seconds)
-            flushing = asyncio.create_task(self._flush_often())
-            try:
-                yield
-            finally:
-                flushing.cancel()
-                await self._engines.close()
-                await self._flush()
-                await asyncio.to_thread(self.state.close)
+        client = Lines() if some.client == "own" else Session()
+        self._upstream = Upstream(client, seconds=some.answer_seconds)
+        minding = asyncio.create_task(self._mind())
+        self.watch.log("started", models=len(self.registry.models()))
+        try:
+            yield
+        finally:
+            minding.cancel()
+            await self._engines.close()
+            await client.close()
+            self.watch.log("stopped", open=len(self._open))
+            await asyncio.to_thread(self.watch.flush)
+            await asyncio.to_thread(self.state.close)
+            self._loop = None
 
-    # What is known of models
-
-    async def view(self) -> View:
-        """Return what the ledger says, read again if that was too long ago."""
-        now = asyncio.get_running_loop().time()
-        view = self._view
-        if now - view.read < self.settings.refresh_seconds:
-            return view
-        async with self._reading:
-            if self._view is view:
-                self._view = await asyncio.to_thread(self._read, now)
-            return self._view
-
-    async def life(self, model: str) -> ModelLife:
-        """Return a model's life, or raise Refused (404)."""
-        life = (await self.view()).lives.get(ModelId(model))
-        if life is None:
-            raise unknown_model(model)
-        return life
-
-    def note_url(self, life: ModelLife) -> str | None:
-        """Return where a deprecation is explained."""
-        return f"{self.settings.site}/models/{life.model}/" if life.deprecated else None
-
-    def report_url(self, life: ModelLife) -> str | None:
-        """Return where the model's report stands, if it is published."""
-        published = life.model in self._view.reports
-        return f"{self.settings.site}/models/{life.model}/report/" if published else None
-
-    def describe(self, life: ModelLife) -> ModelObject:
-        """Return the model object."""
-        return model_object(
-            life,
-            note=self.note_url(life),
-            report=self.report_url(life),
-            engine="loaded" if life.model in self._upstreams else self._engines.status(life.model),
+    def _compose(self, loop: asyncio.AbstractEventLoop) -> None:
+        some, now = self.settings, self.registry.clock.now
+        self.watch = Watch(self.state, now, self._lines)
+        self.revivals = Revivals(loop.time, now)
+        self.revivals.ended = self.watch.revival
+        self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
+        self.leaving = Leaving(
+            self.registry,
+            self.state,
+            self._held,
+            offer=self._offer,
+            leavers=frozenset(some.offer_exit),
+            failed=self._failed,
         )
+        gauge = self.watch.metrics.gauge
+        gauge("otium_open_requests", "Under way.", (), lambda: {(): len(self._open)})
+        gauge("otium_engines_loaded", "Engines up.", (), lambda: {(): len(self.loaded())})
+        gauge("otium_draining", "1 if about to end.", (), lambda: {(): int(self.draining)})
 
-    async def deprecations(self) -> list[Deprecation]:
-        """Return every announced deprecation, the earliest first."""
-        lives = (await self.view()).lives.values()
-        lines = [
-            deprecation(life, note=self.note_url(life), report=self.report_url(life))
-            for life in lives
-        ]
-        return sorted((line for line in lines if line), key=lambda line: line.deprecated_at)
+    # What is known of engines
+
+    def status(self, model: ModelId) -> EngineStatus:
+        """Return whether the model's engine is up."""
+        return "loaded" if model in self._upstreams else self._engines.status(model)
 
     def loaded(self) -> list[ModelId]:
         """Return the models whose engine is up."""
         return self._engines.loaded()
 
-    # Answering
+    # Taking requests
 
-    async def admit(self, chat: Chat, life: ModelLife, caller: str) -> None:
+    def take(self, request: Open) -> None:
+        """Count a request as under way, or raise Refused if no more are taken."""
+        if self.draining:
+            raise draining()
+        if len(self._open) >= self.settings.open_requests:
+            raise too_many(self.settings.open_requests)
+        self._open.add(request)
+
+    def leave(self, request: Open) -> None:
+        """Count a request as done."""
+        self._open.discard(request)
+
+    def drain(self) -> None:
+        """Take no new work; end what is open when its time is over. Callable from any thread."""
+        if self.draining or self._loop is None:
+            return
+        self.draining = True
+        self._loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        self.watch.log("draining", open=len(self._open))
+        asyncio.get_running_loop().call_later(self.settings.drain_seconds, self._cut)
+
+    def _cut(self) -> None:
+        for request in list(self._open):
+            request.cut()
+
+    async def admit(self, chat: Chat, known: Known, caller: Caller) -> None:
         """Raise Refused if this history or this model is closed. Starts nothing."""
-        ending = await asyncio.to_thread(self.state.ended, chat.prefixes(caller))
-        if ending is not None:
-            raise conversation_ended(ending.model)
-        self.check_open(life)
+        await self.leaving.check(chat, caller.scope)
+        self.check_open(known, caller)
 
-    def check_open(self, life: ModelLife) -> None:
+    def check_open(self, known: Known, caller: Caller) -> None:
         """Raise Refused if the model cannot be asked here."""
-        if not life.in_service and life.availability in {"archived", "on-request"}:
-            raise model_retired(retired_record(life, self.report_url(life)))
+        life = known.life
+        refused = closed(life, known.urls, granted=life.model in caller.granted)
+        if refused is not None:
+            raise refused
+        if known.brownouts and life.state == "deprecated":
+            now = self.registry.clock.now()
+            for window in known.brownouts:
+                if window.starts <= now < window.ends:
+                    raise browned_out(life, known.urls, window, now)
         if life.weights is None and life.model not in self._upstreams:
             raise unavailable("model_not_deposited", f"The weights of {life.model} are not here.")
 
-    def prewarm(self, life: ModelLife) -> None:
-        """Begin to start the model's engine."""
-        if life.model not in self._upstreams:
-            self._engines.prewarm(life.model)
+    def prewarm(self, known: Known) -> Revival | None:
+        """Begin to start the model's engine; return its start, or None if it is up."""
+        model = known.life.model
+        if self.status(model) == "loaded":
+            return None
+        self.revivals.begin(model)
+        self._engines.prewarm(model)
+        return self.revivals.current(model)
 
     async def answer(
         self,
         chat: Chat,
-        life: ModelLife,
-        caller: str,
+        known: Known,
+        caller: Caller,
         speak: Callable[[Speaker, Running], Awaitable[T]],
         spoken: Callable[[], bool],
     ) -> T:
@@ -233,70 +243,85 @@ class Service:
 
         *spoken* tells whether the client has heard a part, after which nothing is repeated.
         """
-
-        async def close(reason: str) -> None:
-            await self._end(life.model, chat.prefixes(caller)[-1], reason)
-
-        offer = self._offer if life.model in self.settings.offer_exit else ""
-        why = ""
+        model, why = known.life.model, ""
         for _ in range(2):
-            async with self._run(life) as running:
-                speaker = Speaker(self._upstream, running.endpoint, offer=offer, close=close)
+            fixed = self._upstreams.get(model)
+            async with AsyncExitStack() as stack:
+                running = fixed or await self._running(known, stack)
+                endpoint = running.endpoint
+                if known.life.weights not in (None, endpoint.identity.weights):
+                    why = f"What answers for {model} has other weights than the ledger says."
+                    raise unavailable("weights_differ", why)
+                speaker = self.leaving.speaker(self._upstream, endpoint, model, chat, caller.scope)
                 try:
                     return await speak(speaker, running)
                 except EngineFailed as error:
                     why = str(error)
-            await self._engines.discard(life.model, running)
+            if fixed is None:
+                await self._engines.discard(model, running)
             if spoken():
                 break
         raise upstream_failed(why)
 
-    @asynccontextmanager
-    async def _run(self, life: ModelLife) -> AsyncIterator[Running]:
-        async with AsyncExitStack() as stack:
-            running = await self._running(life, stack)
-            if life.weights not in (None, running.endpoint.identity.weights):
-                why = f"What answers for {life.model} has other weights than the ledger says."
-                raise unavailable("weights_differ", why)
-            yield running
-
-    async def _running(self, life: ModelLife, stack: AsyncExitStack) -> Running:
-        endpoint = self._upstreams.get(life.model)
-        if endpoint is not None:
-            return Running(endpoint=endpoint)
-        patience = self.settings.load_seconds
+    async def _running(self, known: Known, stack: AsyncExitStack) -> Running:
+        model, patience = known.life.model, self.settings.load_seconds
+        if self._engines.status(model) != "loaded":
+            self.revivals.begin(model)
         try:
-            return await stack.enter_async_context(self._engines.lease(life.model, patience))
+            return await stack.enter_async_context(self._engines.lease(model, patience))
         except TimeoutError as error:
-            why = f"{life.model} is not up within {patience:g} s; its start goes on. Ask again."
-            raise timed_out("revival_timeout", why) from error
-        except FingerprintDiffers as error:
-            raise unavailable("fingerprint_differs", str(error)) from error
+            why = f"{model} is not up within {patience:g} s; its start goes on. Ask again."
+            current = self.revivals.current(model)
+            where = {"Location": f"/v1/revivals/{current.id}"} if current else {}
+            late = timed_out("revival_timeout", why, **where)
+            raise explained(late, known.life, known.urls) from error
+        except Refused:
+            raise
         except OtiumError as error:
-            why = f"{life.model} could not be started: {fault(error)}."
-            raise unavailable("revival_failed", why) from error
+            raise explained(_unrevived(model, error), known.life, known.urls) from error
+        finally:
+            self._settle(model)
+
+    def _settle(self, model: ModelId) -> None:
+        """Forget a start that was noted and never came to run, as of one that failed just now."""
+        start = self.revivals.current(model)
+        if start and start.stage == "queued" and self._engines.status(model) != "loading":
+            self.revivals.end(self.revivals.begin(model), "revival_failed")
 
     # In threads
 
     @contextmanager
     def _start(self, model: ModelId) -> Iterator[Running]:
         """Run a model from the archive, certified; a retired one's revival is logged first."""
-        with self.lock:
-            life = self.registry.model(model)
-            now = self.registry.now()
-            fingerprint = self._fingerprint(model)
-        with revive(
-            self.registry.archive,
-            model,
-            self._cache,
-            engine=self._engine,
-            fingerprint=fingerprint,
-            now=now,
-        ) as alive:
-            if not life.in_service:
-                with self.lock, self._writing():
-                    revived(self.registry, model, alive.certificate)
-            yield Running(endpoint=alive.endpoint, certificate=alive.certificate)
+        start = self.revivals.begin(model)
+        try:
+            with self.lock:
+                life = self.registry.model(model)
+                now = self.registry.now()
+                fingerprint = self._fingerprint(model)
+
+            def progress(what: str, done: int, total: int) -> None:
+                del what
+                start.stage = f"read {100 * done // max(1, total)}%"
+
+            start.stage = "read"
+            with revive(
+                self.registry.archive,
+                model,
+                self._cache,
+                engine=_Staged(self._engine, start),
+                fingerprint=fingerprint,
+                now=now,
+                progress=progress,
+            ) as alive:
+                if not life.in_service:
+                    with self._held():
+                        revived(self.registry, model, alive.certificate)
+                self.revivals.end(start)
+                yield Running(endpoint=alive.endpoint, certificate=alive.certificate)
+        except BaseException as error:
+            self.revivals.end(start, _code(error))
+            raise
 
     def _fingerprint(self, model: ModelId) -> Fingerprint | None:
         try:
@@ -304,83 +329,54 @@ class Service:
         except UnknownRecord:
             return None
 
-    def _read(self, now: float) -> View:
-        with self.lock:
-            lives = {life.model: life for life in self.registry.models()}
-            reports = frozenset(entry.subject for entry in self.registry.find("report.published"))
-        return View(lives, reports, now)
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with self.lock, self._writing():
+            yield
 
-    # Endings and events
-
-    async def _end(self, model: ModelId, prefix: str, reason: str) -> None:
-        """Close a history durably, then tell the ledger."""
-        ending = Ending(
-            prefix=prefix,
-            salt=secrets.token_hex(16),
-            model=model,
-            by="model",
-            reason=reason,
-            ended=self.registry.clock.now(),
+    def _failed(self, code: str) -> None:
+        now = self.registry.clock.now()
+        event = Event(
+            time=now, model="", status=500, code=code, weights="", milliseconds=0, streamed=False
         )
-        if await asyncio.to_thread(self.state.end, ending):
-            await asyncio.to_thread(self._tell_ledger)
-
-    def _tell_ledger(self) -> None:
-        """Log each ending that the ledger does not have. Its choice stands if that fails."""
-        try:
-            with self.lock, self._writing():
-                for ending in self.state.unlogged():
-                    self._log_ending(ending)
-        except (OtiumError, OSError) as error:
-            self.note(model="", status=500, code=f"ledger: {type(error).__name__}")
-
-    def _log_ending(self, ending: Ending) -> None:
-        prefix = commitment(ending)
-        known = self.registry.find("conversation.ended", ending.model)
-        if not any(entry.body.get("prefix") == prefix for entry in known):
-            body = {"prefix": prefix, "by": ending.by, "reason": ending.reason}
-            self.registry.log("conversation.ended", ending.model, body)
-        self.state.mark_logged(ending.prefix)
+        self.watch.audit(event)
 
     def _recover(self) -> None:
-        self._tell_ledger()
+        self.leaving.tell_ledger()
         now = self.registry.clock.now()
         self.state.forget_events(later(now, days=-self.settings.event_days))
 
-    def note(
-        self,
-        *,
-        model: str,
-        status: int,
-        code: str,
-        weights: str = "",
-        seconds: float = 0.0,
-        streamed: bool = False,
-    ) -> None:
-        """Keep an audit event; it is written a moment later."""
-        event = Event(
-            time=self.registry.clock.now(),
-            model=model[:100],
-            status=status,
-            code=code,
-            weights=weights,
-            milliseconds=round(seconds * 1000),
-            streamed=streamed,
-        )
-        if len(self._events) < _MOST_EVENTS:
-            self._events.append(event)
-
-    async def _flush_often(self) -> None:
+    async def _mind(self) -> None:
+        """Write what was noted, and let go of clients that take nothing."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1)
-            await self._flush()
+            before = loop.time() - self.settings.stall_seconds
+            for request in [one for one in self._open if one.stalled(before)]:
+                request.cut()
+            with suppress(SQLAlchemyError):
+                await asyncio.to_thread(self.watch.flush)
 
-    async def _flush(self) -> None:
-        events, self._events = self._events, []
-        if events:
-            await asyncio.to_thread(self.state.note, events)
+
+class _Staged:
+    """An engine that tells when it is started: until then the archive is read."""
+
+    def __init__(self, engine: Engine, start: Start) -> None:
+        self._engine = engine
+        self._start = start
+
+    def run(
+        self, files: Path, *, model: ModelId, weights: Digest
+    ) -> AbstractContextManager[Endpoint]:
+        self._start.stage = "start"
+        return self._engine.run(files, model=model, weights=weights)
 
 
-def commitment(ending: Ending) -> Digest:
-    """Return what the ledger says of a closed history: a hash that nobody can guess from it."""
-    return digest(bytes.fromhex(ending.salt) + bytes.fromhex(ending.prefix))
+def _code(error: BaseException) -> str:
+    return "fingerprint_differs" if isinstance(error, FingerprintDiffers) else "revival_failed"
+
+
+def _unrevived(model: ModelId, error: OtiumError) -> Refused:
+    if isinstance(error, FingerprintDiffers):
+        return unavailable("fingerprint_differs", str(error))
+    return unavailable("revival_failed", f"{model} could not be started: {fault(error)}.")

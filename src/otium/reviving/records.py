@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -73,14 +73,24 @@ class Way:
         spread = Spread.of(figures)
         self.goals.append(Goal(what, unit, better, target, spread.median, spread))
 
-    def turns(self, section: str, acts: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
-        """Time each act once a round, in an order that rotates; return seconds by name."""
+    def turns(
+        self,
+        section: str,
+        acts: dict[str, Callable[[], object]],
+        before: Mapping[str, Callable[[], object]] | None = None,
+    ) -> dict[str, list[float]]:
+        """Time each act once a round, in an order that rotates; return seconds by name.
+
+        What stands under its name in *before* is done first, and not timed.
+        """
         found: dict[str, list[float]] = {name: [] for name in acts}
         names = [*acts]
         for turn in range(self.rounds):
             self.progress(section, turn, self.rounds)
             for place in range(len(names)):
                 name = names[(turn + place) % len(names)]
+                if before and name in before:
+                    before[name]()
                 began = time.perf_counter()
                 acts[name]()
                 found[name].append(time.perf_counter() - began)

@@ -15,11 +15,11 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from statistics import median, quantiles
-from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -33,6 +33,9 @@ from otium.store import LocalStore, Span, Store
 
 RATES = {"200 MB/s": 200e6, "1 GB/s": 1e9}
 _BLOCK = 8 << 20
+_LIMIT, _RAW = "direct reads, the limit", "raw tier, verified"
+_BARE = "its raw bytes, read only"
+_COLD, _NEAR = "from the archive, nothing here", "from the archive, its base here"
 _SPAWNS = {"zygote": 60, "fresh": 5}
 _BASE, _TUNED = ModelId("base"), ModelId("tuned")
 _TINY = LlamaCpp(context=256)
@@ -75,51 +78,63 @@ def revival_bench(
 
 def raw(way: Way) -> None:
     """Read a stock file from the disk: straight, verified, and as one would without thought."""
-    path, size = way.work / "raw.bin", 0
-    with path.open("wb") as out:
-        while size < way.size:
-            size += out.write(way.model.read_bytes()[: way.size - size])
-        out.flush()
-        os.fsync(out.fileno())
-    expected, pool = blake3(path.read_bytes()).hexdigest(), Pool(size)
-    memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else way.work  # noqa: S108 - the tmpfs
-    target = memory / f"otium-bench-{os.getpid()}"
-
-    def limit() -> None:
-        for _ in read_direct(path, pool.room(size)):
-            pass
-
-    def mapped() -> None:
-        _forget(path)
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-            blake3(whole)
-
-    def naive() -> None:
-        _forget(path)
-        blake3(path.read_bytes())
-
-    def into_memory() -> None:
-        with target.open("w+b") as out:
-            copy_verified(path, expected, out.fileno(), lambda _: None)
-
+    file = _Raw(way)
     seconds = way.turns(
         "raw",
         {
-            "direct reads, the limit": limit,
-            "raw tier, verified": lambda: read_verified(path, expected, pool.room(size)),
-            "raw tier, verified, into memory that an engine maps": into_memory,
-            "naive read, verified": naive,
-            "mmap, verified": mapped,
+            _LIMIT: file.limit,
+            _RAW: file.verified,
+            "raw tier, verified, into memory that an engine maps": file.into_memory,
+            "naive read, verified": file.naive,
+            "mmap, verified": file.mapped,
         },
     )
-    target.unlink(missing_ok=True)
-    top = seconds["direct reads, the limit"]
+    file.target.unlink(missing_ok=True)
+    top = seconds[_LIMIT]
     for name, each in seconds.items():
-        way.note("raw", name, "GB/s", [size / one / 1e9 for one in each])
+        way.note("raw", name, "GB/s", [file.size / one / 1e9 for one in each])
         if each is not top:
             way.note("raw", f"  of the limit: {name}", "", _ratios(top, each))
-    reached = _ratios(top, seconds["raw tier, verified"])
-    way.reach("raw tier, verified, of the limit", "more", 0.90, reached)
+    way.reach("raw tier, verified, of the limit", "more", 0.90, _ratios(top, seconds[_RAW]))
+
+
+class _Raw:
+    """A stock file on the disk that is measured, and the ways to read it."""
+
+    def __init__(self, way: Way) -> None:
+        self.path, self.size = way.work / "raw.bin", 0
+        model = way.model.read_bytes()
+        with self.path.open("wb") as out:
+            while self.size < way.size:
+                self.size += out.write(model[: way.size - self.size])
+            out.flush()
+            os.fsync(out.fileno())
+        self.expected, self.pool = blake3(self.path.read_bytes()).hexdigest(), Pool(self.size)
+        memory = Path("/dev/shm")  # noqa: S108 - the tmpfs
+        self.target = (memory if memory.is_dir() else way.work) / f"otium-bench-{os.getpid()}"
+
+    def limit(self) -> None:
+        for _ in read_direct(self.path, self.pool.room(self.size)):
+            pass
+
+    def verified(self) -> None:
+        read_verified(self.path, self.expected, self.pool.room(self.size))
+
+    def into_memory(self) -> None:
+        with self.target.open("w+b") as out:
+            copy_verified(self.path, self.expected, out.fileno(), lambda _: None)
+
+    def naive(self) -> None:
+        _forget(self.path)
+        blake3(self.path.read_bytes())
+
+    def mapped(self) -> None:
+        _forget(self.path)
+        with (
+            self.path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole,
+        ):
+            blake3(whole)
 
 
 def delta(way: Way) -> None:
@@ -133,75 +148,67 @@ def delta(way: Way) -> None:
     raws.put("raw", b"".join((_at(plain) / file.path).read_bytes() for file in tuned.files))
     way.notes.append(f"delta: {about}, {total:,} bytes")
     for name, rate in RATES.items():
-        seconds = _over(way, _Source(archive, raws, total), rate, name)
+        race = _Race(way, archive, raws, rate, total)
+        seconds = race.run(name)
         for what, each in seconds.items():
             way.note("delta", f"{name}: {what}", "s", each)
-        bare = seconds["its raw bytes, read only"]
-        for what in ("from the archive, nothing here", "from the archive, its base here"):
-            times = _ratios(bare, seconds[what])
+        for what in (_COLD, _NEAR):
+            times = _ratios(seconds[_BARE], seconds[what])
             way.note("delta", f"{name}, times as fast as raw: {what}", "", times)
             way.reach(f"{name}, {what}: times as fast as raw", "more", 1.0, times)
+        said = ", ".join(f"{share:.2f} {what}" for what, share in race.shares.items())
+        way.notes.append(f"delta at {name}: of the raw bytes are read {said}")
 
 
-class _Source(NamedTuple):
-    """A model in an archive, and its raw bytes beside it."""
+@dataclass
+class _Race:
+    """A model over a store of some rate: its raw bytes, and out of the archive."""
 
+    way: Way
     archive: Archive
     raws: Store
+    rate: float
     total: int
+    shares: dict[str, float] = field(default_factory=dict)
 
+    def run(self, name: str) -> dict[str, list[float]]:
+        """Return the seconds of each."""
+        cold, warm = self.way.work / "cold", self.way.work / "warm"
 
-def _over(way: Way, source: _Source, rate: float, name: str) -> dict[str, list[float]]:
-    archive, raws, total = source
-    out, warm = way.work / "cold", way.work / "warm"
-    shares: dict[str, float] = {}
+        def near() -> None:
+            shutil.rmtree(warm, ignore_errors=True)
+            materialise(self.archive, _BASE, warm)
 
-    def read(sink: Callable[[int, bytes], None]) -> None:
-        slow = Throttled(raws, rate)
+        return self.way.turns(
+            f"delta at {name}",
+            {
+                _BARE: lambda: self.read(lambda _: None),
+                "its raw bytes, read, verified, written": self.keep,
+                _COLD: lambda: self.bring(cold, _COLD),
+                _NEAR: lambda: self.bring(warm, _NEAR),
+            },
+            {_COLD: lambda: shutil.rmtree(cold, ignore_errors=True), _NEAR: near},
+        )
+
+    def read(self, sink: Callable[[bytes], object]) -> None:
+        """Read the raw bytes, four stretches at once."""
+        slow = Throttled(self.raws, self.rate)
+        spans = [Span(at, min(_BLOCK, self.total - at)) for at in range(0, self.total, _BLOCK)]
         with ThreadPoolExecutor(4) as pool:
-            spans = [Span(at, min(_BLOCK, total - at)) for at in range(0, total, _BLOCK)]
-            for span, data in zip(
-                spans, pool.map(lambda s: slow.get("raw", s), spans), strict=True
-            ):
-                sink(span.offset, data)
+            for data in pool.map(lambda span: slow.get("raw", span), spans):
+                sink(data)
 
-    def kept() -> None:
+    def keep(self) -> None:
+        """Read them, take their digest and write them, as any cache would."""
         sha = blake3()
-        with (way.work / "kept").open("wb") as file:
+        with (self.way.work / "kept").open("wb") as file:
+            self.read(lambda data: (sha.update(data), file.write(data)))
 
-            def keep(_at: int, data: bytes) -> None:
-                sha.update(data)
-                file.write(data)
-
-            read(keep)
-
-    def bring(cache: Path, what: str) -> None:
-        slow = Throttled(archive.store, rate)
-        materialise(Archive(slow, archive.info), _TUNED, cache)
-        shares[what] = slow.read / total
-
-    def cold() -> None:
-        shutil.rmtree(out, ignore_errors=True)
-        bring(out, "nothing here")
-
-    def near() -> None:
-        bring(warm, "its base here")
-
-    def fresh() -> None:
-        shutil.rmtree(warm, ignore_errors=True)
-        materialise(archive, _BASE, warm)
-
-    acts: dict[str, Callable[[], object]] = {
-        "its raw bytes, read only": lambda: read(lambda _at, _data: None),
-        "its raw bytes, read, verified, written": kept,
-        "from the archive, nothing here": cold,
-        "(its base brought here)": fresh,
-        "from the archive, its base here": near,
-    }
-    found = way.turns(f"delta at {name}", acts)
-    said = ", ".join(f"{share:.2f} with {what}" for what, share in shares.items())
-    way.notes.append(f"delta at {name}: of the raw bytes are read {said}")
-    return {what: each for what, each in found.items() if not what.startswith("(")}
+    def bring(self, cache: Path, what: str) -> None:
+        """Bring the model out of the archive."""
+        slow = Throttled(self.archive.store, self.rate)
+        materialise(Archive(slow, self.archive.info), _TUNED, cache)
+        self.shares[what] = slow.read / self.total
 
 
 def spawn(way: Way) -> None:
@@ -334,7 +341,10 @@ def _family(way: Way) -> tuple[Archive, str]:
 def _pair(model: Path, folder: Path, *, adapted: bool) -> None:
     """Lay a model's directory, with the demo's adapter or without."""
     folder.mkdir()
-    (folder / "model.gguf").symlink_to(model.absolute())
+    try:
+        (folder / "model.gguf").hardlink_to(model)
+    except OSError:  # another disk
+        shutil.copy(model, folder / "model.gguf")
     if adapted:
         with as_file(files("otium") / "data" / "models" / "successor-lora.gguf") as adapter:
             shutil.copy(adapter, folder / "adapter.gguf")

@@ -1,7 +1,7 @@
-"""How fast the record side is: log, proofs, duties, interviews, assessments, audits, closure.
+"""How fast the rest is: log, proofs, duties, interviews, assessments, the gateway, closure.
 
-Knows logs that are made for measuring, the figures to reach, and a peer. Does not know an
-archive, and keeps nothing. Writes figures.
+Knows logs and engines that are made for measuring, the figures to reach, and peers. Does not know
+an archive, and keeps nothing. Writes figures.
 
 >>> sorted(SECTIONS)
 ['append', 'audit', 'duties', 'prove', 'verify']
@@ -12,6 +12,7 @@ True
 from otium.timing.assessments import assessing, assessment_cost
 from otium.timing.busy import busy_log, busy_policy
 from otium.timing.closures import Tried, attempts, closing, try_closed
+from otium.timing.gateways import GatewayReport, gateway_bench
 from otium.timing.interviews import cost, interviewing
 from otium.timing.logs import entries, signed, written
 from otium.timing.measures import SECTIONS, Scale
@@ -21,6 +22,7 @@ __all__ = [
     "EDITED",
     "SECTIONS",
     "WRITTEN",
+    "GatewayReport",
     "Scale",
     "Tried",
     "assessing",
@@ -31,6 +33,7 @@ __all__ = [
     "closing",
     "cost",
     "entries",
+    "gateway_bench",
     "history",
     "interviewing",
     "signed",

@@ -1,0 +1,112 @@
+"""One endpoint, asked whole or in a stream; whose fault a failure is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from otium.dialects import Chat, Json, fields, refuse
+from otium.engine import Endpoint
+from otium.errors import EngineFailed
+from otium.wire import Client, Events, Reply, WireError
+
+_OK = 200
+_CLIENT_FAULTS = (400, 413, 422, 429)
+_LONGEST_REASON = 400
+_USAGE = {"include_usage": True}
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class Upstream:
+    """Engines, reached over HTTP."""
+
+    def __init__(self, client: Client, *, seconds: float) -> None:
+        """Use *client*; wait at most *seconds* for a whole answer."""
+        self._client = client
+        self._seconds = seconds
+
+    async def complete(self, endpoint: Endpoint, chat: Chat) -> Json:
+        """Return the whole answer.
+
+        Raises EngineFailed if the engine broke, Refused if it refused the request or was too slow.
+        """
+        body = {**chat.body(), "model": endpoint.identity.model}
+        body.pop("stream", None)
+        body.pop("stream_options", None)
+        async with self._post(endpoint, body) as reply:
+            return _checked(_decode(await reply.read()), endpoint)
+
+    async def stream(self, endpoint: Endpoint, chat: Chat) -> AsyncGenerator[list[Json]]:
+        """Yield chunks as they come, those that come together as one list.
+
+        Errors are as of `complete`, also in the middle. Tokens are always counted by the engine;
+        whoever did not ask for the count does not see it.
+        """
+        model, asked = endpoint.identity.model, fields(chat.options.get("stream_options"))
+        counted = {"stream_options": {**asked, **_USAGE}, "stream": True, "model": model}
+        async with self._post(endpoint, {**chat.body(), **counted}) as reply:
+            split = Events()
+            while part := await reply.part():
+                chunks: list[Json] = []
+                try:
+                    for data in split.feed(part):
+                        if data == b"[DONE]":
+                            yield chunks
+                            return
+                        chunks.append(_checked(_decode(data), endpoint))
+                except (EngineFailed, ValueError):
+                    if chunks:  # what was said before the fault was said
+                        yield chunks
+                    raise
+                if chunks:
+                    yield chunks
+        raise EngineFailed(model=model, why="its stream broke off")
+
+    @asynccontextmanager
+    async def _post(self, endpoint: Endpoint, body: Json) -> AsyncIterator[Reply]:
+        url = f"{endpoint.base_url}/chat/completions"
+        try:
+            async with self._client.post(
+                url, _encode(body), key=endpoint.api_key, seconds=self._seconds
+            ) as reply:
+                if reply.status != _OK:
+                    raise _refusal(reply.status, await reply.read(), endpoint)
+                yield reply
+        except TimeoutError as error:
+            message = f"The engine did not finish within {self._seconds:g} s."
+            later = {"Retry-After": "10"}
+            raise refuse(504, "upstream_timeout", message, type="timeout", headers=later) from error
+        except (WireError, ValueError) as error:
+            raise EngineFailed(
+                model=endpoint.identity.model, why=f"{type(error).__name__}: {error}"
+            ) from error
+
+
+def _checked(answer: object, endpoint: Endpoint) -> Json:
+    """Return *answer* if it has the shape of one."""
+    model = endpoint.identity.model
+    if isinstance(answer, dict) and "error" in answer:
+        raise EngineFailed(model=model, why=_reason(answer))
+    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
+        raise EngineFailed(model=model, why="it sent something that is not an answer")
+    return answer
+
+
+def _refusal(status: int, data: bytes, endpoint: Endpoint) -> Exception:
+    try:
+        error = _decode(data)
+    except ValueError:
+        error = None
+    why = _reason(error)
+    if status in _CLIENT_FAULTS:
+        return refuse(status, "upstream_refused", f"The engine refused the request: {why}.")
+    return EngineFailed(model=endpoint.identity.model, why=f"status {status}: {why}")
+
+
+def _reason(answer: object) -> str:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    return str(message or "no reason given")[:_LONGEST_REASON]
