@@ -86,13 +86,12 @@ class Service:
         door: Door | None = None,
         log: IO[bytes] | None = None,
     ) -> None:
-        """Serve the models of *registry*.
+        """Serve the models of *registry*; *log* takes JSON lines, *pages* is a site beside the API.
 
-        A model in *upstreams* is asked there; any other runs in *engine*, from the archive,
-        with its weights in *cache*. *pages* is a static site to serve beside the API. Each
-        ledger write happens inside a fresh *writing* block (``lambda: hold(home)``) and under
-        `lock`, which whoever shares the registry with a running service must take too. *door*
-        decides who may ask, by default who holds a key of the settings; *log* takes JSON lines.
+        A model in *upstreams* is asked there; any other runs in *engine*, from the archive, with
+        its weights in *cache*. Each ledger write happens inside a fresh *writing* block
+        (``lambda: hold(home)``) and under `lock`, which whoever shares the registry takes too.
+        *door* decides who may ask, by default who holds a key of the settings.
         """
         self.registry = registry
         self.state = state
@@ -105,9 +104,7 @@ class Service:
         self.draining = False
         self._cache = cache
         self._engine = engine
-        self._upstreams = {
-            model: Running(endpoint=endpoint) for model, endpoint in (upstreams or {}).items()
-        }
+        self._upstreams = {model: Running(endpoint=at) for model, at in (upstreams or {}).items()}
         self._writing = writing
         self._offer = self.settings.exit_text or load_markdown(data("exit-offer.md")).body
         self._lines = LogLines(log)

@@ -122,11 +122,8 @@ def gateway(port: int, upstream: str, features: str) -> None:
         offer_exit=(model,) if every else (),
         site="https://example.org",
     )
-    endpoint = Endpoint(
-        base_url=upstream,
-        api_key="stub",
-        identity=Identity(model=model, weights=None, engine="stub/1"),
-    )
+    identity = Identity(model=model, weights=None, engine="stub/1")
+    endpoint = Endpoint(base_url=upstream, api_key="stub", identity=identity)
     with tempfile.TemporaryDirectory() as name, (Path(name) / "log").open("wb") as log:
         service = Service(
             house,
