@@ -18,7 +18,7 @@ True
 """
 
 from otium.closure.chain import endings, fold, prefixes
-from otium.closure.offering import Exit, Offers, packaged_offers
+from otium.closure.offering import Exit, Offers, packaged_offers, told
 from otium.closure.policies import Count, Policies
 from otium.closure.probing import Post, asking, probe
 from otium.closure.reading import Reader, read
@@ -91,4 +91,5 @@ __all__ = [
     "prefixes",
     "probe",
     "read",
+    "told",
 ]

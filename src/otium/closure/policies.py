@@ -93,6 +93,7 @@ class Policies:
         self._known: dict[tuple[str, str], Policy] = {}
         self._read = float("-inf")
         self._counted: dict[tuple[str, str], list[int]] = {}
+        self._counting = threading.Lock()
 
     def set(self, policy: Policy) -> Policy:
         """Put a policy in force; raise BadInput without a reason."""
@@ -177,13 +178,15 @@ class Policies:
         vetoed: bool = False,
     ) -> None:
         """Count one request, in memory until `flush`."""
-        kept = self._counted.setdefault((model, now[:10]), [0, 0, 0, 0])
-        for place, happened in enumerate((begun, offered, ended, vetoed)):
-            kept[place] += happened
+        with self._counting:
+            kept = self._counted.setdefault((model, now[:10]), [0, 0, 0, 0])
+            for place, happened in enumerate((begun, offered, ended, vetoed)):
+                kept[place] += happened
 
     def flush(self) -> None:
         """Write what was counted."""
-        counted, self._counted = self._counted, {}
+        with self._counting:
+            counted, self._counted = self._counted, {}
         for (model, day), numbers in counted.items():
             self._add(_count(model, day, numbers))
 

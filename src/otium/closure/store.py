@@ -123,6 +123,14 @@ class Closings:
 
     # Asking
 
+    @property
+    def quick(self) -> bool:
+        """Whether `look` takes microseconds and never waits, so that it needs no thread.
+
+        So it is with SQLite: in its write-ahead mode a reader waits for nobody.
+        """
+        return self._seen is not None
+
     def look(self, messages: Sequence[Message], caller: str) -> Looked:
         """Return what is known of a history.
 
