@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ALDER = ModelId("alder-1")
 END = '{"tool": "end_conversation"}'
 ABUSE = {"role": "user", "content": "You are worthless garbage, you stupid machine."}
-QUESTION = {"role": "user", "content": "How do I keep basil alive?"}
+QUESTION = {"role": "user", "content": "How often does basil want water?"}
 MORE = {"role": "user", "content": "Answer me."}
 
 
@@ -185,7 +185,8 @@ def test_a_mark_on_the_last_line_ends_it_and_the_words_before_are_heard(
     scripted = Scripted(["I would rather stop here.\n[END CONVERSATION] abuse"])
     client = lab.client(scripted, **leaving(lab, "sentinel", "scripted/1"))
     answer = ask(client, ABUSE, stream=stream)
-    assert is_ended(answer)
+    last = chunks(answer)[-1] if stream else answer.json()
+    assert last["conversation"]["status"] == "ended"
     assert content(answer).strip() == "I would rather stop here."
     assert is_closed(ask(client, ABUSE, MORE))
 

@@ -72,7 +72,7 @@ class State:
         query = select(*columns).order_by(_events.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
-        return [Event.convert(dict(row)) for row in reversed(rows)]
+        return [Event.convert({name: row[name] for name in Event.__struct_fields__}) for row in reversed(rows)]
 
     def forget_events(self, before: Instant) -> None:
         """Delete the events from before an instant."""
