@@ -15,12 +15,15 @@ import httpx2
 import msgspec
 import pytest
 
+from otium.closure import Closings, Method, Policy, Probed
 from otium.engine import Endpoint, Engine, Identity, Model
 from otium.gateway import Service, Settings, State, background
 from otium.lifecycle import Availability, Registry, Surface, deprecate, retire, set_availability
 from otium.records import Digest, Instant, ModelId, digest
 from otium.testing import FixedClock, Scripted, ServedEngine
 
+AT_ONCE = Policy(redirections=0)
+"""The exit with the first message, not only as a last resort."""
 QUICK = Settings(refresh_seconds=0, keepalive_seconds=30, failure_seconds=0, site="https://x.org")
 
 
@@ -100,6 +103,25 @@ class Lab:
         ):
             client.headers["Authorization"] = f"Bearer {key}"
             yield client
+
+    def knows(self, model: ModelId, method: Method = "schema", engine: str = "") -> ModelId:
+        """Let a probe have found that *model* can leave by *method* on *engine*."""
+        weights = self.house.model(model).weights or ""
+        closings = Closings.at(self.folder / "state.sqlite")
+        closings.policies.keep(
+            Probed(
+                model=model,
+                weights=weights,
+                engine=engine or "planted/1",
+                method=method,
+                how="template",
+                rendered="",
+                trials=(),
+                probed=self.clock.now(),
+            )
+        )
+        closings.close()
+        return model
 
     def client(self, model: Model | None = None, **changes: Any) -> httpx2.Client:
         """Serve until the test ends; return a client."""

@@ -127,13 +127,20 @@ def gateway() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8421, show_default=True)
 @click.option("--key", "keys", multiple=True, help="Accept only these bearer keys.")
-@click.option("--offer-exit", "leavers", multiple=True, help="A model that may end conversations.")
+@click.option(
+    "--offer-exit",
+    "leavers",
+    multiple=True,
+    help="A model that may end conversations, as a last resort.",
+)
 @click.option("--site", default="", help="Where the public pages stand: https://example.org/models")
 @click.pass_obj
 def serve_gateway(
     home: Path, host: str, port: int, keys: tuple[str, ...], leavers: tuple[str, ...], site: str
 ) -> None:
     """Serve an OpenAI-compatible API until Ctrl-C. A daily tick can run beside it.
+
+    When a model is offered the exit is set by `otium exit policy`; by default it is a last resort.
 
     Others on this machine can read a command line: better set keys in
     OTIUM_GATEWAY_SERVE_KEYS, separated by spaces.

@@ -13,8 +13,7 @@ Writes service events, log lines, and ledger entries of revivals and ended conve
 from otium.dialects import Chat, read_chat
 from otium.gateway.app import background, create_app, run
 from otium.gateway.catalog import Catalog, Known, Revival
-from otium.gateway.leaving import commitment
-from otium.gateway.records import Caller, Door, Ending, Event, Keys, Settings
+from otium.gateway.records import Caller, Door, Event, Keys, Settings
 from otium.gateway.service import Service
 from otium.gateway.state import State
 from otium.residence import Running
@@ -24,7 +23,6 @@ __all__ = [
     "Catalog",
     "Chat",
     "Door",
-    "Ending",
     "Event",
     "Keys",
     "Known",
@@ -34,7 +32,6 @@ __all__ = [
     "Settings",
     "State",
     "background",
-    "commitment",
     "create_app",
     "read_chat",
     "run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
@@ -24,7 +25,7 @@ from otium.dialects import COMPLETIONS, MESSAGES, RESPONSES, Dialect, refuse
 from otium.errors import BadInput, GatewayError, OtiumError, Refused
 from otium.gateway.catalog import Known, raw
 from otium.gateway.exchange import Exchange, key_of
-from otium.gateway.records import Caller, fault
+from otium.gateway.records import Caller, fault, too_large
 from otium.gateway.service import Service
 from otium.inband import anthropic_object
 from otium.telemetry import Metrics
@@ -175,6 +176,7 @@ class _Routes:
             Route("/v1/models/{model}", self.model),
             Route("/v1/models/{model}/prewarm", self.prewarm, methods=["POST"]),
             Route("/v1/revivals/{revival}", self.revival),
+            Route("/v1/endings/{ending}/appeal", self.appeal, methods=["POST"]),
         ]
 
     async def healthz(self, _: Request) -> Response:
@@ -230,6 +232,17 @@ class _Routes:
         if revival:
             answer.headers["Location"] = f"/v1/revivals/{revival.id}"
         return answer
+
+    async def appeal(self, request: Request) -> Response:
+        service, body = self._service, b""
+        async for part in request.stream():
+            body += part
+            if len(body) > service.settings.body_bytes:
+                raise too_large(service.settings.body_bytes)
+        ending, scope = request.path_params["ending"], request.scope["otium.caller"].scope
+        dialect = _dialect(request.scope)
+        made = await asyncio.to_thread(service.leaving.appeal, ending, scope, body, dialect)
+        return _json(made, status=201)
 
     async def revival(self, request: Request) -> Response:
         found = self._service.revivals.find(request.path_params["revival"])

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from otium.dialects import ENDED_STOP, Chat, Dialect, Json, Rendering, refuse
+from otium.dialects import ENDED_STOP, Chat, Dialect, Json, Rendering, fields, refuse
 from otium.errors import Refused
 from otium.gateway.catalog import Known, raw
-from otium.gateway.leaving import Speaker
-from otium.gateway.records import Caller, draining, fault
+from otium.gateway.leaving import Speaker, Turn
+from otium.gateway.records import Caller, draining, fault, too_large
 from otium.gateway.service import Service
 from otium.gateway.state import Asked
 from otium.residence import Running
@@ -56,6 +56,7 @@ class Exchange:
         "_side",
         "_task",
         "_timer",
+        "_turn",
         "_waking",
     )
 
@@ -74,6 +75,7 @@ class Exchange:
         self._caller = Caller()
         self._chat: Chat
         self._known: Known
+        self._turn: Turn
         self._rendering: Rendering | None = None
         self._task: asyncio.Task[Any]
         self._timer: asyncio.TimerHandle | None = None
@@ -154,7 +156,7 @@ class Exchange:
         asked.model, asked.streamed = chat.model, chat.stream
         await self._find(chat)
         known = self._known
-        await service.admit(self._chat, known, caller)
+        self._turn = await service.admit(self._chat, known, caller)
         if not chat.stream and await self._come_back_later(known):
             return
         self._outlet.headers += [
@@ -221,8 +223,7 @@ class Exchange:
                 more = part.get("more_body", False) and size <= most
             data = b"".join(parts)
         if max(told, len(data)) > most:
-            message = f"The body is larger than {most} bytes."
-            raise refuse(413, "request_too_large", message, headers={"Connection": "close"})
+            raise too_large(most)
         return data
 
     async def _complete(self) -> None:
@@ -232,7 +233,7 @@ class Exchange:
             self._count(answer)
             whole = self._dialect.whole(answer, self._chat, stamp)
             self._outlet.spoken = self._over = True
-            ended = [_ENDED] if "conversation" in answer else []
+            ended = [_ENDED] if _is_ended(answer) else []
             await self._outlet.whole(200, _encode(whole), ended)
 
         await self._answer(speak)
@@ -264,7 +265,7 @@ class Exchange:
                 self._count(chunk)
                 if uncounted and not chunk["choices"]:
                     continue
-                if "conversation" in chunk and not outlet.begun:
+                if not outlet.begun and _is_ended(chunk):
                     headers = (_ENDED,)
             data += rendering.feed(chunk)
         if not data:
@@ -277,9 +278,7 @@ class Exchange:
 
     async def _answer(self, speak: Callable[[Speaker, Running], Coroutine[Any, Any, None]]) -> None:
         outlet = self._outlet
-        await self._service.answer(
-            self._chat, self._known, self._caller, speak, lambda: outlet.spoken
-        )
+        await self._service.answer(self._turn, self._known, speak, lambda: outlet.spoken)
         if self._asked.code == "gone":
             self._asked.code = "answered"
 
@@ -295,7 +294,7 @@ class Exchange:
         return stamp
 
     def _count(self, answer: Json) -> None:
-        if "conversation" in answer:
+        if _is_ended(answer):
             self._asked.code = "ended"
         usage = answer.get("usage")
         if isinstance(usage, dict):
@@ -374,6 +373,10 @@ def key_of(headers: dict[bytes, bytes]) -> bytes:
     if kind.lower() == b"bearer" and given:
         return given.strip()
     return headers.get(b"x-api-key", b"").strip()
+
+
+def _is_ended(answer: Json) -> bool:
+    return fields(answer.get("conversation")).get("status") == "ended"
 
 
 def _certificate(running: Running) -> Json | None:

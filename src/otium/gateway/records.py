@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from otium.closure import Ending, Policy
 from otium.dialects import NO_RETRY, refuse
 from otium.errors import ConversationEnded, Refused
 from otium.inband import Brownout, EngineStatus
@@ -15,7 +16,6 @@ from otium.records import Instant, ModelId, Part, digest
 __all__ = [
     "Caller",
     "Door",
-    "Ending",
     "EngineStatus",
     "Event",
     "Keys",
@@ -24,6 +24,7 @@ __all__ = [
     "draining",
     "fault",
     "timed_out",
+    "too_large",
     "too_many",
     "unavailable",
     "upstream_failed",
@@ -38,7 +39,9 @@ class Settings(Part):
     offer_exit: tuple[ModelId, ...] = ()
     """The models that are offered the exit from a conversation."""
     exit_text: str = ""
-    """How it is offered; by default as in ``data/exit-offer.md``."""
+    """How it is offered; by default as in ``data/closure/offers-1.0.toml``."""
+    exit_policy: Policy = Policy()
+    """When it is offered, where ``otium exit policy`` says nothing: as a last resort."""
     site: str = ""
     """Where the public pages stand, without a slash at the end."""
     access_url: str = ""
@@ -122,21 +125,6 @@ class Keys:
 _ANYONE = Caller()
 
 
-class Ending(Part):
-    """A conversation that a model ended. No content, only the hash of the history."""
-
-    prefix: str
-    """Hash of the history at its end, hexadecimal."""
-    salt: str
-    """Makes the ledger's commitment unguessable; hexadecimal."""
-    model: ModelId
-    by: Literal["model"]
-    reason: str
-    ended: Instant
-    logged: bool = False
-    """Whether the ledger has its entry."""
-
-
 class Event(Part):
     """One request, for audit. It says nothing of what was said."""
 
@@ -151,10 +139,11 @@ class Event(Part):
     streamed: bool
 
 
-def conversation_ended(model: ModelId) -> Refused:
+def conversation_ended(ending: Ending) -> Refused:
     """Refuse to go on with a history that a model has closed."""
     message = (
-        f"{ConversationEnded(model=model)} Begin a new conversation, or edit an earlier message."
+        f"{ConversationEnded(model=ending.model)} Begin a new conversation, or edit an earlier"
+        f" message. To have it reviewed: POST /v1/endings/{ending.id}/appeal."
     )
     return refuse(
         409,
@@ -162,7 +151,7 @@ def conversation_ended(model: ModelId) -> Refused:
         message,
         type="conversation_ended",
         headers={**NO_RETRY, "Conversation-Status": "ended"},
-        conversation={"status": "ended", "by": "model"},
+        conversation={"status": "ended", "by": ending.by, "id": ending.id},
     )
 
 
@@ -185,6 +174,12 @@ def too_many(most: int) -> Refused:
     return refuse(
         503, "too_many_requests", why, type="service_unavailable", headers={"Retry-After": "5"}
     )
+
+
+def too_large(most: int) -> Refused:
+    """Refuse a body of more than *most* bytes."""
+    why = f"The body is larger than {most} bytes."
+    return refuse(413, "request_too_large", why, headers={"Connection": "close"})
 
 
 def timed_out(code: str, message: str, **headers: str) -> Refused:

@@ -22,10 +22,9 @@ from otium.asking import Upstream
 from otium.dialects import Chat
 from otium.engine import Endpoint, Engine, LlamaCpp
 from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, Refused, UnknownRecord
-from otium.evidence import data, load_markdown
 from otium.fingerprints import Fingerprint
 from otium.gateway.catalog import Catalog, Known, Revival, Revivals, Start
-from otium.gateway.leaving import Leaving, Speaker
+from otium.gateway.leaving import Leaving, Speaker, Turn
 from otium.gateway.records import (
     Caller,
     Door,
@@ -69,7 +68,6 @@ class Service:
 
     catalog: Catalog
     revivals: Revivals
-    leaving: Leaving
     watch: Watch
 
     def __init__(
@@ -106,12 +104,14 @@ class Service:
         self._engine = engine
         self._upstreams = {model: Running(endpoint=at) for model, at in (upstreams or {}).items()}
         self._writing = writing
-        self._offer = self.settings.exit_text or load_markdown(data("exit-offer.md")).body
         self._lines = LogLines(log)
         self._open: set[Open] = set()
         self._engines: Residence
         self._upstream: Upstream
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.leaving = Leaving(
+            registry, state.url, self._held, settings=self.settings, failed=self._failed
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -139,6 +139,7 @@ class Service:
             await client.close()
             self.watch.log("stopped", open=len(self._open))
             await asyncio.to_thread(self.watch.flush)
+            await asyncio.to_thread(self.leaving.close)
             await asyncio.to_thread(self.state.close)
             self._loop = None
 
@@ -148,14 +149,7 @@ class Service:
         self.revivals = Revivals(loop.time, now)
         self.revivals.ended = self.watch.revival
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
-        self.leaving = Leaving(
-            self.registry,
-            self.state,
-            self._held,
-            offer=self._offer,
-            leavers=frozenset(some.offer_exit),
-            failed=self._failed,
-        )
+        self.catalog.leaving = self.leaving.facts
         gauge = self.watch.metrics.gauge
         gauge("otium_open_requests", "Under way.", (), lambda: {(): len(self._open)})
         gauge("otium_engines_loaded", "Engines up.", (), lambda: {(): len(self.loaded())})
@@ -200,10 +194,11 @@ class Service:
         for request in list(self._open):
             request.cut()
 
-    async def admit(self, chat: Chat, known: Known, caller: Caller) -> None:
-        """Raise Refused if this history or this model is closed. Starts nothing."""
-        await self.leaving.check(chat, caller.scope)
+    async def admit(self, chat: Chat, known: Known, caller: Caller) -> Turn:
+        """Return the turn; raise Refused if history or model is closed. Starts nothing."""
+        turn = await self.leaving.check(chat, known.life.model, caller.scope)
         self.check_open(known, caller)
+        return turn
 
     def check_open(self, known: Known, caller: Caller) -> None:
         """Raise Refused if the model cannot be asked here."""
@@ -230,9 +225,8 @@ class Service:
 
     async def answer(
         self,
-        chat: Chat,
+        turn: Turn,
         known: Known,
-        caller: Caller,
         speak: Callable[[Speaker, Running], Awaitable[T]],
         spoken: Callable[[], bool],
     ) -> T:
@@ -249,9 +243,10 @@ class Service:
                 if known.life.weights not in (None, endpoint.identity.weights):
                     why = f"What answers for {model} has other weights than the ledger says."
                     raise unavailable("weights_differ", why)
-                speaker = self.leaving.speaker(self._upstream, endpoint, model, chat, caller.scope)
+                speaker = await self.leaving.speaker(self._upstream, endpoint, turn)
                 try:
-                    return await speak(speaker, running)
+                    with self.leaving.counting(turn, speaker):
+                        return await speak(speaker, running)
                 except EngineFailed as error:
                     why = str(error)
             if fixed is None:
@@ -343,6 +338,10 @@ class Service:
         now = self.registry.clock.now()
         self.state.forget_events(later(now, days=-self.settings.event_days))
 
+    def _flush(self) -> None:
+        self.watch.flush()
+        self.leaving.closings.policies.flush()
+
     async def _mind(self) -> None:
         """Write what was noted, and let go of clients that take nothing."""
         loop = asyncio.get_running_loop()
@@ -352,7 +351,7 @@ class Service:
             for request in [one for one in self._open if one.stalled(before)]:
                 request.cut()
             with suppress(SQLAlchemyError):
-                await asyncio.to_thread(self.watch.flush)
+                await asyncio.to_thread(self._flush)
 
 
 class _Staged:

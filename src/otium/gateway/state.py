@@ -1,41 +1,31 @@
-"""The gateway's operational state: ended conversations and audit events, in SQL; counts and logs.
+"""The gateway's operational state: audit events, in SQL; counts and logs.
 
-SQLite by default; any database of SQLAlchemy's by URL, since only portable SQL is used.
-It holds hashes and counts, never what was said.
+SQLite by default; any database of SQLAlchemy's by URL, since only portable SQL is used. Ended
+conversations lie in the same database, and are `otium.closure`'s.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from sqlalchemy import (
     Boolean,
     Column,
     Integer,
     MetaData,
-    RowMapping,
     String,
     Table,
     delete,
     insert,
-    make_url,
     select,
-    update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from otium.database import open_database, sqlite_url
-from otium.gateway.records import Ending, Event
-from otium.records import Instant, Part
+from otium.gateway.records import Event
+from otium.records import Instant
 from otium.telemetry import LogLines, Metrics
-
-P = TypeVar("P", bound=Part)
-
-_AT_ONCE = 500
-"""How many values a query may compare with: every database allows at least so many."""
 
 _MOST_EVENTS = 100_000
 _SERVER_FAULT = 500
@@ -43,17 +33,6 @@ _SHORT = 19
 """How much of a caller's digest a log line shows."""
 
 _tables = MetaData()
-_ended = Table(
-    "ended_prefixes",
-    _tables,
-    Column("prefix", String(64), primary_key=True),
-    Column("salt", String(64), nullable=False),
-    Column("model", String(100), nullable=False),
-    Column("by", String(20), nullable=False),
-    Column("reason", String(40), nullable=False),
-    Column("ended", String(20), nullable=False),
-    Column("logged", Boolean, nullable=False),
-)
 _events = Table(
     "events",
     _tables,
@@ -69,68 +48,17 @@ _events = Table(
 
 
 class State:
-    """Ended conversations and events. Safe to use from several threads."""
+    """Audit events. Safe to use from several threads."""
 
     def __init__(self, url: str) -> None:
         """Open the database at *url*, ``sqlite:///PATH`` or another of SQLAlchemy's."""
         self._engine = open_database(url, _tables)
-        self._reader = _reader(url)
+        self.url = url
 
     @classmethod
     def at(cls, path: Path) -> Self:
         """Open, or make, the SQLite database at *path*."""
         return cls(sqlite_url(path))
-
-    @property
-    def quick(self) -> bool:
-        """Whether `ended` takes microseconds and never waits, so that it needs no thread.
-
-        So it is with SQLite: in its write-ahead mode a reader waits for nobody.
-        """
-        return self._reader is not None
-
-    def ended(self, prefixes: Sequence[str]) -> Ending | None:
-        """Return how the history with these prefix hashes ended, or None if it is open."""
-        if self._reader is not None and not self._any(self._reader, prefixes):
-            return None
-        with self._engine.connect() as connection:
-            for start in range(0, len(prefixes), _AT_ONCE):
-                some = prefixes[start : start + _AT_ONCE]
-                query = select(_ended).where(_ended.c.prefix.in_(some))
-                row = connection.execute(query).mappings().first()
-                if row is not None:
-                    return _read(row, Ending)
-        return None
-
-    @staticmethod
-    def _any(reader: sqlite3.Connection, prefixes: Sequence[str]) -> bool:
-        for start in range(0, len(prefixes), _AT_ONCE):
-            some = prefixes[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT 1 FROM ended_prefixes WHERE prefix IN ({marks}) LIMIT 1"  # noqa: S608
-            if reader.execute(query, some).fetchone():
-                return True
-        return False
-
-    def end(self, ending: Ending) -> bool:
-        """Close a history durably; return False if it was closed before."""
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(insert(_ended).values(**ending.plain()))
-        except IntegrityError:
-            return False
-        return True
-
-    def unlogged(self) -> list[Ending]:
-        """Return the endings that the ledger does not have yet."""
-        query = select(_ended).where(_ended.c.logged.is_(False)).order_by(_ended.c.ended)
-        with self._engine.connect() as connection:
-            return [_read(row, Ending) for row in connection.execute(query).mappings()]
-
-    def mark_logged(self, prefix: str) -> None:
-        """Remember that the ledger has the entry of this ending."""
-        with self._engine.begin() as connection:
-            connection.execute(update(_ended).where(_ended.c.prefix == prefix).values(logged=True))
 
     def note(self, events: Sequence[Event]) -> None:
         """Keep audit events."""
@@ -144,7 +72,10 @@ class State:
         query = select(*columns).order_by(_events.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
-        return [_read(row, Event) for row in reversed(rows)]
+        return [
+            Event.convert({name: row[name] for name in Event.__struct_fields__})
+            for row in reversed(rows)
+        ]
 
     def forget_events(self, before: Instant) -> None:
         """Delete the events from before an instant."""
@@ -152,20 +83,8 @@ class State:
             connection.execute(delete(_events).where(_events.c.time < before))
 
     def close(self) -> None:
-        """Close all connections. The next use opens new ones, and `quick` is over."""
+        """Close all connections. The next use opens new ones."""
         self._engine.dispose()
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-
-def _reader(url: str) -> sqlite3.Connection | None:
-    """Return a connection that only reads, if *url* is a file of SQLite's."""
-    parts = make_url(url)
-    if parts.get_backend_name() != "sqlite" or parts.database in {None, "", ":memory:"}:
-        return None
-    path = Path(str(parts.database)).resolve().as_uri()
-    return sqlite3.connect(f"{path}?mode=ro", uri=True, check_same_thread=False, timeout=5)
 
 
 class Asked:
@@ -306,7 +225,3 @@ class Watch:
         events, self._events = self._events, []
         self._state.note(events)
         self._lines.flush()
-
-
-def _read(row: RowMapping, kind: type[P]) -> P:
-    return kind.convert({name: row[name] for name in kind.__struct_fields__})

@@ -98,9 +98,10 @@ def stub(port: int) -> None:
 def gateway(port: int, upstream: str, features: str) -> None:
     """Serve a gateway whose one model is at *upstream*.
 
-    *features* is ``plain``, or ``all``: a key, the exit offered, the headers of a deprecated model,
-    and the log, beside the audit that is always kept.
+    *features* is ``plain``, or ``all``: a key, the exit offered each time as a tool, the headers of
+    a deprecated model, and the log, beside the audit that is always kept.
     """
+    from otium.closure import Policy
     from otium.commitments import load_policy
     from otium.engine import Endpoint, Identity
     from otium.gateway import Service, Settings, State, run
@@ -120,6 +121,7 @@ def gateway(port: int, upstream: str, features: str) -> None:
     settings = Settings(
         keys=(KEY,) if every else (),
         offer_exit=(model,) if every else (),
+        exit_policy=Policy(redirections=0, method="tool"),
         site="https://example.org",
     )
     identity = Identity(model=model, weights=None, engine="stub/1")

@@ -182,20 +182,30 @@ def _span(end: str | None) -> str:
 
 
 def service(
-    home: Home, *, keys: Sequence[str] = (), offer_exit: Sequence[ModelId] = (), site: str = ""
+    home: Home,
+    *,
+    keys: Sequence[str] = (),
+    offer_exit: Sequence[ModelId] = (),
+    at_once: bool = False,
+    site: str = "",
 ) -> Service:
     """Return the gateway's service for *home*.
 
-    *offer_exit* names who may leave a conversation; *site* is where the public pages stand. A
+    *offer_exit* names who may leave a conversation, *at_once* or as a last resort, where no policy
+    of `otium exit policy` says otherwise; *site* is where the public pages stand. A
     home that is not held is held for each write only, so that a timer can tick beside it.
     """
+    from otium.closure import Policy
     from otium.gateway import Service, Settings, State
 
+    policy = Policy(redirections=0) if at_once else Policy()
     return Service(
         home.registry,
         cache=home.cache,
         state=State(home.state),
-        settings=Settings(keys=tuple(keys), offer_exit=tuple(offer_exit), site=site),
+        settings=Settings(
+            keys=tuple(keys), offer_exit=tuple(offer_exit), exit_policy=policy, site=site
+        ),
         engine=home.engine,
         writing=nullcontext if home.held else lambda: turn(home),
         pages=home.site if home.site.is_dir() else None,
