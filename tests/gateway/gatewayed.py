@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from otium.commitments import load_policy
-from otium.gateway import Service, Settings, State, run
+from otium.database import sqlite_url
+from otium.gateway import Service, Settings, run
 from otium.lifecycle import found
 from otium.notes import Signer
 from otium.records import ModelId
@@ -23,7 +24,7 @@ def main(port: int, state: Path) -> None:
         service = Service(
             house,
             cache=state.parent / "cache",
-            state=State.at(state),
+            state=sqlite_url(state),
             settings=Settings(offer_exit=(MODEL,), keys=("mine",)),
             upstreams={MODEL: endpoint},
         )

@@ -326,7 +326,7 @@ def test_a_choice_stands_when_the_ledger_cannot_be_written_and_is_logged_later(
             assert is_ended(ask(client, ABUSE))
             assert is_closed(ask(client, ABUSE))
         assert lab.house.find("conversation.ended") == []
-    assert "ledger: LedgerError" in [event.code for event in lab.service().state.events()]
+    assert "ledger: LedgerError" in [line.code for line in lab.lines()]
     for _ in range(2):
         with lab.serve(lab.service(EndsAbuse(Recaller()), **offer)) as client:
             assert is_closed(ask(client, ABUSE))

@@ -181,7 +181,7 @@ def test_a_client_that_leaves_does_not_cancel_the_revival(lab: Lab, stream: bool
 
 def _codes(lab: Lab, count: int) -> list[str]:
     deadline = time.monotonic() + 5
-    while len(found := lab.services[0].state.events()) < count and time.monotonic() < deadline:
+    while len(found := lab.lines()) < count and time.monotonic() < deadline:
         pass
     return [event.code for event in found]
 

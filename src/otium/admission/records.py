@@ -70,6 +70,8 @@ class Line(Part):
     tokens_in: int = 0
     tokens_out: int = 0
     milliseconds: int = 0
+    weights: str = ""
+    """The digest of the weights that answered, if any did."""
 
 
 def check_scope(scope: Scope) -> None:

@@ -40,6 +40,7 @@ log = Table(
     Column("tokens_in", BigInteger, nullable=False),
     Column("tokens_out", BigInteger, nullable=False),
     Column("milliseconds", BigInteger, nullable=False),
+    Column("weights", String(80), nullable=False),
 )
 
 

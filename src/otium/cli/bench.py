@@ -197,7 +197,7 @@ def bench_closure(rounds: int, quick: bool, work: Path, as_json: bool) -> None:
     from otium.timing import Scale, closing
 
     found = closing(Scale(work, share=20) if quick else Scale(work, rounds=rounds))
-    emit(found, as_json, lambda: _rendered([_goals(found)]))
+    emit(found, as_json, lambda: rendered([goal_table(found)]))
     if any(goal.reached > goal.target for goal in found if not goal.unit and goal.better == "less"):
         raise click.exceptions.Exit(1)
 

@@ -18,18 +18,16 @@ from typing import IO, Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from otium.admission import Caller
 from otium.asking import Upstream
 from otium.dialects import Chat
 from otium.engine import Endpoint, Engine, LlamaCpp
 from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, Refused, UnknownRecord
 from otium.fingerprints import Fingerprint
 from otium.gateway.catalog import Catalog, Known, Revival, Revivals, Start
+from otium.gateway.door import Door
 from otium.gateway.leaving import Leaving, Speaker, Turn
 from otium.gateway.records import (
-    Caller,
-    Door,
-    Event,
-    Keys,
     Settings,
     draining,
     fault,
@@ -38,10 +36,10 @@ from otium.gateway.records import (
     unavailable,
     upstream_failed,
 )
-from otium.gateway.state import State, Watch
+from otium.gateway.watch import Watch
 from otium.inband import EngineStatus, browned_out, closed, explained
 from otium.lifecycle import Registry, revived
-from otium.records import Digest, ModelId, later
+from otium.records import Digest, ModelId
 from otium.residence import Limits, Residence, Running
 from otium.revival import revive
 from otium.telemetry import LogLines
@@ -75,13 +73,13 @@ class Service:
         registry: Registry,
         *,
         cache: Path,
-        state: State,
+        state: str,
         settings: Settings | None = None,
         engine: Engine = _LLAMA,
         upstreams: Mapping[ModelId, Endpoint] | None = None,
         pages: Path | None = None,
         writing: Callable[[], AbstractContextManager[object]] = nullcontext,
-        door: Door | None = None,
+        journal: Path | None = None,
         log: IO[bytes] | None = None,
     ) -> None:
         """Serve the models of *registry*; *log* takes JSON lines, *pages* is a site beside the API.
@@ -89,16 +87,15 @@ class Service:
         A model in *upstreams* is asked there; any other runs in *engine*, from the archive, with
         its weights in *cache*. Each ledger write happens inside a fresh *writing* block
         (``lambda: hold(home)``) and under `lock`, which whoever shares the registry takes too.
-        *door* decides who may ask, by default who holds a key of the settings.
+        *state* is the URL of the database of keys, audit log and ended conversations, which
+        several services may share; in the folder *journal* a killed one leaves what it had drawn
+        of budgets.
         """
         self.registry = registry
-        self.state = state
         self.settings = settings or Settings()
+        self.door = Door(state, self.settings, journal)
         self.pages = pages
         self.lock = threading.RLock()
-        self.door = door or Keys(self.settings.keys)
-        self.guarded = door is not None or bool(self.settings.keys)
-        """Whether a key is needed. If not, only this machine is served."""
         self.draining = False
         self._cache = cache
         self._engine = engine
@@ -110,7 +107,7 @@ class Service:
         self._upstream: Upstream
         self._loop: asyncio.AbstractEventLoop | None = None
         self.leaving = Leaving(
-            registry, state.url, self._held, settings=self.settings, failed=self._failed
+            registry, state, self._held, settings=self.settings, failed=self._failed
         )
 
     @asynccontextmanager
@@ -125,8 +122,9 @@ class Service:
             failure_seconds=some.failure_seconds,
         )
         self._engines = Residence(self._start, limits)
+        await asyncio.to_thread(self.door.open)
         self._compose(self._loop)
-        await asyncio.to_thread(self._recover)
+        await asyncio.to_thread(self.leaving.tell_ledger)
         client = Lines() if some.client == "own" else Session()
         self._upstream = Upstream(client, seconds=some.answer_seconds)
         minding = asyncio.create_task(self._mind())
@@ -140,12 +138,12 @@ class Service:
             self.watch.log("stopped", open=len(self._open))
             await asyncio.to_thread(self.watch.flush)
             await asyncio.to_thread(self.leaving.close)
-            await asyncio.to_thread(self.state.close)
+            await asyncio.to_thread(self.door.close)
             self._loop = None
 
     def _compose(self, loop: asyncio.AbstractEventLoop) -> None:
         some, now = self.settings, self.registry.clock.now
-        self.watch = Watch(self.state, now, self._lines)
+        self.watch = Watch(self.door.note, now, self._lines)
         self.revivals = Revivals(loop.time, now)
         self.revivals.ended = self.watch.revival
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
@@ -153,6 +151,8 @@ class Service:
         gauge = self.watch.metrics.gauge
         gauge("otium_open_requests", "Under way.", (), lambda: {(): len(self._open)})
         gauge("otium_engines_loaded", "Engines up.", (), lambda: {(): len(self.loaded())})
+        lost = "Lines of the audit log that were not kept."
+        gauge("otium_audit_dropped", lost, (), lambda: {(): self.door.dropped})
         gauge("otium_draining", "1 if about to end.", (), lambda: {(): int(self.draining)})
 
     # What is known of engines
@@ -194,16 +194,16 @@ class Service:
         for request in list(self._open):
             request.cut()
 
-    async def admit(self, chat: Chat, known: Known, caller: Caller) -> Turn:
+    async def admit(self, chat: Chat, known: Known, caller: Caller | None) -> Turn:
         """Return the turn; raise Refused if history or model is closed. Starts nothing."""
-        turn = await self.leaving.check(chat, known.life.model, caller.scope)
+        turn = await self.leaving.check(chat, known.life.model, caller.id if caller else "")
         self.check_open(known, caller)
         return turn
 
-    def check_open(self, known: Known, caller: Caller) -> None:
+    def check_open(self, known: Known, caller: Caller | None) -> None:
         """Raise Refused if the model cannot be asked here."""
         life = known.life
-        refused = closed(life, known.urls, granted=life.model in caller.granted)
+        refused = closed(life, known.urls, granted=caller is not None and caller.opens)
         if refused is not None:
             raise refused
         if known.brownouts and life.state == "deprecated":
@@ -327,16 +327,7 @@ class Service:
             yield
 
     def _failed(self, code: str) -> None:
-        now = self.registry.clock.now()
-        event = Event(
-            time=now, model="", status=500, code=code, weights="", milliseconds=0, streamed=False
-        )
-        self.watch.audit(event)
-
-    def _recover(self) -> None:
-        self.leaving.tell_ledger()
-        now = self.registry.clock.now()
-        self.state.forget_events(later(now, days=-self.settings.event_days))
+        self.watch.failed(code)
 
     def _flush(self) -> None:
         self.watch.flush()

@@ -103,8 +103,9 @@ def gateway(port: int, upstream: str, features: str) -> None:
     """
     from otium.closure import Policy
     from otium.commitments import load_policy
+    from otium.database import sqlite_url
     from otium.engine import Endpoint, Identity
-    from otium.gateway import Service, Settings, State, run
+    from otium.gateway import Service, Settings, run
     from otium.lifecycle import Surface, deprecate, found
     from otium.notes import Signer
     from otium.records import Instant, ModelId
@@ -130,7 +131,7 @@ def gateway(port: int, upstream: str, features: str) -> None:
         service = Service(
             house,
             cache=Path(name) / "cache",
-            state=State.at(Path(name) / "state.sqlite"),
+            state=sqlite_url(Path(name) / "state.sqlite"),
             settings=settings,
             upstreams={model: endpoint},
             log=log if every else None,

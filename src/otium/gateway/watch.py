@@ -1,90 +1,14 @@
-"""The gateway's operational state: audit events, in SQL; counts and logs.
-
-SQLite by default; any database of SQLAlchemy's by URL, since only portable SQL is used. Ended
-conversations lie in the same database, and are `otium.closure`'s.
-"""
+"""What is noted of requests: counts, log lines, and lines of the audit log."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Self
+from collections.abc import Callable, Mapping
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    delete,
-    insert,
-    select,
-)
-
-from otium.database import open_database, sqlite_url
-from otium.gateway.records import Event
+from otium.admission import Line
 from otium.records import Instant
 from otium.telemetry import LogLines, Metrics
 
-_MOST_EVENTS = 100_000
 _SERVER_FAULT = 500
-_SHORT = 19
-"""How much of a caller's digest a log line shows."""
-
-_tables = MetaData()
-_events = Table(
-    "events",
-    _tables,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("time", String(20), nullable=False, index=True),
-    Column("model", String(100), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("code", String(60), nullable=False),
-    Column("weights", String(80), nullable=False),
-    Column("milliseconds", Integer, nullable=False),
-    Column("streamed", Boolean, nullable=False),
-)
-
-
-class State:
-    """Audit events. Safe to use from several threads."""
-
-    def __init__(self, url: str) -> None:
-        """Open the database at *url*, ``sqlite:///PATH`` or another of SQLAlchemy's."""
-        self._engine = open_database(url, _tables)
-        self.url = url
-
-    @classmethod
-    def at(cls, path: Path) -> Self:
-        """Open, or make, the SQLite database at *path*."""
-        return cls(sqlite_url(path))
-
-    def note(self, events: Sequence[Event]) -> None:
-        """Keep audit events."""
-        if events:
-            with self._engine.begin() as connection:
-                connection.execute(insert(_events), [one.plain() for one in events])
-
-    def events(self, limit: int = 1000) -> list[Event]:
-        """Return the last events, oldest first."""
-        columns = [column for column in _events.c if column.name != "id"]
-        query = select(*columns).order_by(_events.c.id.desc()).limit(limit)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [
-            Event.convert({name: row[name] for name in Event.__struct_fields__})
-            for row in reversed(rows)
-        ]
-
-    def forget_events(self, before: Instant) -> None:
-        """Delete the events from before an instant."""
-        with self._engine.begin() as connection:
-            connection.execute(delete(_events).where(_events.c.time < before))
-
-    def close(self) -> None:
-        """Close all connections. The next use opens new ones."""
-        self._engine.dispose()
 
 
 class Asked:
@@ -95,11 +19,13 @@ class Asked:
         "caller",
         "code",
         "first",
+        "heard",
         "id",
         "known",
         "model",
         "read",
         "seconds",
+        "size",
         "status",
         "streamed",
         "weights",
@@ -114,8 +40,13 @@ class Asked:
         self.known = False
         """Whether the model is registered: strangers' names are not counted one by one."""
         self.caller = ""
+        """The id of the key, if one was needed."""
         self.status = 200
         self.code = "gone"
+        self.size = 0
+        """Bytes of the question."""
+        self.heard: int | None = None
+        """How many events of its stream the model has said; None if it was not asked."""
         self.weights = ""
         self.streamed = False
         self.seconds = 0.0
@@ -130,13 +61,14 @@ class Asked:
 class Watch:
     """Counts, logs and audits requests. What it notes is written a moment later."""
 
-    def __init__(self, state: State, now: Callable[[], Instant], lines: LogLines) -> None:
-        """Keep audit events in *state*, write log lines to *lines*."""
+    def __init__(
+        self, note: Callable[[Line], None], now: Callable[[], Instant], lines: LogLines
+    ) -> None:
+        """Give lines of the audit log to *note*, write log lines to *lines*."""
         self.metrics = Metrics()
-        self._state = state
+        self._note = note
         self._now = now
         self._lines = lines
-        self._events: list[Event] = []
         of_metrics = self.metrics
         self._requests = of_metrics.counter(
             "otium_requests_total", "Requests by what became of them.", ("api", "model", "code")
@@ -156,7 +88,6 @@ class Watch:
         self._revival_seconds = of_metrics.histogram(
             "otium_revival_seconds", "Time of starts.", ("result",)
         )
-        self._dropped = of_metrics.counter("otium_audit_dropped_total", "Audit events not kept.")
 
     def request(self, asked: Asked) -> None:
         """Note a request that came to its end."""
@@ -169,15 +100,18 @@ class Watch:
             self._tokens.add((model, "read"), asked.read)
             self._tokens.add((model, "written"), asked.written)
         now = self._now()
-        self.audit(
-            Event(
+        self._note(
+            Line(
                 time=now,
-                model=asked.model[:100],
+                key=asked.caller,
+                act=asked.api,
+                model=asked.model,
                 status=asked.status,
                 code=asked.code,
-                weights=asked.weights,
+                tokens_in=asked.read,
+                tokens_out=asked.written,
                 milliseconds=round(asked.seconds * 1000),
-                streamed=asked.streamed,
+                weights=asked.weights,
             )
         )
         if self._lines.wanted:
@@ -191,7 +125,7 @@ class Watch:
             "id": asked.id,
             "api": asked.api,
             "model": asked.model[:100],
-            "caller": asked.caller[:_SHORT],
+            "caller": asked.caller,
             "status": asked.status,
             "code": asked.code,
             "weights": asked.weights,
@@ -202,12 +136,9 @@ class Watch:
             "written": asked.written,
         }
 
-    def audit(self, event: Event) -> None:
-        """Keep an audit event."""
-        if len(self._events) < _MOST_EVENTS:
-            self._events.append(event)
-        else:
-            self._dropped.add()
+    def failed(self, code: str) -> None:
+        """Note that something could not be done for now, beside any request."""
+        self._note(Line(time=self._now(), key="", act="service", status=_SERVER_FAULT, code=code))
 
     def log(self, event: str, **facts: object) -> None:
         """Write a log line about the service itself."""
@@ -221,7 +152,5 @@ class Watch:
         self.log("revival", result=result, seconds=round(seconds, 3))
 
     def flush(self) -> None:
-        """Write what was noted."""
-        events, self._events = self._events, []
-        self._state.note(events)
+        """Write the log lines that wait."""
         self._lines.flush()
