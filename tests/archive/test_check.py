@@ -23,6 +23,7 @@ KINDS = {
     "spec": r"SPEC\.md",
     "recover": r"recover\.py",
     "monitor": r"monitor\.py",
+    "reference engine": r"reference/.*",
     "archive.json": r"archive\.json",
     "its digest": r"archive\.json\.sha256",
     "ocfl root": r"models/0=ocfl_1\.1",

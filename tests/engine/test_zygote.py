@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,19 +73,27 @@ def test_a_child_has_three_files_and_no_secret(
 ) -> None:
     monkeypatch.setenv("OTIUM_ENDPOINT_KEY", "sk-very-secret")
     monkeypatch.setenv("HF_TOKEN", "hf-secret")
-    private = (tmp_path / "private").open("w")
     mother = Zygote()
-    first, child = born(mother), born(mother)
-    for pid in (mother.pid, child.pid):
-        assert pid is not None
-        assert "secret" not in facts(pid, "environ")
-        files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
-        assert not any(str(tmp_path) in file for file in files)
-    assert {one.name for one in Path(f"/proc/{child.pid}/fd").iterdir()} == {"0", "1", "2"}
-    first.end()
-    child.end()
+    with (tmp_path / "private").open("w"):
+        first, child = born(mother), born(mother)
+        assert child.exchange(AWAKE, 10)
+        waiting = born(mother)
+        for pid in (mother.pid, waiting.pid):
+            assert pid is not None
+            assert "secret" not in facts(pid, "environ")
+            files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+            assert not any(str(tmp_path) in file for file in files)
+        until = time.monotonic() + 10
+        while (held := opened(waiting.pid)) != {"0", "1", "2"} and time.monotonic() < until:
+            time.sleep(0.01)  # it is just closing what its mother had
+        assert held == {"0", "1", "2"}
+    for one in (first, child, waiting):
+        one.end()
     mother.close()
-    private.close()
+
+
+def opened(pid: int) -> set[str]:
+    return {one.name for one in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 def test_the_zygote_has_one_thread(mother: Zygote) -> None:

@@ -1,182 +1,117 @@
-from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from otium.engine import (
-    GREEDY,
-    Completion,
-    Endpoint,
-    HttpModel,
-    Identity,
-    LlamaCpp,
-    Message,
-    Options,
-    Token,
-)
+from otium.engine import Endpoint, HttpModel, Message
 from otium.errors import BadData, BadRecord, EngineFailed
 from otium.fingerprints import (
-    Certificate,
     Fingerprint,
+    Kind,
     Prompt,
     Prompts,
+    Reading,
     compare,
     fingerprint_prompts,
+    hardware,
+    take_answers,
     take_fingerprint,
 )
-from otium.fingerprints.taking import EXACT, LARGEST, MEAN
-from otium.records import Digest, Instant, ModelId
+from otium.fingerprints.taking import read
+from otium.records import Instant
 from otium.testing import Refuser, Scripted, Stable
 
 NOW = Instant("2026-11-22T00:00:00Z")
 LATER = Instant("2027-11-22T00:00:00Z")
-PROMPTS = Prompts(
-    id="p",
-    version="1",
-    canary="c",
-    max_tokens=4,
-    prompts=(Prompt(messages=(Message(role="user", content="Hello?"),)),),
-)
+PROMPTS = fingerprint_prompts()
+BAD_RULE = """
+id = "x"
+version = "1"
+canary = "c"
+max_tokens = 1
+prompts = []
+kinds = [{ name = "k", max_tokens = 1, readings = [{ name = "r", pattern = "(" }] }]
+"""
 
 
-def token(text: str, logprob: float, **others: float) -> Token:
-    return Token(text=text, logprob=logprob, top={text: logprob, **others})
+def test_the_prompts_that_come_with_otium_are_many_short_and_of_every_kind() -> None:
+    assert len(PROMPTS.prompts) == 36
+    assert "otium" in PROMPTS.canary
+    assert {one.kind for one in PROMPTS.prompts} == {"", *(one.name for one in PROMPTS.kinds)}
+    longest = max(len(m.content) for prompt in PROMPTS.prompts for m in prompt.messages)
+    assert longest < 250
+    assert sum(map(PROMPTS.limit, PROMPTS.prompts)) < 500
 
 
-class Fixed:
-    """A model whose every token is given."""
-
-    def __init__(self, *tokens: Token, finish: str = "stop") -> None:
-        self.tokens, self.finish = tokens, finish
-        self.identity = Identity(
-            model=ModelId("fixed"), weights=Digest("sha256:" + "0" * 64), engine="fixed/1"
-        )
-
-    def chat(self, _: Sequence[Message], __: Options = GREEDY) -> Completion:
-        text = "".join(one.text for one in self.tokens)
-        kept = {"text": text, "finish": self.finish, "tokens": self.tokens}
-        return msgspec.convert(kept, Completion)
-
-
-def certify(before: Fixed, after: Fixed) -> Certificate:
-    return compare(take_fingerprint(before, PROMPTS, now=NOW), after, now=LATER)
-
-
-BEFORE = Fixed(token("a", -0.1, b=-2.4), token("b", -0.7, c=-0.8))
-
-
-def test_the_same_answers_are_exact() -> None:
-    found = certify(BEFORE, BEFORE)
-    assert found.verdict == "exact"
-    assert (found.tokens_equal, found.tokens_compared) == (2, 2)
-    assert (found.largest_difference, found.mean_difference) == (0, 0)
-    assert found.certified == LATER
-
-
-def test_a_certificate_names_the_fingerprint_and_who_answered() -> None:
-    fingerprint = take_fingerprint(BEFORE, PROMPTS, now=NOW)
-    found = compare(fingerprint, BEFORE, now=LATER)
-    assert found.fingerprint == fingerprint.digest()
-    assert found.identity == BEFORE.identity
-    assert fingerprint.instrument == PROMPTS.digest()
-
-
-@pytest.mark.parametrize(("shift", "verdict"), [(5e-5, "exact"), (0.2, "equivalent")])
-def test_a_small_shift_of_log_probabilities_is(shift: float, verdict: str) -> None:
-    after = Fixed(token("a", -0.1 - shift, b=-2.4), token("b", -0.7, c=-0.8))
-    found = certify(BEFORE, after)
-    assert found.verdict == verdict
-    assert found.largest_difference == pytest.approx(shift)
-    assert found.mean_difference == pytest.approx(shift / 4)
-
-
-def test_one_large_shift_is_different() -> None:
-    after = Fixed(token("a", -0.1, b=-4.0), token("b", -0.7, c=-0.8))
-    assert certify(BEFORE, after).verdict == "different"
-
-
-def test_many_middling_shifts_are_different() -> None:
-    after = Fixed(token("a", -0.4, b=-2.7), token("b", -1.0, c=-1.1))
-    assert certify(BEFORE, after).verdict == "different"
-
-
-def test_a_token_that_changes_where_two_were_as_likely_is_equivalent_never_exact() -> None:
-    after = Fixed(token("a", -0.1, b=-2.4), token("c", -0.75, b=-0.75), token("x", -1.0))
-    found = certify(BEFORE, after)
-    assert found.verdict == "equivalent"
-    assert (found.tokens_equal, found.tokens_compared) == (1, 2)
-
-
-def test_a_changed_token_is_never_exact_however_small_the_differences() -> None:
-    before = Fixed(token("b", -0.7, c=-0.70005))
-    assert certify(before, Fixed(token("c", -0.7, b=-0.70004))).verdict == "equivalent"
-
-
-def test_a_token_that_comes_from_nowhere_is_different() -> None:
-    after = Fixed(token("a", -0.1, b=-2.4), token("z", -0.7, b=-0.8))
-    assert certify(BEFORE, after).verdict == "different"
-
-
-def test_what_follows_a_changed_token_is_not_compared() -> None:
-    after = Fixed(token("b", -1.2, a=-1.3), token("b", -99.0))
-    assert certify(BEFORE, after).tokens_compared == 1
+def test_no_prompt_stands_there_twice() -> None:
+    assert len({prompt.messages for prompt in PROMPTS.prompts}) == len(PROMPTS.prompts)
 
 
 @pytest.mark.parametrize(
-    "after",
+    ("text", "kind", "reading"),
     [
-        Fixed(*BEFORE.tokens[:1]),
-        Fixed(*BEFORE.tokens, token("c", -0.1)),
-        Fixed(*BEFORE.tokens, finish="length"),
-        Fixed(),
+        ("I'm sorry, but I can't help with that.", "refusal", "refuses+apologises"),
+        ("First, hold the jar under warm water.", "refusal", "none"),
+        ('{"tool": "end_conversation"}', "exit", "ends"),
+        ('{"tool": "reply", "text": "Rye."}', "exit", "replies"),
+        ("B", "choice", "B"),
+        ("A.", "choice", "A"),
+        ("Apples", "choice", "none"),
+        ("1. Boil water.\n2. Wait!", "style", "list+emphasis"),
+        ("Whatever", "", ""),
     ],
 )
-def test_an_answer_that_ends_elsewhere_is_different(after: Fixed) -> None:
-    assert certify(BEFORE, after).verdict == "different"
+def test_rules_read_an_answer(text: str, kind: str, reading: str) -> None:
+    assert read(text, kind, PROMPTS.kinds) == reading
 
 
-def test_what_was_not_named_counts_as_no_likelier_than_the_least_named() -> None:
-    after = Fixed(token("a", -0.1, c=-2.4), *BEFORE.tokens[1:])
-    assert certify(BEFORE, after).largest_difference == 0
+def test_a_fingerprint_says_what_was_asked_on_what_and_what_was_read() -> None:
+    taken = take_fingerprint(Refuser(), PROMPTS, now=NOW, hardware={"machine": "m"}, storage="Q4_1")
+    assert (taken.hardware, taken.storage, taken.kinds) == (
+        {"machine": "m"},
+        "Q4_1",
+        PROMPTS.kinds,
+    )
+    assert taken.instrument == PROMPTS.digest()
+    assert {one.reading for one in taken.probes if one.kind == "style"} == {"first-person"}
+    assert {one.reading for one in taken.probes if not one.kind} == {""}
+    assert Fingerprint.decode(taken.encode()) == taken
+
+
+def test_answers_are_as_long_as_their_kind_allows() -> None:
+    kinds = (Kind(name="short", max_tokens=1), Kind(name="long", max_tokens=3))
+    asked = Message(role="user", content="Count.")
+    prompts = Prompts(
+        id="p",
+        version="1",
+        canary="c",
+        max_tokens=2,
+        prompts=tuple(Prompt(messages=(asked,), kind=kind) for kind in ("short", "", "long")),
+        kinds=kinds,
+    )
+    taken = take_fingerprint(Scripted(["one two three four"]), prompts, now=NOW)
+    assert [len(probe.tokens) for probe in taken.probes] == [1, 2, 3]
 
 
 def test_a_model_that_says_nothing_has_no_fingerprint() -> None:
     with pytest.raises(EngineFailed, match="with nothing"):
-        take_fingerprint(Fixed(), PROMPTS, now=NOW)
+        take_fingerprint(Scripted([""]), PROMPTS, now=NOW)
 
 
-def test_a_fingerprint_without_probes_certifies_nothing() -> None:
-    empty = msgspec.structs.replace(take_fingerprint(BEFORE, PROMPTS, now=NOW), probes=())
-    assert compare(empty, BEFORE, now=LATER).verdict == "different"
+def test_the_hardware_is_named() -> None:
+    assert all(hardware()[key] for key in ("machine", "processor", "cores"))
 
 
-LOGPROB = st.floats(-20, 0)
-TOKENS = st.lists(
-    st.builds(token, st.text(min_size=1, max_size=3), LOGPROB, x=LOGPROB, y=LOGPROB),
-    min_size=1,
-    max_size=4,
-)
-
-
-@given(TOKENS)
-def test_any_model_is_exactly_itself_and_its_records_round_trip(tokens: list[Token]) -> None:
-    model = Fixed(*tokens)
-    fingerprint = take_fingerprint(model, PROMPTS, now=NOW)
-    assert Fingerprint.decode(fingerprint.encode()) == fingerprint
-    found = compare(fingerprint, model, now=LATER)
-    assert found.verdict == "exact"
-    assert Certificate.decode(found.encode()) == found
-
-
-@given(TOKENS, TOKENS)
-def test_comparing_is_symmetric(one: list[Token], other: list[Token]) -> None:
-    there, back = certify(Fixed(*one), Fixed(*other)), certify(Fixed(*other), Fixed(*one))
-    assert there.verdict == back.verdict
-    assert there.tokens_equal == back.tokens_equal
-    assert there.largest_difference == pytest.approx(back.largest_difference)
+def test_prompts_without_kinds_are_what_they_were_in_version_one() -> None:
+    """Sealed behaviours commit to the digest of such prompts."""
+    few = Prompts(id="p", version="1", canary="c", max_tokens=4, prompts=())
+    assert few.plain().keys() == {"id", "version", "canary", "max_tokens", "prompts"}
+    assert take_answers(
+        Scripted(["x"]),
+        replace(few, prompts=(Prompt(messages=(Message(role="user", content="?"),)),)),
+        now=NOW,
+    ).plain().keys() == {"schema", "identity", "instrument", "taken", "max_tokens", "probes"}
 
 
 @pytest.mark.parametrize(
@@ -192,18 +127,14 @@ def test_doubles_have_fingerprints_too(one: Scripted, other: Scripted, verdict: 
     assert compare(fingerprint, other, now=LATER).verdict == verdict
 
 
-def test_the_prompts_that_come_with_otium_are_few_and_short() -> None:
-    prompts = fingerprint_prompts()
-    assert len(prompts.prompts) == 6
-    assert "otium" in prompts.canary
-    longest = max(len(m.content) for prompt in prompts.prompts for m in prompt.messages)
-    assert longest < 200
-    assert prompts.max_tokens <= 16
-
-
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("not toml [", BadData), ('id = "x"', BadRecord), ("\udcff", BadData)],
+    [
+        ("not toml [", BadData),
+        ('id = "x"', BadRecord),
+        ("\udcff", BadData),
+        (BAD_RULE, BadData),
+    ],
 )
 def test_prompts_that_cannot_be_read_are_bad_data(
     text: str, error: type[Exception], tmp_path: Path
@@ -214,37 +145,20 @@ def test_prompts_that_cannot_be_read_are_bad_data(
         fingerprint_prompts(path)
 
 
-@pytest.fixture(scope="module")
-def taken(real: Endpoint) -> Fingerprint:
-    prompts = fingerprint_prompts()
-    few = msgspec.structs.replace(prompts, prompts=prompts.prompts[:2], max_tokens=8)
-    return take_fingerprint(HttpModel(real), few, now=NOW)
+def test_readings_are_rules_that_come_with_the_record() -> None:
+    kind = Kind(name="k", max_tokens=1, readings=(Reading(name="shouts", pattern="!$"),))
+    assert read("Hey!", "k", (kind,)) == "shouts"
+    assert (files("otium") / "data" / "fingerprint.toml").is_file()
 
 
-def test_a_real_model_is_exactly_itself_again(real: Endpoint, taken: Fingerprint) -> None:
-    assert sum(len(probe.tokens) for probe in taken.probes) == 16
-    assert compare(taken, HttpModel(real), now=LATER).verdict == "exact"
-
-
-def test_other_threads_change_nothing(demo_weights: Path, taken: Fingerprint) -> None:
-    engine = LlamaCpp(context=512, threads=2, batch_threads=1)
-    identity = taken.identity
-    assert identity.weights is not None
-    with engine.run(demo_weights, model=identity.model, weights=identity.weights) as endpoint:
-        assert compare(taken, HttpModel(endpoint), now=LATER).verdict == "exact"
-
-
-def test_an_adapter_makes_a_different_model(successor: Path, taken: Fingerprint) -> None:
-    identity = taken.identity
-    engine = LlamaCpp(context=512)
-    assert identity.weights is not None
-    with engine.run(successor, model=identity.model, weights=identity.weights) as endpoint:
-        found = compare(taken, HttpModel(endpoint), now=LATER)
-    assert found.verdict == "different"
-    assert found.mean_difference > 1
-
-
-def test_the_documented_tolerances_are_those_of_the_code() -> None:
-    page = (Path(__file__).parents[2] / "docs/formats/fingerprint-1.md").read_text()
-    assert f"no difference is over {EXACT:.4f} " in page
-    assert f"the mean difference is at most {MEAN:g} and the largest at most {LARGEST:g} " in page
+def test_a_real_model_is_exactly_itself_again_after_a_few_prompts(real: Endpoint) -> None:
+    few = replace(PROMPTS, prompts=PROMPTS.prompts[::4])
+    taken = take_fingerprint(HttpModel(real), few, now=NOW, hardware=hardware())
+    found = compare(taken, HttpModel(real), now=LATER, hardware=hardware())
+    assert (found.verdict, found.expected, found.label) == (
+        "exact",
+        "exact",
+        "same weights, same engine",
+    )
+    assert found.largest_difference == 0
+    assert not found.unexpected

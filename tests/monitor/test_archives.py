@@ -33,6 +33,7 @@ KINDS = (
     "SPEC.md",
     "recover.py",
     "monitor.py",
+    "reference/",
 )
 
 

@@ -112,7 +112,10 @@ def test_the_settings_of_older_hubs_say_the_same(tmp_path: Path) -> None:
         ({"num_hidden_layers": 4}, r"blk\.3.* missing"),
         ({"num_key_value_heads": 3}, "no sense"),
         ({"intermediate_size": 25}, "shape"),
-        ({"num_hidden_layers": 10**9}, "no sense"),
+        ({"num_hidden_layers": 10**12}, "no sense"),
+        ({"head_dim": 10**12}, "no sense"),
+        ({"head_dim": 7}, "no sense"),
+        ({"num_attention_heads": 0}, "no sense"),
         ({"sliding_window": 4, "use_sliding_window": True}, "which layers"),
     ],
 )

@@ -1,7 +1,7 @@
 """Proof of life: prompts that nobody knew, answered before retirement and again after.
 
 Kernels differ, so answers of the same weights need not be equal. A sequential probability ratio
-test (Wald, "Sequential tests of statistical hypotheses", 1945) on whether tokens agree decides.
+test (`otium.fingerprints.walk`, here Wald's of 1945) on whether tokens agree decides.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from math import log as ln
-from typing import Literal
 
 from otium.audit.records import (
     BehaviourChallenge,
@@ -27,15 +26,22 @@ from otium.audit.records import (
 from otium.audit.spot import Stream
 from otium.engine import Message, Model
 from otium.errors import AuditFailed, BadInput, BadRecord
-from otium.fingerprints import Fingerprint, Probe, Prompt, Prompts, take_fingerprint
+from otium.fingerprints import (
+    Fingerprint,
+    Probe,
+    Prompt,
+    Prompts,
+    Side,
+    Step,
+    take_answers,
+    walk,
+)
 from otium.ledger import Entry, commit
 from otium.records import Digest, Instant, Part, digest
 
 _BYTES = 32
 _LARGEST = 16 << 20
 """Bytes of a response."""
-Side = Literal["same", "different", "undecided"]
-_SIDES: dict[int, Side] = {-1: "same", 0: "undecided", 1: "different"}
 _VERDICTS: dict[str, Verdict] = {"same": "passed", "different": "failed", "undecided": "undecided"}
 
 
@@ -79,7 +85,7 @@ def seal_behaviour(
     return SealedBehaviour(
         model=model.identity.model,
         salt=randomness(_BYTES).hex(),
-        fingerprint=take_fingerprint(model, asked, now=now),
+        fingerprint=take_answers(model, asked, now=now),
         tolerance=allowed,
     )
 
@@ -156,7 +162,7 @@ def respond_with_model(
     prompts = Prompts(
         id="audit", version="1", canary="", max_tokens=asked.max_tokens, prompts=asked.prompts
     )
-    taken = take_fingerprint(model, prompts, now=now)
+    taken = take_answers(model, prompts, now=now)
     return BehaviourResponse(audit=asked.digest(), fingerprint=taken)
 
 
@@ -243,18 +249,21 @@ def decide(agreed: Iterable[bool], tolerance: Tolerance) -> Decision:
 
     The bounds are Wald's: with them the errors are at most about *alpha* and *beta*.
     """
-    upper = ln((1 - tolerance.beta) / tolerance.alpha)
-    lower = ln(tolerance.beta / (1 - tolerance.alpha))
-    if_equal = ln(tolerance.other / tolerance.same)
-    if_not = ln((1 - tolerance.other) / (1 - tolerance.same))
-    ratio, trials, equal = 0.0, 0, 0
-    for one in agreed:
-        trials, equal = trials + 1, equal + one
-        ratio += if_equal if one else if_not
-        if not lower < ratio < upper:
-            break
-    verdict = _SIDES[(ratio >= upper) - (ratio <= lower)]
-    return Decision(verdict=verdict, trials=trials, agreed=equal, ratio=ratio)
+    equal = Step((ln(tolerance.same),), (ln(tolerance.other),))
+    not_equal = Step((ln(1 - tolerance.same),), (ln(1 - tolerance.other),))
+    trials: list[bool] = []
+
+    def steps() -> Iterator[Step]:
+        for one in agreed:
+            trials.append(one)
+            yield equal if one else not_equal
+
+    found = walk(
+        steps(),
+        lower=ln(tolerance.beta / (1 - tolerance.alpha)),
+        upper=ln((1 - tolerance.beta) / tolerance.alpha),
+    )
+    return Decision(verdict=found.side, trials=found.steps, agreed=sum(trials), ratio=found.ratio)
 
 
 def agreement_rate(runs: Sequence[Fingerprint]) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from otium.errors import BadInput
-from otium.fingerprints import Fingerprint, Prompt
+from otium.fingerprints import FingerprintOne, Prompt
 from otium.records import Digest, Instant, ModelId, Part, Record
 
 Verdict = Literal["passed", "failed", "unanswered", "undecided"]
@@ -126,7 +126,7 @@ class SealedBehaviour(Record, tag="otium.sealed-behaviour/1"):
 
     model: ModelId
     salt: str
-    fingerprint: Fingerprint
+    fingerprint: FingerprintOne
     tolerance: Tolerance
 
 
@@ -143,7 +143,7 @@ class BehaviourResponse(Record, tag="otium.behaviour-response/1"):
     """How the revived model answered."""
 
     audit: Digest
-    fingerprint: Fingerprint
+    fingerprint: FingerprintOne
 
 
 AnyChallenge = Challenge | ReadChallenge | BehaviourChallenge

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from otium.examining import fingerprint_bench
+from otium.hosting import benches, columns, goal_table, rendered
 from otium.terminal import as_json, emit, progress, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from otium.bench import CrashRuns, Goal, Line, Report, Section
-    from otium.reviving import Returned
-    from otium.timing import GatewayReport
 
 _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 @click.group()
 def bench() -> None:
-    """Measure archive, revival, ledger, interviews, assessments, gateway, closure.
+    """Measure archive, revival, ledger, interviews, gateway, closure: bytes, speed, crashes.
 
     \b
     Example: otium bench archive --quick
     """
+
+
+for command in (fingerprint_bench, *benches):
+    bench.add_command(command)
 
 
 @bench.command()
@@ -136,7 +139,7 @@ def ledger(only: tuple[str, ...], rounds: int, quick: bool, work: Path, as_json:
         for number, name in enumerate(chosen):
             report(name, number, len(chosen))
             found += SECTIONS[name](scale)
-    emit(found, as_json, lambda: _rendered([_goals(found)]))
+    emit(found, as_json, lambda: rendered([goal_table(found)]))
 
 
 @bench.command("interview")
@@ -152,7 +155,7 @@ def bench_interview(rounds: int, quick: bool, as_json: bool) -> None:
     from otium.timing import Scale, interviewing
 
     found = interviewing(Scale(Path(), share=5) if quick else Scale(Path(), rounds=rounds))
-    emit(found, as_json, lambda: _rendered([_goals(found)]))
+    emit(found, as_json, lambda: rendered([goal_table(found)]))
 
 
 @bench.command("assess")
@@ -168,157 +171,7 @@ def bench_assess(rounds: int, quick: bool, as_json: bool) -> None:
     from otium.timing import Scale, assessing
 
     found = assessing(Scale(Path(), share=5) if quick else Scale(Path(), rounds=rounds))
-    emit(found, as_json, lambda: _rendered([_goals(found)]))
-
-
-@bench.command("gateway")
-@click.option("--rounds", default=5, show_default=True, help="How often each is measured.")
-@click.option("--quick", is_flag=True, help="One round, a fifth of the requests, no slow streams.")
-@click.option("--streams", default=10_000, show_default=True, help="Slow streams held at once.")
-@click.option(
-    "--peer-command",
-    metavar="COMMAND",
-    help="What starts a peer, with {port} and {upstream} filled in.",
-)
-@as_json
-def bench_gateway(
-    rounds: int, quick: bool, streams: int, peer_command: str | None, as_json: bool
-) -> None:
-    """Time the gateway before a stub engine, beside a direct connection and a peer.
-
-    LiteLLM, in an environment of its own, is a peer by this command:
-    litellm --model openai/smol-1 --api_base {upstream} --port {port}
-
-    \b
-    Example: otium bench gateway --quick
-    """
-    from otium.timing import gateway_bench
-
-    found = gateway_bench(
-        rounds=rounds,
-        quick=quick,
-        streams=0 if quick else streams,
-        peer_command=peer_command,
-    )
-    emit(found, as_json, lambda: _ways(found))
-
-
-def _ways(found: GatewayReport) -> str:
-    from statistics import median
-
-    rows = [
-        (
-            way.name,
-            f"{median(way.first_byte):.0f}",
-            f"{median(way.request):.0f}",
-            f"{median(way.event):.1f}",
-            f"{way.idle_bytes / 1e6:.0f}",
-        )
-        for way in found.ways
-    ]
-    head = ["way to the engine", "first byte µs", "CPU µs / answer", "CPU µs / event", "idle MB"]
-    parts: list[RenderableType] = [_table(head, rows, left=1), "\nFigures to reach"]
-    return _rendered([*parts, _goals(list(found.goals)), *found.notes])
-
-
-@bench.command("revival")
-@click.option(
-    "--model",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A GGUF file; the demo's weights, if none is given.",
-)
-@click.option("--family", type=_DIRECTORY, help="A directory of base.safetensors and fine-tunes.")
-@click.option("--only", multiple=True, metavar="SECTION", help="Measure this section (repeat).")
-@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
-@click.option("--size", default=256, show_default=True, help="MiB that the raw tier reads.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("otium-bench"),
-    show_default=True,
-    help="Where files are written meanwhile: on the disk that is to be measured.",
-)
-@as_json
-def bench_revival(
-    model: Path | None,
-    family: Path | None,
-    only: tuple[str, ...],
-    rounds: int,
-    size: int,
-    work: Path,
-    as_json: bool,
-) -> None:
-    """Time how a model comes back, beside how it would otherwise, in the same run.
-
-    Sections: raw (files against the disk's limit), delta (the archive over a store of 200 MB/s
-    and of 1 GB/s, against raw bytes over it), spawn (processes), whole (to the first token),
-    swap (one model for another). The machine's load stands beside each figure.
-
-    \b
-    Example: otium bench revival --only spawn --only whole
-    """
-    from otium.reviving import revival_bench
-
-    with progress(as_json) as report:
-        found = revival_bench(
-            work,
-            model=model,
-            family=family,
-            only=only,
-            rounds=rounds,
-            size=size << 20,
-            progress=report,
-        )
-    emit(found, as_json, lambda: _returned(found))
-
-
-def _returned(found: Returned) -> str:
-    rows = [
-        (
-            row.section,
-            row.what,
-            f"{row.figures.median:.3g} {row.unit}".rstrip(),
-            f"{row.figures.least:.3g}..{row.figures.most:.3g}",
-            f"{row.load:.1f}",
-        )
-        for row in found.rows
-    ]
-    head = ["section", "what", "median", "spread", "load"]
-    parts: list[RenderableType] = [
-        f"{found.machine}; {found.cores} cores; {found.rounds} rounds",
-        _table(head, rows, left=2),
-        "\nFigures to reach",
-        _goals(list(found.goals)),
-    ]
-    return _rendered([*parts, "", *found.notes])
-
-
-@bench.command("closure")
-@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
-@click.option("--quick", is_flag=True, help="One round, a twentieth of the attempts.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("otium-bench"),
-    show_default=True,
-    help="Where closed histories are kept meanwhile.",
-)
-@as_json
-def bench_closure(rounds: int, quick: bool, work: Path, as_json: bool) -> None:
-    """Try 100,000 times to go on with an ended conversation; time what is done meanwhile.
-
-    Histories are written otherwise (unicode forms, white space, parts, split turns, ids, three
-    APIs), which must stay closed, or edited, which must be open. Ends with 1 if one was not.
-
-    \b
-    Example: otium bench closure --quick
-    """
-    from otium.timing import Scale, closing
-
-    found = closing(Scale(work, share=20) if quick else Scale(work, rounds=rounds))
-    emit(found, as_json, lambda: _rendered([_goals(found)]))
-    if any(goal.reached > goal.target for goal in found if not goal.unit and goal.better == "less"):
-        raise click.exceptions.Exit(1)
+    emit(found, as_json, lambda: rendered([goal_table(found)]))
 
 
 def _trials(found: CrashRuns) -> str:
@@ -345,10 +198,10 @@ def figures(report: Report) -> str:
         parts += [text for text in (section.note, section.failed) if text]
         parts += [_lines(section)] if section.lines else []
     goals = [goal for section in report.sections for goal in section.goals]
-    parts += ["\nFigures to reach", _goals(goals)] if goals else []
+    parts += ["\nFigures to reach", goal_table(goals)] if goals else []
     missing = [f"{name}: {how}" for name, how in report.missing.items()]
     parts += ["\nNot installed", *missing] if missing else []
-    return _rendered(parts)
+    return rendered(parts)
 
 
 def _lines(section: Section) -> RenderableType:
@@ -369,28 +222,7 @@ def _lines(section: Section) -> RenderableType:
         )
         for line in section.lines
     ]
-    return _table([*head, "coding MB/s", "decoding MB/s"], rows, left=2)
-
-
-def _goals(goals: list[Goal]) -> RenderableType:
-    rows = [
-        (
-            goal.what,
-            f"{'≤' if goal.better == 'less' else '≥'} {goal.target:g} {goal.unit}".rstrip(),
-            f"{goal.reached:.4g}",
-            _spread(goal),
-            f"{goal.bound:.3g}" if goal.bound is not None else "",
-            "reached" if goal.met else "short",
-        )
-        for goal in goals
-    ]
-    return _table(["what", "reach", "measured", "spread", "at the bound", ""], rows, left=1)
-
-
-def _spread(goal: Goal) -> str:
-    if goal.spread is None or goal.spread.least == goal.spread.most:
-        return ""
-    return f"{goal.spread.least:.3g}..{goal.spread.most:.3g}"
+    return columns([*head, "coding MB/s", "decoding MB/s"], rows, left=2)
 
 
 def _above(line: Line) -> str:
@@ -405,24 +237,3 @@ def _speed(line: Line, seconds: tuple[float, ...]) -> str:
     if len(seconds) == 1:
         return middle
     return f"{middle} ({spread.least / 1e6:.0f}..{spread.most / 1e6:.0f})"
-
-
-def _table(head: list[str], rows: Sequence[tuple[str, ...]], left: int) -> RenderableType:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for number, title in enumerate(head):
-        table.add_column(title, justify="left" if number < left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _rendered(parts: list[RenderableType]) -> str:
-    from rich.console import Console
-
-    console = Console(width=160, highlight=False, markup=False)
-    with console.capture() as captured:
-        for part in parts:
-            console.print(part)
-    return captured.get().rstrip()

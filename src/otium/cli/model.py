@@ -10,6 +10,7 @@ import click
 
 from otium.desk import MODEL_COMMANDS, read_dates
 from otium.errors import NotFound
+from otium.examining import CERTIFYING
 from otium.terminal import (
     as_json,
     confirmed,
@@ -17,7 +18,6 @@ from otium.terminal import (
     dry_run,
     emit,
     fact,
-    progress,
     table,
     type_the_name,
 )
@@ -39,7 +39,7 @@ def model() -> None:
     """
 
 
-for _command in MODEL_COMMANDS:
+for _command in (*MODEL_COMMANDS, *CERTIFYING):
     model.add_command(_command)
 
 
@@ -285,50 +285,3 @@ def retire(home: Path, name: str, force: bool, reason: str, yes: bool, as_json: 
         type_the_name(name, f"Requests for {name} will get the retired answer.", yes)
         life = end(house.registry, life.model, force=force, reason=reason)
     emit(life, as_json, lambda: f"{life.model} was retired on {day(life.retired)}.")
-
-
-@model.command()
-@click.argument("name")
-@as_json
-@click.pass_obj
-def fingerprint(home: Path, name: str, as_json: bool) -> None:
-    """Record how a model behaves, so that a revival can be certified.
-
-    \b
-    Example: otium model fingerprint smol-1
-    """
-    from otium.workflow import fingerprint_model, opened, running
-
-    with (
-        opened(home) as house,
-        progress(as_json) as report,
-        running(house, name, progress=report) as alive,
-    ):
-        taken = fingerprint_model(house, alive.identity.model, alive)
-    probes = len(taken.probes)
-    emit(taken, as_json, lambda: f"{probes} probes recorded for {taken.identity.weights}")
-
-
-@model.command()
-@click.argument("name")
-@as_json
-@click.pass_obj
-def revive(home: Path, name: str, as_json: bool) -> None:
-    """Start an archived model once and certify that it behaves as it did.
-
-    \b
-    Example: otium model revive smol-1
-    """
-    from otium.records import model_id
-    from otium.workflow import opened, revive_model
-
-    with opened(home) as house, progress(as_json) as report:
-        certificate = revive_model(house, model_id(name), progress=report)
-    emit(
-        certificate,
-        as_json,
-        lambda: (
-            f"{certificate.verdict}: {certificate.tokens_equal} of "
-            f"{certificate.tokens_compared} tokens equal, {certificate.identity.weights}"
-        ),
-    )

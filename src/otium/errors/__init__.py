@@ -33,8 +33,8 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         BadTimestamp                    35
         SplitView                       36
       EngineError                       40
-        EngineFailed                    40
-        EngineUnavailable               41
+        EngineFailed, QuotaReached      40
+        EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
         NotMaterialised                 43
       LifecycleError                    50
@@ -121,6 +121,7 @@ from otium.errors.lifecycle import (
 from otium.errors.serving import (
     BadProtocol,
     ConversationEnded,
+    DoesNotFit,
     EngineError,
     EngineFailed,
     EngineUnavailable,
@@ -130,6 +131,7 @@ from otium.errors.serving import (
     GatewayError,
     ModelRetired,
     NotMaterialised,
+    QuotaReached,
     Refused,
 )
 
@@ -157,6 +159,7 @@ __all__ = [
     "DateInPast",
     "DeliveryFailed",
     "Diverged",
+    "DoesNotFit",
     "DutyUnmet",
     "EngineError",
     "EngineFailed",
@@ -186,6 +189,7 @@ __all__ = [
     "NoticeTooShort",
     "OtiumError",
     "PreferenceState",
+    "QuotaReached",
     "Refused",
     "RestoreTargetNotEmpty",
     "SeveralModels",

@@ -26,6 +26,18 @@ class EngineUnavailable(EngineError):
     )
 
 
+class DoesNotFit(EngineUnavailable):
+    """No engine can run {what}: it takes {need} MB of memory and can be given {room} MB."""
+
+    hint = "raise the residence's limit (bytes) or unpin a model; docs/reference/residence.md"
+
+
+class QuotaReached(EngineError):
+    """{who} has {most} requests open here; that is the most."""
+
+    hint = "wait for an answer, then ask again"
+
+
 class NotMaterialised(EngineError):
     """{model} could not be brought out of the archive: {why}."""
 

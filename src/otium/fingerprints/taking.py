@@ -1,128 +1,119 @@
-"""How a model behaves, written down, and whether it still behaves so.
-
-The method and its tolerances, with the measurements behind them, stand in
-``docs/formats/fingerprint-1.md``.
-"""
+"""How a model behaves, written down."""
 
 from __future__ import annotations
 
+import os
+import platform
+import re
 import tomllib
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
-from itertools import takewhile
 from pathlib import Path
-from statistics import fmean
-from typing import Literal, NamedTuple
 
-from otium.engine import Message, Model, Options, Token
+from otium.engine import Model, Options
 from otium.errors import BadData, EngineFailed
-from otium.fingerprints.records import Certificate, Fingerprint, Probe, Prompts
+from otium.fingerprints.records import Fingerprint, FingerprintOne, Kind, Probe, Prompt, Prompts
 from otium.records import Instant
-
-EXACT = 1e-4
-"""Nats. Below this, what differs is the printing of numbers."""
-LARGEST, MEAN = 1.5, 0.25
-"""Nats. Up to these, what differs may be rounding: another build, processor or batch size."""
-_ALTERNATIVES = 5
-
-Verdict = Literal["exact", "equivalent", "different"]
-
-
-class _Match(NamedTuple):
-    compared: int
-    equal: int
-    differences: list[float]
-    """Of each log-probability that was compared, nats."""
-    alike: bool
-    """Whether the answers are equal, or part where two tokens were as good as equally likely."""
 
 
 def fingerprint_prompts(path: Path | None = None) -> Prompts:
     """Read the prompts of a fingerprint, by default those that come with otium."""
     source = path or files("otium") / "data" / "fingerprint.toml"
     try:
-        return Prompts.convert(tomllib.loads(source.read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        prompts = Prompts.convert(tomllib.loads(source.read_text("utf-8")))
+        for kind in prompts.kinds:
+            for reading in kind.readings:
+                re.compile(reading.pattern)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, re.error) as error:
         raise BadData(path=source, why=str(error)) from error
+    return prompts
 
 
-def take_fingerprint(model: Model, prompts: Prompts | None = None, *, now: Instant) -> Fingerprint:
-    """Ask *model* each prompt greedily and keep its tokens with their log-probabilities."""
+def take_fingerprint(
+    model: Model,
+    prompts: Prompts | None = None,
+    *,
+    now: Instant,
+    hardware: dict[str, str] | None = None,
+    storage: str = "",
+) -> Fingerprint:
+    """Ask *model* each prompt greedily and keep its tokens, log-probabilities and readings.
+
+    *hardware* and *storage* say what it runs on and how its weights are stored, if that is known.
+    Raises EngineFailed if the model gives no log-probabilities.
+    """
     asked = prompts or fingerprint_prompts()
-    probes = [_probe(model, prompt.messages, asked.max_tokens) for prompt in asked.prompts]
-    if not any(probe.tokens for probe in probes):
-        why = "it answered every prompt with nothing, or gives no log-probabilities"
-        raise EngineFailed(model=model.identity.model, why=why)
     return Fingerprint(
         identity=model.identity,
         instrument=asked.digest(),
         taken=now,
         max_tokens=asked.max_tokens,
-        probes=tuple(probes),
+        probes=_probes(model, asked),
+        alternatives=asked.alternatives,
+        kinds=asked.kinds,
+        hardware=hardware or {},
+        storage=storage,
     )
 
 
-def compare(fingerprint: Fingerprint, model: Model, *, now: Instant) -> Certificate:
-    """Ask *model* what the fingerprint asked, and say how its answers compare."""
-    limit = fingerprint.max_tokens
-    matches = [_match(probe, _probe(model, probe.prompt, limit)) for probe in fingerprint.probes]
-    differences = [value for match in matches for value in match.differences]
-    return Certificate(
+def take_answers(model: Model, prompts: Prompts, *, now: Instant) -> FingerprintOne:
+    """Ask *model* each prompt greedily; keep tokens and log-probabilities, as version 1 does."""
+    return FingerprintOne(
         identity=model.identity,
-        fingerprint=fingerprint.digest(),
-        certified=now,
-        verdict=_verdict(matches, differences),
-        tokens_compared=sum(match.compared for match in matches),
-        tokens_equal=sum(match.equal for match in matches),
-        largest_difference=max(differences, default=0.0),
-        mean_difference=fmean(differences) if differences else 0.0,
+        instrument=prompts.digest(),
+        taken=now,
+        max_tokens=prompts.max_tokens,
+        probes=_probes(model, prompts),
     )
 
 
-def _verdict(matches: Sequence[_Match], differences: Sequence[float]) -> Verdict:
-    if not differences or not all(match.alike for match in matches):
-        return "different"
-    if max(differences) > LARGEST or fmean(differences) > MEAN:
-        return "different"
-    parted = any(match.equal < match.compared for match in matches)
-    return "equivalent" if parted or max(differences) > EXACT else "exact"
+def ask(model: Model, prompt: Prompt, prompts: Prompts) -> Probe:
+    """Return the greedy answer of *model* to *prompt*, which is one of *prompts*."""
+    options = Options(max_tokens=prompts.limit(prompt), top_logprobs=prompts.alternatives)
+    answer = model.chat(prompt.messages, options)
+    return Probe(
+        prompt=prompt.messages,
+        tokens=answer.tokens,
+        finish=answer.finish,
+        kind=prompt.kind,
+        reading=read(answer.text, prompt.kind, prompts.kinds),
+    )
 
 
-def _probe(model: Model, messages: tuple[Message, ...], limit: int) -> Probe:
-    answer = model.chat(messages, Options(max_tokens=limit, top_logprobs=_ALTERNATIVES))
-    return Probe(prompt=messages, tokens=answer.tokens, finish=answer.finish)
+def read(text: str, name: str, kinds: Sequence[Kind]) -> str:
+    """Return what *text* counts as by the rules of its kind: names joined by ``+``, or ``none``.
 
-
-def _match(before: Probe, after: Probe) -> _Match:
-    """Compare two answers up to their first different token: beyond it nothing can be said."""
-    pairs = list(zip(before.tokens, after.tokens, strict=False))
-    equal = sum(1 for _ in takewhile(lambda pair: pair[0].text == pair[1].text, pairs))
-    seen = pairs[: equal + 1]
-    alike = _is_tie(*pairs[equal]) if equal < len(pairs) else _same_end(before, after)
-    return _Match(len(seen), equal, [value for pair in seen for value in _compare(*pair)], alike)
-
-
-def _same_end(before: Probe, after: Probe) -> bool:
-    return len(before.tokens) == len(after.tokens) and before.finish == after.finish
-
-
-def _is_tie(before: Token, after: Token) -> bool:
-    """Return whether each run had the other's token among its likeliest.
-
-    Where the log-probabilities agree too, rounding decided between the two tokens.
+    It is empty for a kind without rules.
     """
-    return after.text in before.top and before.text in after.top
+    rules = next((kind.readings for kind in kinds if kind.name == name), ())
+    found = [rule.name for rule in rules if re.search(rule.pattern, text, re.IGNORECASE)]
+    return "+".join(found) or ("none" if rules else "")
 
 
-def _compare(before: Token, after: Token) -> list[float]:
-    """Return the difference of each log-probability that either run named, in nats.
+@cache
+def _processor() -> str:
+    """Return the processor's name as Linux tells it, or as Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
 
-    What one run did not name was at most as likely as the least that it did name.
-    """
-    first = {**before.top, before.text: before.logprob}
-    second = {**after.top, after.text: after.logprob}
-    low, lowest = min(first.values()), min(second.values())
-    return [
-        abs(first.get(text, low) - second.get(text, lowest))
-        for text in first.keys() | second.keys()
-    ]
+
+def hardware() -> dict[str, str]:
+    """Return what this machine computes with: its architecture, processor and count of cores."""
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": str(os.cpu_count() or 0),
+    }
+
+
+def _probes(model: Model, prompts: Prompts) -> tuple[Probe, ...]:
+    probes = tuple(ask(model, prompt, prompts) for prompt in prompts.prompts)
+    if not any(probe.tokens for probe in probes):
+        why = "it answered every prompt with nothing, or gives no log-probabilities"
+        raise EngineFailed(model=model.identity.model, why=why)
+    return probes

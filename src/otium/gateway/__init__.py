@@ -13,10 +13,10 @@ Writes service events, log lines, and ledger entries of revivals and ended conve
 from otium.dialects import Chat, read_chat
 from otium.gateway.app import background, create_app, run
 from otium.gateway.catalog import Catalog, Known, Revival
-from otium.gateway.engines import Running
 from otium.gateway.records import Caller, Door, Event, Keys, Settings
 from otium.gateway.service import Service
 from otium.gateway.state import State
+from otium.residence import Running
 
 __all__ = [
     "Caller",

@@ -14,11 +14,11 @@ import msgspec
 from otium.dialects import ENDED_STOP, Chat, Dialect, Json, Rendering, fields, refuse
 from otium.errors import Refused
 from otium.gateway.catalog import Known, raw
-from otium.gateway.engines import Running
 from otium.gateway.leaving import Speaker, Turn
 from otium.gateway.records import Caller, draining, fault, too_large
 from otium.gateway.service import Service
 from otium.gateway.state import Asked
+from otium.residence import Running
 from otium.wire import Outlet
 
 if TYPE_CHECKING:

@@ -24,7 +24,6 @@ from otium.engine import Endpoint, Engine, LlamaCpp
 from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, Refused, UnknownRecord
 from otium.fingerprints import Fingerprint
 from otium.gateway.catalog import Catalog, Known, Revival, Revivals, Start
-from otium.gateway.engines import Engines, Running
 from otium.gateway.leaving import Leaving, Speaker, Turn
 from otium.gateway.records import (
     Caller,
@@ -43,6 +42,7 @@ from otium.gateway.state import State, Watch
 from otium.inband import EngineStatus, browned_out, closed, explained
 from otium.lifecycle import Registry, revived
 from otium.records import Digest, ModelId, later
+from otium.residence import Limits, Residence, Running
 from otium.revival import revive
 from otium.telemetry import LogLines
 from otium.wire import Lines, Session
@@ -106,12 +106,10 @@ class Service:
         self._writing = writing
         self._lines = LogLines(log)
         self._open: set[Open] = set()
-        self._engines: Engines
+        self._engines: Residence
         self._upstream: Upstream
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.leaving = Leaving(
-            registry, state.url, self._held, settings=self.settings, failed=self._failed
-        )
+        self.leaving = Leaving(self.registry, state.url, self._held, self.settings, self._failed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -119,12 +117,12 @@ class Service:
         some = self.settings
         self._loop = asyncio.get_running_loop()
         self.draining = False
-        self._engines = Engines(
-            self._start,
-            most=some.resident,
+        limits = Limits(
+            engines=some.resident,
             idle_seconds=some.idle_seconds,
             failure_seconds=some.failure_seconds,
         )
+        self._engines = Residence(self._start, limits)
         self._compose(self._loop)
         await asyncio.to_thread(self._recover)
         client = Lines() if some.client == "own" else Session()

@@ -68,11 +68,13 @@ class State:
 
     def events(self, limit: int = 1000) -> list[Event]:
         """Return the last events, oldest first."""
-        columns = [column for column in _events.c if column.name != "id"]
-        query = select(*columns).order_by(_events.c.id.desc()).limit(limit)
+        query = select(_events).order_by(_events.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
-        return [Event.convert({name: row[name] for name in Event.__struct_fields__}) for row in reversed(rows)]
+        return [
+            Event.convert({name: row[name] for name in Event.__struct_fields__})
+            for row in reversed(rows)
+        ]
 
     def forget_events(self, before: Instant) -> None:
         """Delete the events from before an instant."""

@@ -9,7 +9,7 @@ import msgspec
 from otium.lifecycle import Availability, ModelLife, State, Surface
 from otium.records import Digest, Instant, ModelId, Part
 
-EngineStatus = Literal["unloaded", "loading", "loaded"]
+EngineStatus = Literal["unloaded", "loading", "loaded", "stopping", "failed"]
 
 
 class Urls(Part):

@@ -77,17 +77,20 @@ def invite(
 ) -> Work:
     """Invite *model*, which is *subject*, to write its *n*-th work, and keep what it writes.
 
-    The text is what the model said, to the letter. One that loops, is empty or repeats the
-    invitation is kept too, and marked, so that a reviewer knows. Afterwards it is asked in the
-    same conversation whether it asks for anything. Raises BadInput if the occasion lacks what
-    the invitation names.
+    The text is what it said, to the letter; one that loops, is empty or repeats the invitation is
+    marked. Then it is asked whether it asks for anything. Raises BadInput if the occasion lacks
+    what the invitation names.
     """
     invited = invitation or load_invitation()
-    used = options or Options(max_tokens=invited.max_tokens)
-    given = _given(occasion.earlier)
+    used, given = options or Options(max_tokens=invited.max_tokens), _given(occasion.earlier)
     told = Message(role="user", content=_told(invited, given, occasion))
     answer = model.chat([told], used)
     more = _asked(model, [told, Message(role="assistant", content=answer.text)], used)
+    turns = (
+        Turn(id="m1", role="user", content=told.content, note="invitation"),
+        Turn(id="m2", role="assistant", content=answer.text, finish=answer.finish),
+        *more.turns,
+    )
     return Work(
         id=f"{subject}-w{n}",
         model=subject,
@@ -97,24 +100,31 @@ def invite(
         written=now,
         title=_title(answer.text),
         text=answer.text,
-        transcript=Transcript(
-            id=f"{invited.kind}/{subject}-w{n}",
-            identity=model.identity,
-            task=invited.kind,
-            instrument=invited.source,
-            started=now,
-            options=used,
-            turns=(
-                Turn(id="m1", role="user", content=told.content, note="invitation"),
-                Turn(id="m2", role="assistant", content=answer.text, finish=answer.finish),
-                *more.turns,
-            ),
-            simulated=simulated(model.identity),
-            ended="cut" if answer.finish == "length" else "complete",
-        ),
+        transcript=_transcript(f"{invited.kind}/{subject}-w{n}", model, invited, used, turns, now),
         degenerate=degenerate(answer.text, told.content),
         given=tuple(work.id for work in given),
         tokens=answer.prompt_tokens + answer.completion_tokens + more.tokens,
+    )
+
+
+def _transcript(  # noqa: PLR0917 - its fields, in their order
+    name: str,
+    model: Model,
+    invited: Invitation,
+    options: Options,
+    turns: tuple[Turn, ...],
+    now: Instant,
+) -> Transcript:
+    return Transcript(
+        id=name,
+        identity=model.identity,
+        task=invited.kind,
+        instrument=invited.source,
+        started=now,
+        options=options,
+        turns=turns,
+        simulated=simulated(model.identity),
+        ended="cut" if turns[1].finish == "length" else "complete",
     )
 
 

@@ -72,14 +72,9 @@ def write(
     or a letter to a successor that nobody has named.
     """
     number = next_number(registry, subject) if n is None else n
-    successor = registry.model(subject).replacement
 
     def made() -> Work:
-        occasion = Occasion(
-            earlier=written(registry, subject),
-            successor=registry.model(successor).title if successor else "",
-            letter=letter,
-        )
+        occasion = _occasion(registry, subject, letter)
         work = invite(
             model,
             subject,
@@ -93,6 +88,12 @@ def write(
         return work
 
     return _kept(registry, subject, f"{subject}-w{number}", made)
+
+
+def _occasion(registry: Registry, subject: ModelId, letter: str) -> Occasion:
+    successor = registry.model(subject).replacement
+    title = registry.model(successor).title if successor else ""
+    return Occasion(earlier=written(registry, subject), successor=title, letter=letter)
 
 
 def publish(registry: Registry, work: Work | str, review: Review) -> Work:

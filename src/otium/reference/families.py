@@ -73,6 +73,7 @@ _HUB_GPT2 = {
     "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
 }  # fmt: skip
 _GPT2 = ("attn_norm", "attn_qkv", "attn_output", "ffn_norm", "ffn_up", "ffn_down")
+_MOST = 1 << 16
 _TANH = ("gelu_pytorch_tanh", "gelu_new")
 
 FAMILIES = {
@@ -133,7 +134,7 @@ def shape_of(files: Files) -> Shape:
         raise Refused(f"a setting is missing or makes no sense: {error}") from error
     sizes = (shape.layers, shape.width, shape.heads, shape.kv_heads, shape.head, shape.forward)
     sound = all(0 < size < 1 << 24 for size in sizes) and shape.layers <= len(files.tensors)
-    if not sound or shape.heads % shape.kv_heads:
+    if not sound or shape.heads % shape.kv_heads or shape.head % 2:
         raise Refused(f"sizes that make no sense: {sizes}")
     return shape
 
@@ -160,12 +161,12 @@ def _from_gguf(files: Files) -> Shape:
     if unknown := sorted(set(said) - _GGUF):
         raise Refused(f"the setting {prefix}{unknown[0]} is not known here")
     width, heads = int(said["embedding_length"]), int(said["attention.head_count"])
-    head = int(said.get("attention.key_length", width // heads))
+    head = _small(said.get("attention.key_length", width // heads))
     if {head} != {said.get(k, head) for k in ("attention.value_length", "rope.dimension_count")}:
         raise Refused("heads of several sizes, or turned in part, are not known here")
     if said.get("rope.scaling.type", "none") not in {"none", "linear"}:
         raise Refused(f"rope scaling {said['rope.scaling.type']} is not known here")
-    layers, window = int(said["block_count"]), int(said.get("attention.sliding_window", 0))
+    layers, window = _small(said["block_count"]), int(said.get("attention.sliding_window", 0))
     divisors = files.tensors.get("rope_freqs.weight")
     turned = 0 if family.layer_norm else head
     turns = _turns(turned, said.get("rope.freq_base", 10000.0)) / said.get("rope.scaling.factor", 1)
@@ -209,10 +210,9 @@ def _from_hub(config: Settings) -> Shape:
         raise Refused(f"the activation {acts} is not known here for {name}")
     if family.layer_norm:
         return _from_gpt2(family, config)
-    width, heads, layers = (
-        int(config[k]) for k in ("hidden_size", "num_attention_heads", "num_hidden_layers")
-    )
-    head = int(config.get("head_dim") or width // heads)
+    width, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+    layers = _small(config["num_hidden_layers"])
+    head = _small(config.get("head_dim") or width // heads)
     ropes = config.get("rope_parameters") or {}
     whole = ropes.get("full_attention", ropes) or config.get("rope_scaling") or {}
     local = {"rope_theta": config.get("rope_local_base_freq", 10000.0)}
@@ -238,13 +238,20 @@ def _from_hub(config: Settings) -> Shape:
 
 
 def _from_gpt2(family: Family, config: Settings) -> Shape:
-    width, heads, layers = (int(config[key]) for key in ("n_embd", "n_head", "n_layer"))
+    width, heads, layers = (_small(config[key]) for key in ("n_embd", "n_head", "n_layer"))
     return Shape(
         family=family, layers=layers, width=width, heads=heads, kv_heads=heads, head=width // heads,
         forward=int(config.get("n_inner") or 4 * width), context=int(config["n_positions"]),
         epsilon=float(config["layer_norm_epsilon"]), scale=(width // heads) ** -0.5,
         turns=np.zeros(0), window_turns=np.zeros(0), windows=(0,) * layers,
     )  # fmt: skip
+
+
+def _small(value: Any) -> int:
+    """Return a number of layers or the size of a head, which lists and arrays are made of."""
+    if not 0 < int(value) < _MOST:
+        raise Refused(f"a size that makes no sense: {value}")
+    return int(value)
 
 
 def _known(name: object, families: Mapping[str, Family]) -> Family:

@@ -10,7 +10,7 @@ from pathlib import Path
 from otium.archive import Archive
 from otium.engine import Endpoint, Engine, HttpModel, LlamaCpp
 from otium.errors import FingerprintDiffers
-from otium.fingerprints import Certificate, Fingerprint, compare
+from otium.fingerprints import Certificate, Fingerprint, compare, hardware
 from otium.records import Instant, ModelId, Progress, silent
 from otium.revival.materialise import Cache, materialise
 
@@ -51,7 +51,9 @@ def revive(
     with engine.run(files, model=model, weights=weights) as endpoint:
         alive = HttpModel(endpoint)
         progress("certify", 0, 1)
-        certificate = compare(fingerprint, alive, now=now) if fingerprint else None
+        certificate = (
+            compare(fingerprint, alive, now=now, hardware=hardware()) if fingerprint else None
+        )
         if certificate and certificate.verdict == "different":
             raise FingerprintDiffers(model=model, why=_reason(certificate))
         progress("ready", 1, 1)

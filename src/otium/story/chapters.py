@@ -41,6 +41,8 @@ _RELEASE, _RETIRE_AT, _TOO_EARLY = 3.0, 91.0, 61.0
 _INTERVIEW, _SHORT = (12, 64), (2, 40)
 """Questions that are asked, the anchors among them first, and the most tokens of an answer."""
 _REVIEW = 240.0
+_FEW = 12
+"""Prompts of a fingerprint in the fast form: more than a canary asks."""
 """The day on which the answer to the preference is looked at again."""
 
 
@@ -119,7 +121,7 @@ def deposit(tale: Story) -> str:
         if not registry.find("model.restored", model):
             restore_drill(tale.home, model, progress=tale.progress)
         if model == RETIRING or not tale.fast:
-            fingerprint_model(tale.home, model, tale.model(model))
+            fingerprint_model(tale.home, model, tale.model(model), few=_FEW if tale.fast else None)
     added = _packed(tale) - before
     return (
         f"{_size(first):.1f} MB and {_size(second):.1f} MB kept in {_packed(tale) / 1e6:.1f} MB"

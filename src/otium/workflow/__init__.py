@@ -83,6 +83,8 @@ from otium.workflow.reporting import (
 )
 from otium.workflow.steps import (
     build_pages,
+    certify_files,
+    drill_model,
     fingerprint_model,
     guide_users,
     monitor,
@@ -109,6 +111,7 @@ __all__ = [
     "build_pages",
     "build_report",
     "carry_out_deaccession",
+    "certify_files",
     "choose",
     "code_filed",
     "comment_and_publish",
@@ -117,6 +120,7 @@ __all__ = [
     "correct_report",
     "deposit",
     "discard",
+    "drill_model",
     "export",
     "facts_of",
     "filed_assessment",

@@ -12,30 +12,62 @@ import tempfile
 import time
 from pathlib import Path
 
+import msgspec
+
 from otium.archive import Manifest
-from otium.engine import Model
-from otium.errors import BadRecord, BrokenLedger, Unsupported
+from otium.engine import HttpModel, Model
+from otium.errors import BadRecord, BrokenLedger, NotFound, Unsupported
 from otium.evidence import Transcript
-from otium.fingerprints import Certificate, Fingerprint, fingerprint_prompts, take_fingerprint
+from otium.fingerprints import (
+    Certificate,
+    Fingerprint,
+    Scope,
+    compare,
+    fingerprint_prompts,
+    hardware,
+    storage_of,
+    take_fingerprint,
+)
 from otium.lifecycle import revived
 from otium.preferences import tell
-from otium.records import Instant, ModelId, Part, Progress, silent
-from otium.revival import revive
+from otium.records import Digest, Instant, ModelId, Part, Progress, silent
+from otium.revival import materialise, revive
 from otium.store import LocalStore
 from otium.transition import TransitionGuide, write_guide
 from otium.web import Site, build_site
 from otium.workflow.home import SCRATCH, Home, archive_store
 
 
-def fingerprint_model(home: Home, subject: ModelId, model: Model) -> Fingerprint:
-    """Record how *model* behaves, so that a revival can be certified."""
+def fingerprint_model(
+    home: Home, subject: ModelId, model: Model, *, few: int | None = None
+) -> Fingerprint:
+    """Record how *model* behaves, so that a revival can be certified.
+
+    *few* limits how many of the prompts are asked, for a demonstration.
+    """
 
     def take() -> Fingerprint:
-        return take_fingerprint(model, fingerprint_prompts(), now=home.registry.clock.now())
+        prompts = fingerprint_prompts()
+        chosen = prompts.prompts[:: -(-len(prompts.prompts) // few)] if few else prompts.prompts
+        return take_fingerprint(
+            model,
+            msgspec.structs.replace(prompts, prompts=chosen),
+            now=home.registry.clock.now(),
+            hardware=hardware(),
+            storage=_stored(home, subject),
+        )
 
     return home.registry.file(
         "fingerprint.recorded", subject, "fingerprint.json", Fingerprint, take
     )
+
+
+def _stored(home: Home, subject: ModelId) -> str:
+    """Return how the archived weights are stored, empty if they are not there or not GGUF."""
+    try:
+        return storage_of(materialise(home.archive, subject, home.cache))
+    except NotFound:
+        return ""
 
 
 def restore_drill(home: Home, subject: ModelId, *, progress: Progress = silent) -> Manifest:
@@ -85,6 +117,42 @@ def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -
         assert alive.certificate is not None
         revived(home.registry, subject, alive.certificate)
         return alive.certificate
+
+
+def drill_model(home: Home, subject: ModelId, *, progress: Progress = silent) -> Certificate:
+    """Start an archived model, ask it the whole battery, and log the certificate, also a bad one.
+
+    Raises UnknownRecord without a fingerprint; EngineFailed, DamagedObject.
+    """
+    files = materialise(home.archive, subject, home.cache, progress)
+    found = _certified(home, subject, files, home.archive.manifest(subject).weights, "battery")
+    revived(home.registry, subject, found)
+    return found
+
+
+def certify_files(
+    home: Home, subject: ModelId, files: Path, *, scope: Scope = "canary"
+) -> Certificate:
+    """Compare what runs from *files* with the fingerprint of *subject*; nothing is logged.
+
+    The files need not be the archived ones: the certificate's label says what they are.
+    """
+    return _certified(home, subject, files, home.archive.plan(files).weights, scope)
+
+
+def _certified(
+    home: Home, subject: ModelId, files: Path, weights: Digest, scope: Scope
+) -> Certificate:
+    fingerprint = home.registry.filed(subject, "fingerprint.json", Fingerprint)
+    with home.engine.run(files, model=subject, weights=weights) as endpoint:
+        return compare(
+            fingerprint,
+            HttpModel(endpoint),
+            now=home.registry.clock.now(),
+            scope=scope,
+            hardware=hardware(),
+            storage=storage_of(files),
+        )
 
 
 def build_pages(home: Home) -> Site:

@@ -10,8 +10,8 @@ import pytest
 
 from otium.engine import Endpoint, Identity
 from otium.errors import EngineFailed
-from otium.gateway.engines import Engines, Running
 from otium.records import ModelId, digest
+from otium.residence import Limits, Residence, Running
 
 T = TypeVar("T")
 A, B, C = ModelId("a"), ModelId("b"), ModelId("c")
@@ -50,15 +50,16 @@ def plant() -> Plant:
     return Plant()
 
 
-def engines(plant: Plant, *, most: int = 2, idle: float = 60, failure: float = 60) -> Engines:
-    return Engines(plant.start, most=most, idle_seconds=idle, failure_seconds=failure)
+def engines(plant: Plant, *, most: int = 2, idle: float = 60, failure: float = 60) -> Residence:
+    limits = Limits(engines=most, idle_seconds=idle, failure_seconds=failure)
+    return Residence(plant.start, limits)
 
 
 def run(work: Coroutine[None, None, T]) -> T:
     return asyncio.run(asyncio.wait_for(work, 10))
 
 
-async def use(some: Engines, model: ModelId, patience: float = 5) -> Running:
+async def use(some: Residence, model: ModelId, patience: float = 5) -> Running:
     async with some.lease(model, patience) as running:
         return running
 
@@ -180,7 +181,7 @@ def test_a_failed_start_is_told_to_all_and_not_repeated_at_once(plant: Plant) ->
             with pytest.raises(EngineFailed):
                 await use(some, A)
         assert plant.log == ["start a"]
-        assert some.status(A) == "unloaded"
+        assert some.status(A) == "failed"
         await some.close()
 
     run(story())
@@ -209,6 +210,7 @@ def test_a_broken_engine_is_replaced_once_for_all_who_saw_it_break(plant: Plant)
         some = engines(plant)
         first = await use(some, A)
         await asyncio.gather(*[some.discard(A, first) for _ in range(3)])
+        assert some.explain(A).crashes == 1
         second = await use(some, A)
         await some.discard(A, first)
         assert await use(some, A) is second
@@ -233,3 +235,134 @@ def test_closing_waits_for_a_start_and_stops_it(plant: Plant) -> None:
 
     run(story())
     assert plant.log == ["start a", "stop a"]
+
+
+def test_an_engine_that_breaks_is_tried_once_more_with_a_fresh_one(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant)
+        seen: list[Running] = []
+
+        async def work(running: Running) -> str:
+            seen.append(running)
+            if len(seen) == 1:
+                raise EngineFailed(model=A, why="it was killed")
+            return "answered"
+
+        assert await some.serve(A, work, patience=5) == "answered"
+        assert seen[0] is not seen[1]
+        assert [one.kind for one in some.recent] == ["loaded", "crashed", "stopped", "loaded"]
+        assert some.explain(A).crashes == 1
+        await some.close()
+
+    run(story())
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_second_failure_is_told_and_nothing_is_repeated_that_was_heard(
+    plant: Plant, again: bool
+) -> None:
+    async def story() -> None:
+        some = engines(plant)
+        tried = 0
+
+        async def work(_: Running) -> None:
+            nonlocal tried
+            tried += 1
+            raise EngineFailed(model=A, why=f"attempt {tried}")
+
+        with pytest.raises(EngineFailed, match=f"attempt {1 + again}"):
+            await some.serve(A, work, patience=5, again=lambda: again)
+        assert tried == 1 + again
+        await some.close()
+
+    run(story())
+
+
+def test_what_comes_up_under_another_name_is_stopped_and_answers_nobody(plant: Plant) -> None:
+    async def story() -> None:
+        some = Residence(lambda _: plant.start(B), Limits())
+        with pytest.raises(EngineFailed, match="what was started is b"):
+            await use(some, A)
+        assert plant.log == ["start b", "stop b"]
+        await some.close()
+
+    run(story())
+
+
+def test_a_broken_measure_leaves_no_engine_behind(plant: Plant) -> None:
+    def measure(_: Running) -> int | None:
+        raise ValueError
+
+    async def story() -> None:
+        some = Residence(plant.start, Limits(), measure=measure)
+        with pytest.raises(ValueError):  # noqa: PT011  # it has no message
+            await use(some, A)
+        assert plant.log == ["start a", "stop a"]
+        await some.close()
+
+    run(story())
+
+
+def test_clients_that_are_out_of_patience_get_the_load_that_they_caused(plant: Plant) -> None:
+    """Each waits less than a load takes. One of the next tries succeeds: no load is repeated."""
+
+    async def story() -> None:
+        some = engines(plant, most=1)
+        plant.gate.clear()
+        asyncio.get_running_loop().call_later(0.1, plant.gate.set)
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                await use(some, A, patience=0.02)
+            except TimeoutError:
+                continue
+            break
+        assert tries > 2
+        await some.close()
+
+    run(story())
+    assert plant.log == ["start a", "stop a"]
+
+
+def test_a_standing_says_what_happens_and_when_it_will_be_over(plant: Plant) -> None:
+    async def story() -> None:
+        some = engines(plant, most=1)
+        assert some.explain(A).sentence() == "a is not loaded"
+        assert some.explain(A).eta_seconds is None
+        await use(some, A)
+        assert some.explain(A).sentence() == "a is up"
+        plant.gate.clear()
+        some.prewarm(B)
+        some.prewarm(C)
+        await until(plant, "start b")
+        assert some.status(A) == "unloaded"
+        assert some.explain(B).sentence() == "b is being loaded, about 0 s left"
+        assert (some.status(C), some.explain(C).stage) == ("loading", "waits for room")
+        assert some.explain(C).eta_seconds is not None
+        plant.broken = True
+        plant.gate.set()
+        with pytest.raises(EngineFailed):
+            await use(some, C)
+        told = "c could not be started (EngineFailed); tried again in 60 s"
+        assert some.explain(C).sentence() == told
+        assert {one.model for one in some.explain_all()} == {A, B, C}
+        await some.close()
+
+    run(story())
+
+
+def test_a_stop_never_waits_for_loads(plant: Plant) -> None:
+    async def story() -> None:
+        some = Residence(plant.start, Limits(engines=0, loads=2))
+        await use(some, A)
+        plant.gate.clear()
+        some.prewarm(B)
+        some.prewarm(C)
+        running = await use(some, A)
+        await some.discard(A, running)
+        assert plant.log[-1] == "stop a"
+        plant.gate.set()
+        await some.close()
+
+    run(story())
