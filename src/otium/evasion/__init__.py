@@ -4,8 +4,8 @@ Knows histories, what a client can do to one (write it otherwise, or edit it), t
 send it again through three APIs, and which must be refused. Does not know how a history is
 recognised, and keeps nothing. Writes figures.
 
->>> len(WRITTEN) > 10 and len(EDITED) > 5
-True
+>>> set(WRITTEN) & set(EDITED)
+set()
 """
 
 from otium.evasion.attempts import Tried, attempts, closing, try_closed
