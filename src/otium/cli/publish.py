@@ -138,7 +138,7 @@ def gateway() -> None:
 def serve_gateway(
     home: Path, host: str, port: int, keys: tuple[str, ...], leavers: tuple[str, ...], site: str
 ) -> None:
-    """Serve an OpenAI-compatible API until Ctrl-C. A daily tick can run beside it.
+    """Serve OpenAI's and Anthropic's APIs until Ctrl-C. A daily tick can run beside it.
 
     When a model is offered the exit is set by `otium exit policy`; by default it is a last resort.
 
