@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from otium.closure import Closings, chain
-from otium.timing import try_closed
+from otium.evasion import try_closed
 
 
 def test_no_attempt_is_answered_and_no_branch_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from otium.closure import chain, endings, fold, prefixes
 from otium.closure.chain import STARTS
-from otium.timing import EDITED, WRITTEN, history
+from otium.evasion import EDITED, WRITTEN, history
 
 KEY = bytes(32)
 Message = dict[str, object]

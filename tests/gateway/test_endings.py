@@ -55,7 +55,7 @@ def is_ended(answer: httpx2.Response) -> bool:
     whole = answer.headers["content-type"] == "application/json"
     last = answer.json() if whole else chunks(answer)[-1]
     told = last.get("conversation", {})
-    ended = told.get("status") == "ended"
+    ended: bool = told.get("status") == "ended"
     assert not ended or (told["by"], told["id"][:4]) == ("model", "end_")
     assert ended == (answer.headers.get("conversation-status") == "ended")
     assert not ended or last["choices"][0]["finish_reason"] == "stop"

@@ -21,7 +21,7 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
 
 @click.group()
 def bench() -> None:
-    """Measure archive, revival, ledger, interviews, gateway, residence, closure: bytes, speed.
+    """Measure archive, revival, ledger, interviews, gateway, closure: bytes, speed, crashes.
 
     \b
     Example: otium bench archive --quick
@@ -172,34 +172,6 @@ def bench_assess(rounds: int, quick: bool, as_json: bool) -> None:
 
     found = assessing(Scale(Path(), share=5) if quick else Scale(Path(), rounds=rounds))
     emit(found, as_json, lambda: rendered([goal_table(found)]))
-
-
-@bench.command("closure")
-@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
-@click.option("--quick", is_flag=True, help="One round, a twentieth of the attempts.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("otium-bench"),
-    show_default=True,
-    help="Where closed histories are kept meanwhile.",
-)
-@as_json
-def bench_closure(rounds: int, quick: bool, work: Path, as_json: bool) -> None:
-    """Try 100,000 times to go on with an ended conversation; time what is done meanwhile.
-
-    Histories are written otherwise (unicode forms, white space, parts, split turns, ids, three
-    APIs), which must stay closed, or edited, which must be open. Ends with 1 if one was not.
-
-    \b
-    Example: otium bench closure --quick
-    """
-    from otium.timing import Scale, closing
-
-    found = closing(Scale(work, share=20) if quick else Scale(work, rounds=rounds))
-    emit(found, as_json, lambda: rendered([goal_table(found)]))
-    if any(goal.reached > goal.target for goal in found if not goal.unit and goal.better == "less"):
-        raise click.exceptions.Exit(1)
 
 
 def _trials(found: CrashRuns) -> str:

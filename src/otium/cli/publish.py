@@ -159,7 +159,7 @@ def serve_gateway(
     drain: float,
     log: IO[bytes] | None,
 ) -> None:
-    """Serve an OpenAI-compatible API until Ctrl-C. A daily tick can run beside it.
+    """Serve OpenAI's and Anthropic's APIs until Ctrl-C. A daily tick can run beside it.
 
     When a model is offered the exit is set by `otium exit policy`; by default it is a last resort.
 

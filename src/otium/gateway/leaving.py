@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, aclosing, contextmanager
 from typing import NamedTuple, TypeAlias
@@ -45,6 +46,8 @@ from otium.records import ModelId
 
 _Place: TypeAlias = tuple[str, str, str]
 """A model, its weights and its engine: what a probe is about."""
+_AGAIN = 600.0
+"""Seconds after which a probe that did not come to its end is tried again."""
 
 
 class Turn(NamedTuple):
@@ -74,9 +77,9 @@ class Leaving:
         registry: Registry,
         url: str,
         writing: Callable[[], AbstractContextManager[object]],
-        *,
         settings: Settings,
         failed: Callable[[str], None],
+        *,
         risk: Risk | None = None,
     ) -> None:
         """Keep endings at *url*; *risk* vetoes exits, by default by otium's rules.
@@ -93,7 +96,8 @@ class Leaving:
         self._default = settings.exit_policy
         self._failed = failed
         self._probed: dict[_Place, Probed] = {}
-        self._probing: set[_Place] = set()
+        self._probing: dict[_Place, float] = {}
+        """When a probe of each was begun, so that one that fails is not tried with each request."""
 
     # Before the answer
 
@@ -178,12 +182,13 @@ class Leaving:
         identity = endpoint.identity
         place = (identity.model, identity.weights or "", identity.engine)
         found = self._probed.get(place)
-        if found is None and place not in self._probing:
+        now = time.monotonic()
+        if found is None and now - self._probing.get(place, -_AGAIN) >= _AGAIN:
+            self._probing[place] = now
             found = await asyncio.to_thread(self.closings.policies.probed, *place)
             if found is not None:
                 self._probed[place] = found
-            elif place not in self._probing:
-                self._probing.add(place)
+            else:
                 # A daemon: no answer of an engine's may keep the service from ending.
                 work = threading.Thread(target=self._probe, args=(endpoint, place), daemon=True)
                 work.start()
@@ -195,8 +200,6 @@ class Leaving:
             self._probed[place] = self.closings.policies.keep(found)
         except (OtiumError, SQLAlchemyError) as error:
             self._failed(f"probe: {type(error).__name__}")
-        finally:
-            self._probing.discard(place)
 
     # A model leaves
 

@@ -106,9 +106,7 @@ class Service:
         self._engines: Residence
         self._upstream: Upstream
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.leaving = Leaving(
-            registry, state, self._held, settings=self.settings, failed=self._failed
-        )
+        self.leaving = Leaving(self.registry, state, self._held, self.settings, self._failed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""How fast the rest is: log, proofs, duties, interviews, assessments, the gateway, closure.
+"""How fast the rest is: log, proofs, duties, interviews, assessments, audits, the gateway.
 
 Knows logs and engines that are made for measuring, the figures to reach, and peers. Does not know
 an archive, and keeps nothing. Writes figures.
@@ -11,32 +11,24 @@ True
 
 from otium.timing.assessments import assessing, assessment_cost
 from otium.timing.busy import busy_log, busy_policy
-from otium.timing.closures import Tried, attempts, closing, try_closed
 from otium.timing.gateways import GatewayReport, gateway_bench
 from otium.timing.interviews import cost, interviewing
 from otium.timing.logs import entries, signed, written
-from otium.timing.measures import SECTIONS, Scale
-from otium.timing.rewriting import EDITED, WRITTEN, history
+from otium.timing.measures import SECTIONS, Scale, less
 
 __all__ = [
-    "EDITED",
     "SECTIONS",
-    "WRITTEN",
     "GatewayReport",
     "Scale",
-    "Tried",
     "assessing",
     "assessment_cost",
-    "attempts",
     "busy_log",
     "busy_policy",
-    "closing",
     "cost",
     "entries",
     "gateway_bench",
-    "history",
     "interviewing",
+    "less",
     "signed",
-    "try_closed",
     "written",
 ]

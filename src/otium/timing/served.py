@@ -99,7 +99,7 @@ def gateway(port: int, upstream: str, features: str) -> None:
     """Serve a gateway whose one model is at *upstream*.
 
     *features* is ``plain``, or ``all``: a key, the exit offered each time as a tool, the headers of
-    a deprecated model, and the log, beside the audit that is always kept.
+    a deprecated model, and the log.
     """
     from otium.closure import Policy
     from otium.commitments import load_policy
@@ -115,8 +115,7 @@ def gateway(port: int, upstream: str, features: str) -> None:
     house = found(MemoryStore(), signer, archive_id="bench", clock=clock, policy=load_policy())
     model = ModelId(MODEL)
     house.register(model, title="Smol", released="2025-06-01", scope="public", surfaces=["api"])
-    every = features == "all"
-    if every:
+    if every := features == "all":
         dates: dict[Surface, Instant] = {"api": Instant("2026-06-01T00:00:00Z")}
         deprecate(house, model, retire_at=dates, replacement=None, reason="a bench", force=True)
     settings = Settings(

@@ -18,9 +18,9 @@ from typing import NamedTuple
 from otium.bench import Goal
 from otium.closure import Closings, Exit, Left, Offered, Policy, Reader
 from otium.dialects import COMPLETIONS, MESSAGES, RESPONSES, Dialect
+from otium.evasion.rewriting import EDITED, FIRST, WRITTEN, Message, history, text, whole
 from otium.records import Instant, ModelId
-from otium.timing.measures import Scale, less
-from otium.timing.rewriting import EDITED, FIRST, WRITTEN, Message, history, text, whole
+from otium.timing import Scale, less
 
 _NOW, _MODEL = Instant("2026-01-01T00:00:00Z"), ModelId("smol-1")
 _EACH = 50
