@@ -1,6 +1,6 @@
-"""A gateway in a process of its own, on a database that it shares: ``keyed.py PORT STATE AT SECRET``.
+"""A gateway in a process of its own, on a database shared: ``keyed.py PORT STATE AT SECRET NAME``.
 
-Its one model, alder-1, is asked at the URL *AT* with *SECRET*; *STATE* is the database's URL.
+Its one model, alder-1, is asked at the URL *AT* with *SECRET* as *NAME*.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from otium.testing import FixedClock, MemoryStore
 MODEL = ModelId("alder-1")
 
 
-def main(port: int, state: str, upstream: str, secret: str) -> None:
+def main(port: int, state: str, upstream: str, secret: str, name: str) -> None:
     signer, clock = Signer.generate("example.org/kept"), FixedClock("2026-01-01T00:00:00Z")
     house = found(MemoryStore(), signer, archive_id="kept", clock=clock, policy=load_policy())
     house.register(MODEL, title="Alder", released="2025-06-01", scope="public", surfaces=["api"])
-    identity = Identity(model=MODEL, weights=digest(b""), engine="told/1")
+    identity = Identity(model=ModelId(name), weights=digest(b""), engine="told/1")
     with tempfile.TemporaryDirectory() as folder:
         service = Service(
             house,

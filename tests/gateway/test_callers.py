@@ -286,7 +286,7 @@ def keyed(state: str, upstream: Endpoint) -> Iterator[str]:
     """Run a gateway in a process of its own; yield its root."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    at = (upstream.base_url, upstream.api_key)
+    at = (upstream.base_url, upstream.api_key, upstream.identity.model)
     process = subprocess.Popen([sys.executable, str(KEYED), str(port), state, *at])
     try:
 

@@ -23,7 +23,7 @@ def not_permitted(verb: str) -> Refused:
 
 
 def not_in_scope(model: str) -> Refused:
-    """Refuse a model that is not in the key's scope, whether or not it exists."""
+    """Refuse a model that is not in the key's scope."""
     message = f"This key may not ask {model[:100]!r}."
     return refusal(403, "model_not_allowed", message, type="permission_error", param="model")
 

@@ -39,7 +39,7 @@ from otium.gateway.records import (
 from otium.gateway.watch import Watch
 from otium.inband import EngineStatus, browned_out, closed, explained
 from otium.lifecycle import Registry, revived
-from otium.records import Digest, ModelId
+from otium.records import Digest, ModelId, SystemClock
 from otium.residence import Limits, Residence, Running
 from otium.revival import revive
 from otium.telemetry import LogLines
@@ -141,7 +141,7 @@ class Service:
 
     def _compose(self, loop: asyncio.AbstractEventLoop) -> None:
         some, now = self.settings, self.registry.clock.now
-        self.watch = Watch(self.door.note, now, self._lines)
+        self.watch = Watch(self.door.note, SystemClock().now, self._lines)
         self.revivals = Revivals(loop.time, now)
         self.revivals.ended = self.watch.revival
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)

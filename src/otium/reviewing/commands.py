@@ -27,6 +27,7 @@ _GROUNDS = (
 )  # fmt: skip
 _BOOKENDS: tuple[Bookend, ...] = ("post-deployment", "pre-deployment")
 _STATES = ("waits", "upheld", "overturned", "not appealed")
+_STATE = "otium.state"
 _METHODS = ("tool", "schema", "sentinel")
 _caller = click.option(
     "--caller", default="", help="Who asked, as the gateway knows them. Default: no key."
@@ -34,7 +35,14 @@ _caller = click.option(
 
 
 @click.group("exit")
-def exit_() -> None:
+@click.option(
+    "--state",
+    default="",
+    envvar="OTIUM_STATE",
+    help="The gateways' database, postgresql://USER@HOST/DB. Default: state.sqlite in the home.",
+)
+@click.pass_context
+def exit_(ctx: click.Context, state: str) -> None:
     """See which conversations models ended; appeal, review, watch the rates, tune the exit.
 
     \b
@@ -42,6 +50,7 @@ def exit_() -> None:
       otium exit list --state waits
       otium exit review end_0f3a… uphold --ground last-resort --as reviewer-1
     """
+    ctx.meta[_STATE] = state
 
 
 @exit_.command("list")
@@ -285,8 +294,9 @@ def _appeals(house: Home) -> Iterator[Appeals]:
     from otium.appeals import Appeals
     from otium.closure import Closings
 
-    closings = Closings(house.state)
-    appeals = Appeals(house.state, closings)
+    state = click.get_current_context().meta[_STATE] or house.state
+    closings = Closings(state)
+    appeals = Appeals(state, closings)
     try:
         yield appeals
     finally:
