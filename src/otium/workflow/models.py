@@ -197,13 +197,12 @@ def service(
 
     *offer_exit* names who may leave a conversation, *at_once* or as a last resort, where no policy
     of `otium exit policy` says otherwise; *site* is where the public pages stand,
-    *access_url* where access is asked for, *state* the URL of a database other than the home's. A
-    home that is not held is held for each write only, so that a timer can tick beside it.
+    *access_url* where access is asked for, *state* another database than the home's. A home that
+    is not held is held for each write only, so that a timer can tick beside it.
     """
     from otium.closure import Policy
     from otium.gateway import Service, Settings
 
-    policy = Policy(redirections=0) if at_once else Policy()
     return Service(
         home.registry,
         cache=home.cache,
@@ -212,7 +211,7 @@ def service(
         settings=Settings(
             keys=tuple(keys),
             offer_exit=tuple(offer_exit),
-            exit_policy=policy,
+            exit_policy=Policy(redirections=0) if at_once else Policy(),
             site=site,
             access_url=access_url,
             drain_seconds=drain_seconds,
