@@ -29,7 +29,7 @@ def request_the_retired(tale: Story) -> str:
         took = answer.elapsed.total_seconds()
         return f"a request brought it back in {took:.1f} s: {verdict}, {weights[:19]}…"
     error = answer.json()["error"]
-    if error["code"] != "model_retired":
+    if error["code"] not in {"model_retired", "model_archived"}:
         raise EngineFailed(model=RETIRING, why=error["message"])
     named = f"naming {error['successor']}" + (" and the report" if error.get("report") else "")
     return f"a request gets {answer.status_code} {error['code']}, {named}"
