@@ -215,11 +215,13 @@ class Service:
     def prewarm(self, known: Known) -> Revival | None:
         """Begin to start the model's engine; return its start, or None if it is up."""
         model = known.life.model
-        if self.status(model) == "loaded":
-            return None
-        self.revivals.begin(model)
-        self._engines.prewarm(model)
-        return self.revivals.current(model)
+        status = self.status(model)
+        if status == "unloaded":
+            self.revivals.begin(model)
+        if status != "loaded":
+            self._engines.prewarm(model)
+        # One that is loading, and whose start is noted as over, is as good as up.
+        return self.revivals.current(model) if status != "loaded" else None
 
     async def answer(
         self,
@@ -255,7 +257,7 @@ class Service:
 
     async def _running(self, known: Known, stack: AsyncExitStack) -> Running:
         model, patience = known.life.model, self.settings.load_seconds
-        if self._engines.status(model) != "loaded":
+        if self._engines.status(model) == "unloaded":
             self.revivals.begin(model)
         try:
             return await stack.enter_async_context(self._engines.lease(model, patience))
