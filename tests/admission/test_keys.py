@@ -273,6 +273,7 @@ def test_the_log_has_no_field_for_what_was_said(tmp_path: Path) -> None:
         "tokens_in",
         "tokens_out",
         "milliseconds",
+        "weights",
     ]
 
 
