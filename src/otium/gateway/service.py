@@ -213,15 +213,18 @@ class Service:
             raise unavailable("model_not_deposited", f"The weights of {life.model} are not here.")
 
     def prewarm(self, known: Known) -> Revival | None:
-        """Begin to start the model's engine; return its start, or None if it is up."""
+        """Begin to start the model's engine; return its start, or None if it is up or all but."""
         model = known.life.model
-        status = self.status(model)
-        if status == "unloaded":
+        if self.status(model) == "loaded":
+            return None
+        self._begin(model)
+        self._engines.prewarm(model)
+        return self.revivals.current(model)
+
+    def _begin(self, model: ModelId) -> None:
+        """Note a start, unless the engine is up or coming up: then it was noted."""
+        if self._engines.status(model) not in {"loaded", "loading"}:
             self.revivals.begin(model)
-        if status != "loaded":
-            self._engines.prewarm(model)
-        # One that is loading, and whose start is noted as over, is as good as up.
-        return self.revivals.current(model) if status != "loaded" else None
 
     async def answer(
         self,
@@ -257,8 +260,7 @@ class Service:
 
     async def _running(self, known: Known, stack: AsyncExitStack) -> Running:
         model, patience = known.life.model, self.settings.load_seconds
-        if self._engines.status(model) == "unloaded":
-            self.revivals.begin(model)
+        self._begin(model)
         try:
             return await stack.enter_async_context(self._engines.lease(model, patience))
         except TimeoutError as error:
