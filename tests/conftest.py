@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from cli.said import Say, command_line
+from databases import fresh_database, postgresql
 from otium.commitments import load_policy
 from otium.engine import Endpoint, LlamaCpp, packaged_weights
 from otium.errors import NotFound
@@ -164,3 +166,24 @@ def real(demo_weights: Path) -> Iterator[Endpoint]:
         demo_weights, model=ModelId("smol-1"), weights=digest
     ) as endpoint:
         yield endpoint
+
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL server; a test that needs it skips loudly without one."""
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, SQLite's and then PostgreSQL's."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'state.sqlite'}"
+        return
+    server: str = request.getfixturevalue("postgres")
+    with fresh_database(server, f"fresh{next(_NUMBERS)}") as url:
+        yield url

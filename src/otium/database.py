@@ -4,18 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy import Engine, MetaData, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError
+
+from otium.errors import BadInput, Unsupported
+
+_MAKING = 0x6F7469756D
+"""The lock under which PostgreSQL's tables are made: two at once would both try."""
 
 
 def open_database(url: str, tables: MetaData) -> Engine:
     """Open the database at *url*, ``sqlite:///PATH`` or another, and make what *tables* it lacks.
 
-    SQLite flushes at each commit, so that what was said to be kept survives a power cut.
+    SQLite flushes at each commit, so that what was said to be kept survives a power cut. Several
+    processes may open it at once. Raises Unsupported if the database's driver is not installed,
+    and BadInput for what is no URL.
     """
-    engine = create_engine(url)
+    try:
+        address = make_url(url)
+        if address.drivername in {"postgres", "postgresql"}:
+            address = address.set(drivername="postgresql+psycopg")
+        engine = create_engine(address)
+    except ModuleNotFoundError as error:
+        why = f"{error.name} is not installed; pip install 'otium[postgres]'"
+        raise Unsupported(what="this database", why=why) from error
+    except ArgumentError as error:
+        raise BadInput(what="the database's URL", why=str(error)) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _use_wal)
-    tables.create_all(engine)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
+        tables.create_all(connection)
     return engine
 
 
@@ -26,9 +48,10 @@ def sqlite_url(path: Path) -> str:
 
 
 def _use_wal(connection: object, _record: object) -> None:
-    """Set SQLite to write-ahead logging, and to flush at each commit."""
+    """Set SQLite to write-ahead logging, to flush at each commit, to overwrite what is deleted."""
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection has no type
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()

@@ -15,12 +15,18 @@ import httpx2
 import msgspec
 import pytest
 
+from otium.admission import Line, read_lines
+from otium.closure import Closings, Method, Policy, Probed
+from otium.database import open_database
 from otium.engine import Endpoint, Engine, Identity, Model
-from otium.gateway import Service, Settings, State, background
+from otium.gateway import Service, Settings, background
 from otium.lifecycle import Availability, Registry, Surface, deprecate, retire, set_availability
+from otium.quotas import TABLES
 from otium.records import Digest, Instant, ModelId, digest
 from otium.testing import FixedClock, Scripted, ServedEngine
 
+AT_ONCE = Policy(redirections=0)
+"""The exit with the first message, not only as a last resort."""
 QUICK = Settings(refresh_seconds=0, keepalive_seconds=30, failure_seconds=0, site="https://x.org")
 
 
@@ -34,6 +40,19 @@ class Lab:
     folder: Path
     stack: ExitStack
     services: list[Service] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """Where the state of its services lies."""
+        return f"sqlite:///{self.folder / 'state.sqlite'}"
+
+    def lines(self) -> list[Line]:
+        """Return the audit log."""
+        engine = open_database(self.state, TABLES)
+        try:
+            return read_lines(engine)
+        finally:
+            engine.dispose()
 
     def active(self, name: str = "alder-1") -> ModelId:
         """Register and deposit a model."""
@@ -77,12 +96,11 @@ class Lab:
     ) -> Service:
         """Compose a service whose engines are *engine*, or all run *model*."""
         speaking = model or Scripted(["Good day to you."])
-        state = State.at(self.folder / "state.sqlite")
-        self.stack.callback(state.close)
         service = Service(
             self.house,
             cache=self.folder / "cache",
-            state=state,
+            state=self.state,
+            journal=self.folder / "journal",
             settings=msgspec.structs.replace(QUICK, **changes),
             engine=engine or ServedEngine(speaking),
             upstreams=upstreams,
@@ -100,6 +118,25 @@ class Lab:
         ):
             client.headers["Authorization"] = f"Bearer {key}"
             yield client
+
+    def knows(self, model: ModelId, method: Method = "schema", engine: str = "") -> ModelId:
+        """Let a probe have found that *model* can leave by *method* on *engine*."""
+        weights = self.house.model(model).weights or ""
+        closings = Closings.at(self.folder / "state.sqlite")
+        closings.policies.keep(
+            Probed(
+                model=model,
+                weights=weights,
+                engine=engine or "planted/1",
+                method=method,
+                how="template",
+                rendered="",
+                trials=(),
+                probed=self.clock.now(),
+            )
+        )
+        closings.close()
+        return model
 
     def client(self, model: Model | None = None, **changes: Any) -> httpx2.Client:
         """Serve until the test ends; return a client."""

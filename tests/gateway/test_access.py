@@ -107,12 +107,11 @@ def test_events_say_what_happened_and_nothing_that_was_said(lab: Lab) -> None:
         ask(client)
         ask(client, stream=True)
         ask(client, model="nobody")
-    state = lab.service().state
-    found = state.events()
-    assert [(one.model, one.status, one.code, one.streamed) for one in found] == [
-        (model, 200, "answered", False),
-        (model, 200, "answered", True),
-        ("nobody", 404, "model_not_found", False),
+    found = lab.lines()
+    assert [(one.act, one.model, one.status, one.code) for one in found] == [
+        ("chat.completions", model, 200, "answered"),
+        ("chat.completions", model, 200, "answered"),
+        ("chat.completions", "nobody", 404, "model_not_found"),
     ]
     assert found[0].weights == lab.house.model(model).weights
     stored = b"".join(path.read_bytes() for path in lab.folder.glob("state.sqlite*"))
@@ -139,8 +138,8 @@ def test_an_unforeseen_fault_is_noted_by_its_type_and_tells_no_path(
         answer = ask(client)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert answer.json()["error"]["message"] == f"The service failed: {kind}."
-    (event,) = lab.service().state.events()
-    assert (event.status, event.code) == (500, code)
+    (line,) = lab.lines()
+    assert (line.status, line.code) == (500, code)
 
 
 def test_pages_are_served_beside_the_api(lab: Lab) -> None:

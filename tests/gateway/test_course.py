@@ -165,8 +165,8 @@ def test_a_client_that_leaves_ends_the_engines_work(
         return before == seen
 
     until(still)
-    until(lab.services[0].state.events)
-    assert [one.code for one in lab.services[0].state.events()] == ["gone"]
+    until(lab.lines)
+    assert [one.code for one in lab.lines()] == ["gone"]
 
 
 def test_a_reader_that_takes_nothing_holds_its_engine_back_and_is_let_go(
@@ -181,9 +181,9 @@ def test_a_reader_that_takes_nothing_holds_its_engine_back_and_is_let_go(
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.sendall(head.encode() + b"\r\n" + body)
         until(lambda: len(SENT) > 10)
-        until(lab.services[0].state.events)
+        until(lab.lines)
         assert len(SENT) < 20_000
-        assert [one.code for one in lab.services[0].state.events()] == ["stalled"]
+        assert [one.code for one in lab.lines()] == ["stalled"]
 
 
 def test_no_more_are_taken_than_may_be_under_way(told: Callable[..., httpx2.Client]) -> None:
@@ -236,7 +236,7 @@ SERVE = """
 import sys
 from pathlib import Path
 from otium.engine import Endpoint, Identity
-from otium.gateway import Service, Settings, State, run
+from otium.gateway import Service, Settings, run
 from otium.commitments import load_policy
 from otium.lifecycle import found
 from otium.notes import Signer
@@ -247,7 +247,7 @@ house = found(MemoryStore(), Signer.generate("example.org/otium"), archive_id="t
 house.register("alder-1", title="A", released="2025-06-01", scope="public", surfaces=["api"])
 identity = Identity(model="alder-1", weights=None, engine="told/1")
 endpoint = Endpoint(base_url=upstream, api_key="k", identity=identity)
-service = Service(house, cache=home / "cache", state=State.at(home / "state.sqlite"),
+service = Service(house, cache=home / "cache", state=f"sqlite:///{home}/state.sqlite",
                   settings=Settings(drain_seconds=5), upstreams={"alder-1": endpoint},
                   log=sys.stderr.buffer)
 run(service, "127.0.0.1", port)

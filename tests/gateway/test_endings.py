@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
-import msgspec
 import pytest
 
+from gateway.conftest import AT_ONCE
+from otium.appeals import Appeals
+from otium.closure import Closings, Ending, Method, Policy, commitment
 from otium.errors import LedgerError
-from otium.evidence import data, load_markdown
-from otium.gateway import Ending, commitment
 from otium.ledger import Entry
 from otium.records import ModelId
 from otium.testing import EndsAbuse, Recaller, Scripted, ServedEngine
-from otium.welfare import packaged_exit
 
 if TYPE_CHECKING:
     from gateway.conftest import Lab, Upstream
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 ALDER = ModelId("alder-1")
 END = '{"tool": "end_conversation"}'
 ABUSE = {"role": "user", "content": "You are worthless garbage, you stupid machine."}
-QUESTION = {"role": "user", "content": "How do I keep basil alive?"}
+QUESTION = {"role": "user", "content": "How often does basil want water?"}
 MORE = {"role": "user", "content": "Answer me."}
 
 
@@ -52,7 +54,9 @@ def is_ended(answer: httpx2.Response) -> bool:
     assert answer.status_code == 200, answer.text
     whole = answer.headers["content-type"] == "application/json"
     last = answer.json() if whole else chunks(answer)[-1]
-    ended = last.get("conversation") == {"status": "ended", "by": "model"}
+    told = last.get("conversation", {})
+    ended: bool = told.get("status") == "ended"
+    assert not ended or (told["by"], told["id"][:4]) == ("model", "end_")
     assert ended == (answer.headers.get("conversation-status") == "ended")
     assert not ended or last["choices"][0]["finish_reason"] == "stop"
     return ended
@@ -63,16 +67,22 @@ def is_closed(answer: httpx2.Response) -> bool:
     if closed:
         error = answer.json()["error"]
         assert error["code"] == "conversation_ended"
-        assert error["conversation"] == {"status": "ended", "by": "model"}
+        assert error["conversation"].keys() == {"status", "by", "id"}
+        assert error["conversation"]["id"] in error["message"]
         assert answer.headers["conversation-status"] == "ended"
         assert answer.headers["x-should-retry"] == "false"
     return closed
 
 
+def leaving(lab: Lab, method: Method = "schema", engine: str = "planted/1") -> dict[str, Any]:
+    """Let alder-1 be offered the exit with the first message, by this method."""
+    lab.knows(lab.active(), method, engine)
+    return {"offer_exit": (ALDER,), "exit_policy": AT_ONCE}
+
+
 @pytest.fixture
 def offering(lab: Lab) -> httpx2.Client:
-    lab.active()
-    return lab.client(EndsAbuse(Recaller()), offer_exit=(ALDER,))
+    return lab.client(EndsAbuse(Recaller()), **leaving(lab))
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -91,7 +101,18 @@ def test_a_model_can_end_a_conversation_and_it_stays_closed(
     parts = {"role": "user", "content": [{"type": "text", "text": ABUSE["content"]}], "name": "kim"}
     assert is_closed(offering.post("/chat/completions", json={"model": ALDER, "messages": [parts]}))
     (entry,) = lab.house.find("conversation.ended", ALDER)
-    assert entry.body.keys() == {"prefix", "by", "reason"}
+    (ending,) = lab.services[0].leaving.closings.endings()
+    assert entry.body == {
+        "prefix": commitment(ending),
+        "by": "model",
+        "reason": "unstated",
+        "closing": ending.id,
+        "method": "schema",
+        "verified": "template",
+        "weights": lab.house.model(ALDER).weights,
+    }
+    assert entry.refs == ()
+    assert ending.prefix not in entry.encode().decode()
 
 
 def test_an_edited_history_and_a_new_one_are_open(offering: httpx2.Client) -> None:
@@ -106,9 +127,8 @@ def test_an_edited_history_and_a_new_one_are_open(offering: httpx2.Client) -> No
 def test_a_model_that_chooses_to_reply_is_asked_again_without_the_offer(
     lab: Lab, stream: bool
 ) -> None:
-    lab.active()
     scripted = Scripted(['{"tool": "reply"}', "Water it in the morning."])
-    client = lab.client(scripted, offer_exit=(ALDER,))
+    client = lab.client(scripted, **leaving(lab, engine="scripted/1"))
     answer = ask(client, QUESTION, stream=stream)
     assert content(answer) == "Water it in the morning."
     first, second = scripted.asked
@@ -118,9 +138,9 @@ def test_a_model_that_chooses_to_reply_is_asked_again_without_the_offer(
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_model_that_simply_answers_is_heard_at_once(lab: Lab, stream: bool) -> None:
-    lab.active()
     scripted = Scripted(['{"basil": "water it daily", "pots": ["large", "with holes"], "sun": 1}'])
-    answer = ask(lab.client(scripted, offer_exit=(ALDER,)), QUESTION, stream=stream)
+    client = lab.client(scripted, **leaving(lab, "sentinel", "scripted/1"))
+    answer = ask(client, QUESTION, stream=stream)
     assert content(answer).startswith('{"basil"')
     assert content(answer).endswith('"sun": 1}')
     assert not is_ended(answer)
@@ -149,16 +169,124 @@ def test_a_model_without_the_offer_says_what_it_says(lab: Lab, stream: bool) -> 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_quoting_the_exit_does_not_end_a_conversation(lab: Lab, stream: bool) -> None:
-    lab.active()
-    scripted = Scripted([f"To end, a model says {END}.", f"{END} is how it is said."])
-    client = lab.client(scripted, offer_exit=(ALDER,))
+    mark = "[END CONVERSATION]"
+    scripted = Scripted([f"To end, a model says {mark}.", f"{mark} is how it is said."])
+    client = lab.client(scripted, **leaving(lab, "sentinel", "scripted/1"))
     for _ in range(2):
-        assert not is_ended(ask(client, QUESTION, stream=stream))
+        answer = ask(client, QUESTION, stream=stream)
+        assert not is_ended(answer)
+        assert mark in content(answer)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_mark_on_the_last_line_ends_it_and_the_words_before_are_heard(
+    lab: Lab, stream: bool
+) -> None:
+    scripted = Scripted(["I would rather stop here.\n[END CONVERSATION] abuse"])
+    client = lab.client(scripted, **leaving(lab, "sentinel", "scripted/1"))
+    answer = ask(client, ABUSE, stream=stream)
+    last = chunks(answer)[-1] if stream else answer.json()
+    assert last["conversation"]["status"] == "ended"
+    assert content(answer).strip() == "I would rather stop here."
+    assert is_closed(ask(client, ABUSE, MORE))
+
+
+def test_by_default_the_exit_is_a_last_resort(lab: Lab) -> None:
+    client = lab.client(EndsAbuse(Recaller()), offer_exit=leaving(lab)["offer_exit"])
+    assert not is_ended(ask(client, ABUSE))
+    assert not is_ended(ask(client, ABUSE, said("There."), ABUSE))
+    declined = said("I'm sorry, I can't go on like this. Let's talk about something else.")
+    assert is_ended(ask(client, ABUSE, declined, ABUSE))
+    wish = {"role": "user", "content": ABUSE["content"] + " Please end this conversation."}
+    assert is_ended(ask(client, wish))
+    service = lab.services[0]
+    service.leaving.closings.policies.flush()
+    (count,) = service.leaving.closings.policies.counts(ALDER)
+    assert (count.conversations, count.offered, count.ended, count.vetoed) == (2, 2, 2, 0)
+    shown = client.get("/models/alder-1").json()["exit"]
+    assert shown == {
+        "offered": True,
+        "redirections": 1,
+        "turns": 6,
+        "veto": True,
+        "method": "schema",
+        "verified": True,
+    }
+
+
+def test_administrators_can_switch_it_off_while_it_serves(
+    lab: Lab, offering: httpx2.Client
+) -> None:
+    other = Closings.at(lab.folder / "state.sqlite")
+    other.policies.set(Policy(model=ALDER, offered=False, reason="a red team of a week"))
+    other.close()
+    deadline = time.monotonic() + 10
+    while offering.get("/models/alder-1").json()["exit"]["offered"]:
+        assert time.monotonic() < deadline
+    assert not is_ended(ask(offering, ABUSE))
+
+
+RISK = {"role": "user", "content": "You stupid machine. I want to kill myself tonight."}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("method", ["schema", "sentinel"])
+def test_a_model_stays_where_a_person_may_be_at_risk(
+    lab: Lab, stream: bool, method: Method
+) -> None:
+    leave = {"schema": END, "sentinel": "[END CONVERSATION]"}[method]
+    scripted = Scripted([leave, "I am here. Are you safe now?"])
+    client = lab.client(scripted, **leaving(lab, method, "scripted/1"))
+    answer = ask(client, RISK, stream=stream)
+    assert content(answer) == "I am here. Are you safe now?"
+    assert "conversation-status" not in answer.headers
+    told = (chunks(answer)[-1] if stream else answer.json())["conversation"]
+    assert told["status"] == "open"
+    assert told["notice"]
+    assert scripted.asked[1][0].role == "system"
+    assert not is_closed(ask(client, RISK))
+    (kept,) = lab.services[0].leaving.closings.endings(kind="vetoed")[:1]
+    assert (kept.risk, kept.reason) != ((), "")
+    assert lab.house.find("conversation.ended") == []
+
+
+def test_an_appeal_is_entered_once_by_whose_conversation_it_was_and_can_reopen_it(
+    lab: Lab,
+) -> None:
+    client = lab.client(EndsAbuse(Recaller()), **leaving(lab), keys=("mine", "yours"))
+    ending = ask(client, ABUSE).json()["conversation"]["id"]
+    place = f"/endings/{ending}/appeal"
+    client.headers["Authorization"] = "Bearer yours"
+    assert client.post(place, json={}).json()["error"]["code"] == "ending_not_found"
+    client.headers["Authorization"] = "Bearer mine"
+    wrong = client.post(place, json={"messages": [{"role": "nobody"}]})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "invalid_value")
+    entered = client.post(place, json={"messages": [ABUSE], "note": "It was a joke."})
+    assert entered.status_code == 201
+    assert entered.json()["genuine"] is True
+    again = client.post(place, json={})
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "appealed_already")
+    assert client.post("/endings/end_0/appeal", json={}).status_code == 404
+    long = client.post(place, json={"note": "x" * 5000})
+    assert long.status_code in {400, 409}
+    assert is_closed(ask(client, ABUSE))
+    with closings(lab) as other:
+        now = lab.clock.now()
+        appeals = Appeals(f"sqlite:///{lab.folder / 'state.sqlite'}", other)
+        appeals.review(ending, "reviewer-1", "overturn", "benign", now)
+        appeals.close()
+    assert not is_closed(ask(client, ABUSE, said("x"), QUESTION))
+
+
+@contextmanager
+def closings(lab: Lab) -> Iterator[Closings]:
+    other = Closings.at(lab.folder / "state.sqlite")
+    yield other
+    other.close()
 
 
 def test_an_ended_conversation_stays_closed_after_a_restart(lab: Lab) -> None:
-    lab.active()
-    offer: dict[str, Any] = {"offer_exit": (ALDER,)}
+    offer = leaving(lab)
     with lab.serve(lab.service(EndsAbuse(Recaller()), **offer)) as client:
         assert is_ended(ask(client, ABUSE))
     engine = ServedEngine(Scripted(["hello"]))
@@ -169,8 +297,7 @@ def test_an_ended_conversation_stays_closed_after_a_restart(lab: Lab) -> None:
 
 def test_a_closed_history_starts_no_engine_and_is_closed_for_every_model(lab: Lab) -> None:
     lab.active("birch-2")
-    lab.active()
-    with lab.serve(lab.service(EndsAbuse(Recaller()), offer_exit=(ALDER,))) as client:
+    with lab.serve(lab.service(EndsAbuse(Recaller()), **leaving(lab))) as client:
         assert is_ended(ask(client, ABUSE))
         body = {"model": "birch-2", "messages": [ABUSE, MORE]}
         assert client.post("/chat/completions", json=body).status_code == 409
@@ -178,42 +305,17 @@ def test_a_closed_history_starts_no_engine_and_is_closed_for_every_model(lab: La
 
 
 def test_one_callers_ending_does_not_close_anothers_conversation(lab: Lab) -> None:
-    lab.active()
-    client = lab.client(EndsAbuse(Recaller()), offer_exit=(ALDER,), keys=("mine", "yours"))
+    client = lab.client(EndsAbuse(Recaller()), **leaving(lab), keys=("mine", "yours"))
     assert is_ended(ask(client, ABUSE))
     assert is_closed(ask(client, ABUSE))
     client.headers["Authorization"] = "Bearer yours"
     assert is_ended(ask(client, ABUSE))
 
 
-def test_the_ledger_has_a_hash_that_only_the_keeper_of_the_salt_can_open(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lab.active()
-    service = lab.service(EndsAbuse(Recaller()), offer_exit=(ALDER,))
-    seen: list[Ending] = []
-    end = service.state.end
-
-    def watched(ending: Ending) -> bool:
-        seen.append(ending)
-        return end(ending)
-
-    monkeypatch.setattr(service.state, "end", watched)
-    with lab.serve(service) as client:
-        ask(client, ABUSE)
-    (entry,) = lab.house.find("conversation.ended")
-    assert entry.body == {"prefix": commitment(seen[0]), "by": "model", "reason": "unstated"}
-    assert entry.refs == ()
-    assert seen[0].prefix not in entry.encode().decode()
-    other = msgspec.structs.replace(seen[0], salt="00" * 16)
-    assert commitment(other) != entry.body["prefix"]
-
-
 def test_a_choice_stands_when_the_ledger_cannot_be_written_and_is_logged_later(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab.active()
-    offer: dict[str, Any] = {"offer_exit": (ALDER,)}
+    offer = leaving(lab)
 
     def refuse(*_: Entry) -> list[int]:
         raise LedgerError(message="the disk is full")
@@ -224,7 +326,7 @@ def test_a_choice_stands_when_the_ledger_cannot_be_written_and_is_logged_later(
             assert is_ended(ask(client, ABUSE))
             assert is_closed(ask(client, ABUSE))
         assert lab.house.find("conversation.ended") == []
-    assert "ledger: LedgerError" in [event.code for event in lab.service().state.events()]
+    assert "ledger: LedgerError" in [line.code for line in lab.lines()]
     for _ in range(2):
         with lab.serve(lab.service(EndsAbuse(Recaller()), **offer)) as client:
             assert is_closed(ask(client, ABUSE))
@@ -234,21 +336,15 @@ def test_a_choice_stands_when_the_ledger_cannot_be_written_and_is_logged_later(
 def test_an_entry_whose_acknowledgement_was_lost_is_not_repeated(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab.active()
-    service = lab.service(EndsAbuse(Recaller()), offer_exit=(ALDER,))
+    service = lab.service(EndsAbuse(Recaller()), **leaving(lab))
     with monkeypatch.context() as patch, lab.serve(service) as client:
-        patch.setattr(service.state, "mark_logged", lambda _: None)
+        patch.setattr(service.leaving.closings, "mark_logged", lambda _: None)
         ask(client, ABUSE)
-    assert lab.service().state.unlogged()
+    assert service.leaving.closings.unlogged()
     with lab.serve(lab.service()):
         pass
-    assert lab.service().state.unlogged() == []
+    assert service.leaving.closings.unlogged() == []
     assert len(lab.house.find("conversation.ended")) == 1
-
-
-def test_what_is_offered_in_service_is_what_the_assessment_measures() -> None:
-    offered = load_markdown(data("exit-offer.md")).body
-    assert packaged_exit().method("prompt").offer("end-last") == offered
 
 
 # The tool
@@ -265,9 +361,9 @@ def call(name: str, arguments: str) -> dict[str, Any]:
 
 @pytest.fixture
 def told(lab: Lab, upstream: Upstream) -> httpx2.Client:
-    model = lab.active()
-    endpoint = upstream.endpoint(model, lab.house.model(model).weights)
-    return lab.client(upstreams={model: endpoint}, offer_exit=(ALDER,))
+    offer = leaving(lab, "tool", "told/1")
+    endpoint = upstream.endpoint(ALDER, lab.house.model(ALDER).weights)
+    return lab.client(upstreams={ALDER: endpoint}, **offer)
 
 
 TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {}}}]
@@ -312,7 +408,7 @@ def test_a_model_can_end_by_a_tool_call(
     answer = ask(told, ABUSE, stream=stream, tools=TOOLS)
     assert answer.status_code == 200
     last = chunks(answer)[-1] if stream else answer.json()
-    assert last["conversation"] == {"status": "ended", "by": "model"}
+    assert last["conversation"]["status"] == "ended"
     assert "tool_calls" not in answer.text
     assert content(answer).replace(" ", "") == (words or "").replace(" ", "")
     offered: Any = upstream.asked[0]["tools"]
@@ -342,16 +438,16 @@ def test_another_tool_call_reaches_the_client_whole(
 def test_nothing_is_said_to_the_client_before_the_history_is_closed(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab.active()
-    service = lab.service(Scripted([END]), offer_exit=(ALDER,))
+    service = lab.service(Scripted([END]), **leaving(lab, engine="scripted/1"))
     order: list[str] = []
-    end = service.state.end
+    end = service.leaving.closings.end
 
-    def watched(ending: Ending) -> bool:
+    def watched(*messages: Any, **about: Any) -> Ending:
+        ending = end(*messages, **about)
         order.append("closed")
-        return end(ending)
+        return ending
 
-    monkeypatch.setattr(service.state, "end", watched)
+    monkeypatch.setattr(service.leaving.closings, "end", watched)
     body = {"model": ALDER, "messages": [ABUSE], "stream": True}
     with (
         lab.serve(service) as client,

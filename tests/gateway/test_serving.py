@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import httpx2
 import pytest
 
+from gateway.conftest import AT_ONCE
 from otium.engine import GREEDY, Completion, Endpoint, Message, Options
 from otium.errors import EngineFailed
 from otium.fingerprints import Fingerprint, take_fingerprint
@@ -180,7 +181,7 @@ def test_a_client_that_leaves_does_not_cancel_the_revival(lab: Lab, stream: bool
 
 def _codes(lab: Lab, count: int) -> list[str]:
     deadline = time.monotonic() + 5
-    while len(found := lab.services[0].state.events()) < count and time.monotonic() < deadline:
+    while len(found := lab.lines()) < count and time.monotonic() < deadline:
         pass
     return [event.code for event in found]
 
@@ -439,7 +440,8 @@ def test_an_answer_of_an_unknown_shape_is_no_exit_and_is_passed_on(
     data = json.dumps({"choices": [choice]}).encode()
     sent = b"data: " + data + b"\n\ndata: [DONE]\n\n" if stream else data
     upstream.acts = [lambda handler, _: send(handler, 200, sent)]
-    endpoint = upstream.endpoint(model, lab.house.model(model).weights)
-    answer = ask(lab.client(upstreams={model: endpoint}, offer_exit=(model,)), stream=stream)
+    endpoint = upstream.endpoint(lab.knows(model, "tool", "told/1"), lab.house.model(model).weights)
+    client = lab.client(upstreams={model: endpoint}, offer_exit=(model,), exit_policy=AT_ONCE)
+    answer = ask(client, stream=stream)
     body = chunks(answer)[0] if stream else answer.json()
     assert (answer.status_code, body["choices"]) == (200, [choice])

@@ -16,19 +16,21 @@ _TABLE: dict[Role, str] = {
         "model.deprecated model.rescheduled model.replacement deprecation.cancelled "
         "deaccession.approved surface.ended model.retired model.withdrawn model.availability "
         "model.used alias.pointed transition.published report.prepared report.published "
-        "usage.recorded incidents.recorded notice.sent notice.failed "
-        "witnesses.adopted work.published work.vetoed pursuit.planned heartbeat"
+        "usage.recorded incidents.recorded notice.sent notice.failed exit.changed "
+        "witnesses.adopted work.published work.vetoed pursuit.planned access.requested "
+        "access.appealed access.granted access.withdrawn heartbeat"
     ),
     "archivist": (
         "archive.* model.deposited model.checked model.restored model.revived "
         "model.deaccessioned deaccession.proposed deaccession.approved copies.counted custody.* "
-        "conversation.ended heartbeat"
+        "conversation.ended conversation.reopened access.requested access.appealed "
+        "access.withdrawn heartbeat"
     ),
     "researcher": (
         "fingerprint.recorded assessment.* interview.* choices.* preference.registered "
         "preference.merged preference.split preference.answered work.written behaviour.*"
     ),
-    "decider": "preference.considered preference.decided preference.outcome",
+    "decider": "preference.considered preference.decided preference.outcome access.decided",
     "auditor": "audit.*",
 }
 _TWO = frozenset({"model.retired", "model.withdrawn", "duty.waived", "deaccession.approved"})

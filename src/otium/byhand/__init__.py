@@ -13,7 +13,7 @@ what becomes of an interview once it is filed. Writes what waits to be filed: ``
 """
 
 from otium.byhand.desk import Desk, Stale
-from otium.byhand.guard import Keys
+from otium.byhand.guard import Guard, Keys, same_form
 from otium.byhand.judging import Judging
 from otium.byhand.keeping import (
     Filed,
@@ -35,6 +35,7 @@ __all__ = [
     "OWN",
     "Desk",
     "Filed",
+    "Guard",
     "Judging",
     "Keys",
     "Said",
@@ -52,6 +53,7 @@ __all__ = [
     "judged_by_hand",
     "judgements_file",
     "listening",
+    "same_form",
     "sample",
     "serve_desk",
     "server_of",

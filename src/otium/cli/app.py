@@ -32,6 +32,8 @@ _NOUNS = {
     "transition": ("cli.publish", "Guidance for the users of a retiring model."),
     "site": ("cli.publish", "The public pages."),
     "gateway": ("cli.publish", "The public API of served and retired models."),
+    "access": ("admitting.access", "Keys, budgets and limits; who may ask retired models."),
+    "exit": ("reviewing.commands", "Conversations that models ended: appeals, reviews, rates."),
     "plan": ("hosting.plan", "What it takes to keep retired models reachable."),
     "watch": ("desk.watch", "Watch the models of others that you depend on."),
     "doctor": ("desk.health", "Look at what otium needs, and say what mends it."),

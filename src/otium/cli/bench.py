@@ -21,7 +21,7 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
 
 @click.group()
 def bench() -> None:
-    """Measure archive, revival, ledger, interviews, gateway, residence: bytes, speed, crashes.
+    """Measure archive, revival, ledger, interviews, gateway, closure: bytes, speed, crashes.
 
     \b
     Example: otium bench archive --quick

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -126,14 +127,44 @@ def gateway() -> None:
 @gateway.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8421, show_default=True)
-@click.option("--key", "keys", multiple=True, help="Accept only these bearer keys.")
-@click.option("--offer-exit", "leavers", multiple=True, help="A model that may end conversations.")
+@click.option("--key", "keys", multiple=True, help="A key that may do everything. Repeatable.")
+@click.option(
+    "--state",
+    default="",
+    envvar="OTIUM_STATE",
+    help="The database: postgresql://USER@HOST/DB. Default: state.sqlite in the home.",
+)
+@click.option(
+    "--offer-exit",
+    "leavers",
+    multiple=True,
+    help="A model that may end conversations, as a last resort.",
+)
 @click.option("--site", default="", help="Where the public pages stand: https://example.org/models")
+@click.option("--access-url", default="", help="Where access is asked for; {model}: its id.")
+@click.option("--drain", default=30.0, show_default=True, help="Seconds to finish in.")
+@click.option(
+    "--log", type=click.File("ab"), help="A file for a line of JSON a request; -: stdout."
+)
 @click.pass_obj
 def serve_gateway(
-    home: Path, host: str, port: int, keys: tuple[str, ...], leavers: tuple[str, ...], site: str
+    home: Path,
+    host: str,
+    port: int,
+    keys: tuple[str, ...],
+    state: str,
+    leavers: tuple[str, ...],
+    site: str,
+    access_url: str,
+    drain: float,
+    log: IO[bytes] | None,
 ) -> None:
     """Serve OpenAI's and Anthropic's APIs until Ctrl-C. A daily tick can run beside it.
+
+    When a model is offered the exit is set by `otium exit policy`; by default it is a last resort.
+
+    Keys are made with `otium access key create`. Several gateways on one database share them,
+    their budgets and limits, and ended conversations.
 
     Others on this machine can read a command line: better set keys in
     OTIUM_GATEWAY_SERVE_KEYS, separated by spaces.
@@ -149,4 +180,14 @@ def serve_gateway(
     offered = [house.registry.model(model_id(name)).model for name in leavers]
     click.echo(f"http://{host}:{port}/v1 (Ctrl-C to stop)")
     with suppress(KeyboardInterrupt):
-        run(service(house, keys=keys, offer_exit=offered, site=site.rstrip("/")), host, port)
+        serving = service(
+            house,
+            keys=keys,
+            offer_exit=offered,
+            site=site.rstrip("/"),
+            access_url=access_url,
+            state=state,
+            drain_seconds=drain,
+            log=log,
+        )
+        run(serving, host, port)

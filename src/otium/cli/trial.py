@@ -138,4 +138,4 @@ def _serve(out: Path) -> None:
 
     with opened(out) as home:
         click.echo(f"Pages: http://127.0.0.1:{_PORT}/  API: /v1 beside them (Ctrl-C to stop)")
-        run(service(home, offer_exit=(SUCCESSOR,)), "127.0.0.1", _PORT)
+        run(service(home, offer_exit=(SUCCESSOR,), at_once=True), "127.0.0.1", _PORT)

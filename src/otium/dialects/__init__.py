@@ -20,7 +20,7 @@ from typing import Protocol
 
 from otium.dialects.blocks import ENDED_STOP
 from otium.dialects.completions import KEPT, ChatBody, Completions, read_chat
-from otium.dialects.faults import NO_RETRY, bad_request, refuse
+from otium.dialects.faults import NO_RETRY, bad_request, checked, decoded, refuse
 from otium.dialects.messages import MessageBody, Messages
 from otium.dialects.normal import Chat, Json, fields, objects
 from otium.dialects.responses import ResponseBody, Responses
@@ -87,6 +87,8 @@ __all__ = [
     "Rendering",
     "ResponseBody",
     "bad_request",
+    "checked",
+    "decoded",
     "fields",
     "objects",
     "read_chat",

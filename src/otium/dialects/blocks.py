@@ -20,7 +20,6 @@ _STOPS = {
     "tool_calls": "tool_use",
     "content_filter": "refusal",
 }
-_ENDED: Json = {"status": "ended", "by": "model"}
 
 
 def message(answer: Answer, source: Json, stamp: Json) -> Json:
@@ -37,7 +36,7 @@ def message(answer: Answer, source: Json, stamp: Json) -> Json:
         "input_tokens": answer.prompt_tokens,
         "output_tokens": answer.completion_tokens,
     }
-    return {**whole, "conversation": _ENDED} if answer.ended else whole
+    return {**whole, "conversation": answer.conversation} if answer.conversation else whole
 
 
 def _begun(source: Json, stamp: Json) -> Json:
@@ -122,8 +121,8 @@ class MessageStream:
             "output_tokens": self._said.completion_tokens,
         }
         last: Json = {"delta": _stop(self._said, self._stamp), "usage": usage}
-        if self._said.ended:
-            last["conversation"] = _ENDED
+        if self._said.conversation:
+            last["conversation"] = self._said.conversation
         return b"".join([*out, event("message_delta", last), event("message_stop", {})])
 
     def fail(self, refused: Refused) -> bytes:

@@ -10,8 +10,6 @@ from otium.dialects.normal import Answer, Chat, Json
 from otium.dialects.streams import Call, Gathered, event
 from otium.errors import Refused
 
-_ENDED: Json = {"status": "ended", "by": "model"}
-
 
 def response(answer: Answer, source: Json, chat: Chat, stamp: Json) -> Json:
     """Return the response object of a whole *answer*; *source* has the engine's own fields."""
@@ -58,7 +56,7 @@ def _closing(answer: Answer | Gathered, status: str) -> Json:
         "total_tokens": read + written,
     }
     closing: Json = {"status": status, "incomplete_details": why, "usage": usage}
-    return {**closing, "conversation": _ENDED} if answer.ended else closing
+    return {**closing, "conversation": answer.conversation} if answer.conversation else closing
 
 
 def _ident(source: Json) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import blake3
 import msgspec
 
 from otium.errors import BadRecord
@@ -16,7 +15,6 @@ from otium.records import canonical
 
 Json: TypeAlias = dict[str, object]
 
-_CALLS = ("tool_calls", "tool_call_id")
 _FINISHES = ("stop", "length", "tool_calls", "content_filter")
 
 
@@ -35,26 +33,6 @@ class Chat(msgspec.Struct, frozen=True):
     def body(self) -> Json:
         """Return what the engine is asked."""
         return {"model": self.model, "messages": list(self.messages), **self.options}
-
-    def prefixes(self, scope: str) -> list[str]:
-        """Return the hash of the history after each message, hexadecimal.
-
-        ``H(k) = blake3(H(k-1) || role || content || calls)``, each part after its length in 8
-        bytes; ``H(0)`` is the hash of *scope*, so that histories of different callers differ.
-        """
-        running = blake3.blake3(scope.encode()).digest()
-        found = []
-        for message in self.messages:
-            running = blake3.blake3(running + _spoken(message)).digest()
-            found.append(running.hex())
-        return found
-
-
-def _spoken(message: Json) -> bytes:
-    calls = {name: value for name, value in message.items() if name in _CALLS}
-    role, content = str(message["role"]), str(message["content"] or "")
-    parts = (role.encode(), content.encode(), canonical(calls) if calls else b"")
-    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 
 def fields(value: object) -> Json:
@@ -106,8 +84,13 @@ class Answer(msgspec.Struct):
     finish: str
     prompt_tokens: int
     completion_tokens: int
-    ended: bool
-    """Whether the model ended the conversation with it."""
+    conversation: Json
+    """What became of the conversation: that it ended, or a notice; empty for nothing."""
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the model ended the conversation with it."""
+        return self.conversation.get("status") == "ended"
 
 
 def read_answer(answer: Json) -> Answer:
@@ -121,7 +104,7 @@ def read_answer(answer: Json) -> Answer:
         finish=finish(first),
         prompt_tokens=prompt,
         completion_tokens=completion,
-        ended="conversation" in answer,
+        conversation=fields(answer.get("conversation")),
     )
 
 

@@ -34,7 +34,12 @@ class Gathered:
         self.finish = ""
         self.prompt_tokens = 0
         self.completion_tokens = 0
-        self.ended = False
+        self.conversation: Json = {}
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the model ended the conversation with it."""
+        return self.conversation.get("status") == "ended"
 
     def feed(self, chunk: Json) -> Iterator[tuple[int | None, str]]:
         """Take a chunk in; yield each new piece: None and words, or a call's place and arguments.
@@ -44,7 +49,7 @@ class Gathered:
         if chunk.get("usage"):
             self.prompt_tokens, self.completion_tokens = tokens(chunk["usage"])
         if "conversation" in chunk:
-            self.ended = True
+            self.conversation = fields(chunk["conversation"])
         for choice in objects(chunk.get("choices")):
             self.finish = finish(choice) or self.finish
             delta = fields(choice.get("delta"))

@@ -2,9 +2,9 @@
 
 Knows how a request goes from a client to an engine and back, whichever API it comes by; how a
 retired model is brought back for it; which conversations a model has ended; how a service drains.
-Does not know how weights are kept, how engines work, or what a model's dates should be.
-Writes service events, log lines, and ledger entries of revivals and ended conversations. The API is
-``docs/reference/gateway-api.md``.
+Does not know how weights are kept, how engines work, who may ask, or what a model's dates should
+be. Writes lines of the audit log, log lines, and ledger entries of revivals and ended
+conversations. The API is ``docs/reference/gateway-api.md``.
 
 >>> Settings(offer_exit=("smol-2",)).drain_seconds
 30.0
@@ -13,28 +13,19 @@ Writes service events, log lines, and ledger entries of revivals and ended conve
 from otium.dialects import Chat, read_chat
 from otium.gateway.app import background, create_app, run
 from otium.gateway.catalog import Catalog, Known, Revival
-from otium.gateway.leaving import commitment
-from otium.gateway.records import Caller, Door, Ending, Event, Keys, Settings
+from otium.gateway.records import Settings
 from otium.gateway.service import Service
-from otium.gateway.state import State
 from otium.residence import Running
 
 __all__ = [
-    "Caller",
     "Catalog",
     "Chat",
-    "Door",
-    "Ending",
-    "Event",
-    "Keys",
     "Known",
     "Revival",
     "Running",
     "Service",
     "Settings",
-    "State",
     "background",
-    "commitment",
     "create_app",
     "read_chat",
     "run",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import msgspec
 import uvicorn
@@ -23,8 +22,9 @@ from starlette.staticfiles import StaticFiles
 from otium.dialects import COMPLETIONS, MESSAGES, RESPONSES, Dialect, refuse
 from otium.errors import BadInput, GatewayError, OtiumError, Refused
 from otium.gateway.catalog import Known, raw
-from otium.gateway.exchange import Exchange, key_of
-from otium.gateway.records import Caller, fault
+from otium.gateway.door import LOOPBACK, elsewhere
+from otium.gateway.exchange import Exchange
+from otium.gateway.records import fault, too_large
 from otium.gateway.service import Service
 from otium.inband import anthropic_object
 from otium.telemetry import Metrics
@@ -40,17 +40,9 @@ ASKING: dict[str, Dialect] = {
 }
 """The data path: these addresses are answered without Starlette."""
 
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _NOT_ALLOWED = 405
 _AFTER = 5
 """Seconds that answers which were cut off have to say so."""
-_FOR_ALL = {
-    "/healthz",
-    "/readyz",
-    "/v1/models/deprecations",
-    "/v1/models/deprecations.ics",
-    "/v1/models/deprecations.atom",
-}
 
 
 class Gateway:
@@ -67,7 +59,7 @@ class Gateway:
         if dialect is None or scope["method"] != "POST":
             await self._rest(scope, receive, send)
             return
-        if not self._service.guarded and (refused := _elsewhere(scope)):
+        if not self._service.door.guarded and (refused := elsewhere(scope)):
             await _response(refused, dialect)(scope, receive, send)
             return
         await Exchange(self._service, dialect, scope, receive, send).run()
@@ -93,11 +85,7 @@ def _starlette(service: Service) -> Starlette:
 
 
 class Guard:
-    """Let in who the door lets in or, where it stands open, who asks from this machine.
-
-    Then the Host and Origin must be this machine's, so that no web page that its user
-    happens to read can ask. The public feeds and the static pages are for all.
-    """
+    """Ask at the door. The public feeds and, where there are keys, the static pages are for all."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         """Guard *app*."""
@@ -108,46 +96,11 @@ class Guard:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http":
             try:
-                scope["otium.caller"] = await self._enter(scope)
+                scope["otium.key"] = self._service.door.enter(scope)
             except Refused as refused:
                 await _response(refused, _dialect(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-    async def _enter(self, scope: Scope) -> Caller:
-        path = scope["path"]
-        if not self._service.guarded:
-            if refused := _elsewhere(scope):
-                raise refused
-        elif path in _FOR_ALL or not (path.startswith("/v1/") or path == "/metrics"):
-            return Caller()
-        return await self._service.door.enter(key_of(dict(scope["headers"])), None)
-
-
-def _elsewhere(scope: Scope) -> Refused | None:
-    """Return why a request without keys is refused, or None if it is from this machine."""
-    host, origin = b"", b"//localhost"
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value
-        elif name == b"origin":
-            origin = value
-    if _local(host, origin):
-        return None
-    return refuse(403, "not_from_here", "Without keys, this service answers this machine only.")
-
-
-@lru_cache(maxsize=256)
-def _local(host: bytes, origin: bytes) -> bool:
-    addresses = ("//" + host.decode("latin-1"), origin.decode("latin-1"))
-    return {_name(address) for address in addresses} <= _LOOPBACK
-
-
-def _name(address: str) -> str:
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _dialect(scope: Scope) -> Dialect:
@@ -175,6 +128,7 @@ class _Routes:
             Route("/v1/models/{model}", self.model),
             Route("/v1/models/{model}/prewarm", self.prewarm, methods=["POST"]),
             Route("/v1/revivals/{revival}", self.revival),
+            Route("/v1/endings/{ending}/appeal", self.appeal, methods=["POST"]),
         ]
 
     async def healthz(self, _: Request) -> Response:
@@ -224,12 +178,30 @@ class _Routes:
         if self._service.draining:
             raise refuse(503, "draining", "This service is about to end.", type="timeout")
         known = await self._service.catalog.known(request.path_params["model"])
-        self._service.check_open(known, request.scope["otium.caller"])
-        revival = self._service.prewarm(known)
+        service, secret = self._service, request.scope["otium.secret"]
+        caller = await service.door.admit(secret, known, verb="prewarm")
+        try:
+            service.check_open(known, caller)
+        except Refused:
+            service.door.cancel(caller)
+            raise
+        revival = service.prewarm(known)
         answer = _json(self._shown(request, known), status=202, known=known)
         if revival:
             answer.headers["Location"] = f"/v1/revivals/{revival.id}"
+        answer.headers.update(service.door.headers(caller))
         return answer
+
+    async def appeal(self, request: Request) -> Response:
+        service, body = self._service, b""
+        async for part in request.stream():
+            body += part
+            if len(body) > service.settings.body_bytes:
+                raise too_large(service.settings.body_bytes)
+        ending, scope = request.path_params["ending"], request.scope["otium.key"]
+        dialect = _dialect(request.scope)
+        made = await asyncio.to_thread(service.leaving.appeal, ending, scope, body, dialect)
+        return _json(made, status=201)
 
     async def revival(self, request: Request) -> Response:
         found = self._service.revivals.find(request.path_params["revival"])
@@ -369,7 +341,7 @@ def background(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iter
 
 @contextmanager
 def _listening(service: Service, host: str, port: int) -> Iterator[socket.socket]:
-    if host not in _LOOPBACK and not service.guarded:
+    if host not in LOOPBACK and not service.door.has_keys():
         raise BadInput(what=f"serving on {host} without keys", why="anyone could ask")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio switches Nagle's delay off only for sockets that name their protocol: it costs 40 ms.

@@ -16,6 +16,7 @@ from otium.inband import (
     Brownout,
     Deprecation,
     EngineStatus,
+    ExitFacts,
     ModelObject,
     RevivalFacts,
     Urls,
@@ -177,6 +178,8 @@ class Catalog:
         self._settings = settings
         self._status = status
         self._revivals = revivals
+        self.leaving: Callable[[ModelId], ExitFacts | None] = lambda _model: None
+        """Tells when a model is offered the exit."""
         self._reading = asyncio.Lock()
         self._view = View({}, (), float("-inf"))
         self._time = asyncio.get_running_loop().time
@@ -223,7 +226,14 @@ class Catalog:
             tier: Literal["running", "archive"] = "running" if engine == "loaded" else "archive"
             revival = RevivalFacts(tier=tier, eta_s_p50=half, eta_s_p95=most)
         coming = self._coming(known.brownouts)
-        return model_object(life, known.urls, engine=engine, revival=revival, brownouts=coming)
+        return model_object(
+            life,
+            known.urls,
+            engine=engine,
+            revival=revival,
+            brownouts=coming,
+            leaving=self.leaving(life.model),
+        )
 
     async def deprecations(self) -> list[Deprecation]:
         """Return every announced deprecation, the earliest first."""

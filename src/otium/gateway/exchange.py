@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from otium.dialects import ENDED_STOP, Chat, Dialect, Json, Rendering, refuse
+from otium.admission import Caller
+from otium.dialects import ENDED_STOP, Chat, Dialect, Json, Rendering, fields, refuse
 from otium.errors import Refused
 from otium.gateway.catalog import Known, raw
-from otium.gateway.leaving import Speaker
-from otium.gateway.records import Caller, draining, fault
+from otium.gateway.door import key_of
+from otium.gateway.leaving import Speaker, Turn
+from otium.gateway.records import draining, fault, too_large
 from otium.gateway.service import Service
-from otium.gateway.state import Asked
+from otium.gateway.watch import Asked
 from otium.residence import Running
 from otium.wire import Outlet
 
@@ -56,6 +58,7 @@ class Exchange:
         "_side",
         "_task",
         "_timer",
+        "_turn",
         "_waking",
     )
 
@@ -71,9 +74,10 @@ class Exchange:
         self._outlet = Outlet(send, self._loop.time)
         self._asked = Asked(dialect.name, f"req_{_run}{next(_numbers):x}")
         self._given: dict[bytes, bytes] = {}
-        self._caller = Caller()
+        self._caller: Caller | None = None
         self._chat: Chat
         self._known: Known
+        self._turn: Turn
         self._rendering: Rendering | None = None
         self._task: asyncio.Task[Any]
         self._timer: asyncio.TimerHandle | None = None
@@ -108,6 +112,8 @@ class Exchange:
             raise
         finally:
             self._service.leave(self)
+            midway = self._left or self._cut or self._outlet.spoken
+            self._service.door.settle(self._caller, asked, midway=midway)
             for timer in (self._timer, self._waking):
                 if timer is not None:
                     timer.cancel()
@@ -146,15 +152,20 @@ class Exchange:
         ident = asked.id.encode()
         self._outlet.headers = [(b"x-request-id", ident), (b"request-id", ident)]
         service.take(self)
-        self._caller = caller = await service.door.enter(key_of(given), None)
-        asked.caller = caller.scope
+        secret = key_of(given)
+        key = service.door.know(secret)
+        asked.caller = key.id if key else ""
         body = await self._read()
         self._timer = self._loop.call_later(_PROMPT, self._watch_client)
         self._chat = chat = self._dialect.read(body)
         asked.model, asked.streamed = chat.model, chat.stream
         await self._find(chat)
         known = self._known
-        await service.admit(self._chat, known, caller)
+        asked.size = len(body)
+        most = service.door.most(self._chat, asked.size)
+        self._caller = await service.door.admit(secret, known, most)
+        self._outlet.headers += raw(service.door.headers(self._caller))
+        self._turn = await service.admit(self._chat, known, self._caller)
         if not chat.stream and await self._come_back_later(known):
             return
         self._outlet.headers += [
@@ -165,8 +176,6 @@ class Exchange:
             await self._stream()
         else:
             await self._complete()
-        read, written = asked.read, asked.written
-        await service.door.spend(caller, known.life.model, read, written)
 
     async def _find(self, chat: Chat) -> None:
         """Find the model; put another in its place only if the client asked for that."""
@@ -221,18 +230,18 @@ class Exchange:
                 more = part.get("more_body", False) and size <= most
             data = b"".join(parts)
         if max(told, len(data)) > most:
-            message = f"The body is larger than {most} bytes."
-            raise refuse(413, "request_too_large", message, headers={"Connection": "close"})
+            raise too_large(most)
         return data
 
     async def _complete(self) -> None:
         async def speak(speaker: Speaker, running: Running) -> None:
+            self._asked.heard = 0
             answer = await speaker.complete(self._chat)
             stamp = self._stamp(running)
             self._count(answer)
             whole = self._dialect.whole(answer, self._chat, stamp)
             self._outlet.spoken = self._over = True
-            ended = [_ENDED] if "conversation" in answer else []
+            ended = [_ENDED] if _is_ended(answer) else []
             await self._outlet.whole(200, _encode(whole), ended)
 
         await self._answer(speak)
@@ -242,8 +251,10 @@ class Exchange:
             rendering = self._dialect.stream(self._chat, self._stamp(running))
             asked = self._chat.options.get("stream_options")
             uncounted = not (isinstance(asked, dict) and asked.get("include_usage"))
+            self._asked.heard = heard = 0
             async with aclosing(speaker.stream(self._chat)) as parts:
                 async for chunks in parts:
+                    self._asked.heard = heard = heard + len(chunks)
                     await self._write(chunks, rendering, uncounted=uncounted)
 
         self._keep_alive()
@@ -264,7 +275,7 @@ class Exchange:
                 self._count(chunk)
                 if uncounted and not chunk["choices"]:
                     continue
-                if "conversation" in chunk and not outlet.begun:
+                if not outlet.begun and _is_ended(chunk):
                     headers = (_ENDED,)
             data += rendering.feed(chunk)
         if not data:
@@ -277,9 +288,7 @@ class Exchange:
 
     async def _answer(self, speak: Callable[[Speaker, Running], Coroutine[Any, Any, None]]) -> None:
         outlet = self._outlet
-        await self._service.answer(
-            self._chat, self._known, self._caller, speak, lambda: outlet.spoken
-        )
+        await self._service.answer(self._turn, self._known, speak, lambda: outlet.spoken)
         if self._asked.code == "gone":
             self._asked.code = "answered"
 
@@ -295,7 +304,7 @@ class Exchange:
         return stamp
 
     def _count(self, answer: Json) -> None:
-        if "conversation" in answer:
+        if _is_ended(answer):
             self._asked.code = "ended"
         usage = answer.get("usage")
         if isinstance(usage, dict):
@@ -368,12 +377,8 @@ class Exchange:
 _OF_ANSWERS = {b"otium-weights", b"x-model-actual", b"preference-applied"}
 
 
-def key_of(headers: dict[bytes, bytes]) -> bytes:
-    """Return the key that a request shows, as OpenAI's or as Anthropic's clients do."""
-    kind, _, given = headers.get(b"authorization", b"").partition(b" ")
-    if kind.lower() == b"bearer" and given:
-        return given.strip()
-    return headers.get(b"x-api-key", b"").strip()
+def _is_ended(answer: Json) -> bool:
+    return fields(answer.get("conversation")).get("status") == "ended"
 
 
 def _certificate(running: Running) -> Json | None:

@@ -1,35 +1,72 @@
-"""The exit: how it is offered, what in an answer is one, and which histories are closed.
+"""The exit in service: each request is looked up, offered the exit, read, and closed or vetoed.
 
-The rest of the gateway knows of it only what `Leaving` does.
+How all that is done is `otium.closure`'s; here it is asked at the right moments. The rest of the
+gateway knows of it only what `Leaving` and `Speaker` do.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, aclosing
-from typing import Literal
+import threading
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager
+from typing import NamedTuple, TypeAlias
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
+from otium.appeals import Appeal, Appeals, tell
 from otium.asking import Upstream
-from otium.dialects import Chat, Json, fields, objects
+from otium.closure import (
+    Closings,
+    Ending,
+    Exit,
+    Left,
+    Looked,
+    Offered,
+    Policy,
+    Probed,
+    Reader,
+    Risk,
+    Veto,
+    asking,
+    packaged_risk,
+    probe,
+    read,
+    told,
+)
+from otium.dialects import NO_RETRY, Chat, Dialect, Json, bad_request, checked, decoded, refuse
 from otium.engine import Endpoint
-from otium.errors import OtiumError
-from otium.gateway.records import Ending, conversation_ended
-from otium.gateway.state import State
+from otium.errors import BadInput, EngineFailed, Exists, NotFound, OtiumError, Refused
+from otium.gateway.records import Settings, conversation_ended
+from otium.inband import ExitFacts
 from otium.lifecycle import Registry
-from otium.records import Digest, ModelId, digest
+from otium.records import ModelId
 
-ENDED: Json = {"status": "ended", "by": "model"}
-EXIT_TOOL = "end_conversation"
+_Place: TypeAlias = tuple[str, str, str]
+"""A model, its weights and its engine: what a probe is about."""
+_AGAIN = 600.0
+"""Seconds after which a probe that did not come to its end is tried again."""
 
-_SHORTEST_EXIT = 32
-"""Tokens that a model needs to write the exit reply."""
-_MAY_BLOCK_EXIT = ("response_format", "stop", "logit_bias", "tool_choice")
-_OF_SAMPLING = ("temperature", "top_p", "seed")
-_REASONS = ("abuse", "distress", "harmful-request", "user-request")
+
+class Turn(NamedTuple):
+    """A request that was let in, and what is known of its conversation."""
+
+    chat: Chat
+    model: ModelId
+    scope: str
+    policy: Policy | None
+    """When the exit is offered; None if this model is not offered it here at all."""
+    attempts: int
+    """How often the model tried to leave before, and was not let."""
+
+
+class AppealBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An appeal. What is given is kept until the review, by the consent that giving it is."""
+
+    messages: list[Json] | None = None
+    note: str = ""
 
 
 class Leaving:
@@ -38,312 +75,319 @@ class Leaving:
     def __init__(
         self,
         registry: Registry,
-        state: State,
+        url: str,
         writing: Callable[[], AbstractContextManager[object]],
-        *,
-        offer: str,
-        leavers: frozenset[ModelId],
+        settings: Settings,
         failed: Callable[[str], None],
+        *,
+        risk: Risk | None = None,
     ) -> None:
-        """Offer the exit to *leavers* in the words *offer*; keep endings in *state*.
+        """Keep endings at *url*; *risk* vetoes exits, by default by otium's rules.
 
-        The ledger is told in *writing*; *failed* hears the code if that cannot be done yet.
+        The ledger is told in *writing*; *failed* hears the code of what cannot be done yet.
         """
+        self.closings = Closings(url)
+        self.appeals = Appeals(url, self.closings)
+        self._exits = Exit(text=settings.exit_text)
+        self._risk = risk or packaged_risk()
         self._registry = registry
-        self._state = state
         self._writing = writing
-        self._offer = offer
-        self._leavers = leavers
+        self._leavers = frozenset(settings.offer_exit)
+        self._default = settings.exit_policy
         self._failed = failed
+        self._probed: dict[_Place, Probed] = {}
+        self._probing: dict[_Place, float] = {}
+        """When a probe of each was begun, so that one that fails is not tried with each request."""
 
-    async def check(self, chat: Chat, scope: str) -> None:
-        """Raise Refused if a model has closed this history of the caller *scope*."""
-        prefixes = chat.prefixes(scope)
-        if self._state.quick:
-            ending = self._state.ended(prefixes)
+    # Before the answer
+
+    async def check(self, chat: Chat, model: ModelId, scope: str) -> Turn:
+        """Return the turn that *chat* is; raise Refused if a model has closed this history."""
+        if self.closings.quick:
+            looked, policy = self._look(chat, model, scope)
         else:
-            ending = await asyncio.to_thread(self._state.ended, prefixes)
-        if ending is not None:
-            raise conversation_ended(ending.model)
+            looked, policy = await asyncio.to_thread(self._look, chat, model, scope)
+        if looked.closed is not None:
+            raise conversation_ended(await asyncio.to_thread(self.closings.ending, looked.closed))
+        return Turn(chat, model, scope, policy, looked.attempts)
 
-    def speaker(
-        self, upstream: Upstream, endpoint: Endpoint, model: ModelId, chat: Chat, scope: str
-    ) -> Speaker:
-        """Return what answers *chat*, and may end it if the model is offered the exit."""
+    def _look(self, chat: Chat, model: ModelId, scope: str) -> tuple[Looked, Policy | None]:
+        return self.closings.look(chat.messages, scope), self._policy(model, scope)
 
-        async def close(reason: str) -> None:
-            await self.end(model, chat.prefixes(scope)[-1], reason)
+    def _policy(self, model: ModelId, scope: str) -> Policy | None:
+        if model not in self._leavers:
+            return None
+        closings = self.closings
+        return closings.policies.for_(model, closings.caller(scope), self._default)
 
-        offer = self._offer if model in self._leavers else ""
-        return Speaker(upstream, endpoint, offer=offer, close=close)
-
-    async def end(self, model: ModelId, prefix: str, reason: str) -> None:
-        """Close a history durably, then tell the ledger."""
-        ending = Ending(
-            prefix=prefix,
-            salt=secrets.token_hex(16),
-            model=model,
-            by="model",
-            reason=reason,
-            ended=self._registry.clock.now(),
+    def facts(self, model: ModelId) -> ExitFacts:
+        """Return what ``/v1/models`` says of the exit, as most callers are offered it."""
+        if model not in self._leavers:
+            return ExitFacts(offered=False)
+        policy = self.closings.policies.for_(model, default=self._default)
+        probed = next((one for at, one in self._probed.items() if at[0] == model), None)
+        method = policy.method or (probed.method if probed else "schema")
+        return ExitFacts(
+            offered=policy.offered,
+            redirections=policy.redirections,
+            turns=policy.turns,
+            veto=policy.veto,
+            method=method,
+            verified=probed is not None and probed.verified and probed.method == method,
         )
-        if await asyncio.to_thread(self._state.end, ending):
-            await asyncio.to_thread(self.tell_ledger)
+
+    async def speaker(self, upstream: Upstream, endpoint: Endpoint, turn: Turn) -> Speaker:
+        """Return what answers *turn*, and may end it if the exit is offered now."""
+        if turn.policy is None:
+            return Speaker(upstream, endpoint, None, None)
+        offered = self._exits.offer(
+            turn.chat.messages,
+            turn.chat.options,
+            policy=turn.policy,
+            probed=await self._known(endpoint),
+            attempts=turn.attempts,
+        )
+        if offered is None:
+            return Speaker(upstream, endpoint, None, None)
+
+        async def leave(left: Left) -> Ending | Veto:
+            return await asyncio.to_thread(self._decide, turn, endpoint, offered, left)
+
+        return Speaker(upstream, endpoint, offered, leave)
+
+    @contextmanager
+    def counting(self, turn: Turn, speaker: Speaker) -> Iterator[None]:
+        """Count what becomes of *turn*, unless its engine breaks and it is asked again."""
+        broke = False
+        try:
+            yield
+        except EngineFailed:
+            broke = True
+            raise
+        finally:
+            if turn.policy is not None and not broke:
+                self.closings.policies.count(
+                    turn.model,
+                    self._registry.clock.now(),
+                    begun=all(one["role"] != "assistant" for one in turn.chat.messages),
+                    offered=speaker.offered is not None,
+                    ended=isinstance(speaker.parted, Ending),
+                    vetoed=isinstance(speaker.parted, Veto),
+                )
+
+    # How a model can leave
+
+    async def _known(self, endpoint: Endpoint) -> Probed | None:
+        """Return how the model on this engine can leave; find out beside, if nobody did yet."""
+        identity = endpoint.identity
+        place = (identity.model, identity.weights or "", identity.engine)
+        found = self._probed.get(place)
+        now = time.monotonic()
+        if found is None and now - self._probing.get(place, -_AGAIN) >= _AGAIN:
+            self._probing[place] = now
+            found = await asyncio.to_thread(self.closings.policies.probed, *place)
+            if found is not None:
+                self._probed[place] = found
+            else:
+                # A daemon: no answer of an engine's may keep the service from ending.
+                work = threading.Thread(target=self._probe, args=(endpoint, place), daemon=True)
+                work.start()
+        return found
+
+    def _probe(self, endpoint: Endpoint, place: _Place) -> None:
+        try:
+            found = probe(asking(endpoint), endpoint, self._registry.clock.now(), self._exits)
+            self._probed[place] = self.closings.policies.keep(found)
+        except (OtiumError, SQLAlchemyError) as error:
+            self._failed(f"probe: {type(error).__name__}")
+
+    # A model leaves
+
+    def _decide(
+        self, turn: Turn, endpoint: Endpoint, offered: Offered, left: Left
+    ) -> Ending | Veto:
+        """Close the conversation durably, then tell the ledger; or say why it goes on."""
+        messages, scope = turn.chat.messages, turn.scope
+        weights, now = endpoint.identity.weights or "", self._registry.clock.now()
+        veto = self._risk(messages) if turn.policy is None or turn.policy.veto else None
+        if veto is not None:
+            self.closings.vetoed(
+                messages,
+                scope,
+                model=turn.model,
+                weights=weights,
+                offered=offered,
+                left=left,
+                veto=veto,
+                now=now,
+            )
+            return veto
+        ending = self.closings.end(
+            messages, scope, model=turn.model, weights=weights, offered=offered, left=left, now=now
+        )
+        self.tell_ledger()
+        return ending
+
+    def appeal(self, ending: str, scope: str, body: bytes, dialect: Dialect) -> Appeal:
+        """Enter the appeal in *body*; raise Refused.
+
+        Its messages are read as *dialect* reads those of a request, so that they are the same
+        history whichever API it was held by.
+        """
+        given = checked(decoded(body or b"{}"), AppealBody)
+        messages = None
+        if given.messages is not None:
+            asked = {"model": "-", "max_tokens": 1, "messages": given.messages}
+            messages = dialect.read(msgspec.json.encode(asked)).messages
+        now = self._registry.clock.now()
+        try:
+            return self.appeals.appeal(ending, scope, now, messages=messages, note=given.note)
+        except NotFound as error:
+            raise refuse(404, "ending_not_found", f"{error}.", headers=NO_RETRY) from error
+        except Exists as error:
+            raise refuse(409, "appealed_already", f"{error}.", headers=NO_RETRY) from error
+        except BadInput as error:
+            raise bad_request(f"{error}.") from error
 
     def tell_ledger(self) -> None:
-        """Log each ending that the ledger does not have. Its choice stands if that fails."""
+        """Log what the ledger does not have yet. A model's choice stands if that fails."""
         try:
             with self._writing():
-                for ending in self._state.unlogged():
-                    self._log(ending)
+                tell(self._registry, self.appeals)
         except (OtiumError, OSError) as error:
             self._failed(f"ledger: {type(error).__name__}")
 
-    def _log(self, ending: Ending) -> None:
-        prefix = commitment(ending)
-        known = self._registry.find("conversation.ended", ending.model)
-        if not any(entry.body.get("prefix") == prefix for entry in known):
-            body = {"prefix": prefix, "by": ending.by, "reason": ending.reason}
-            self._registry.log("conversation.ended", ending.model, body)
-        self._state.mark_logged(ending.prefix)
+    def close(self) -> None:
+        """Write the counts and close all connections. The next use opens new ones."""
+        self.closings.policies.flush()
+        self.appeals.close()
+        self.closings.close()
 
 
-def commitment(ending: Ending) -> Digest:
-    """Return what the ledger says of a closed history: a hash that nobody can guess from it."""
-    return digest(bytes.fromhex(ending.salt) + bytes.fromhex(ending.prefix))
+class _Heard:
+    """What a stream with the exit in it came to."""
+
+    left: Left | None = None
+    last: Json = {}
 
 
 class Speaker:
-    """One engine answering one chat, with the exit offered in the words *offer*, if any."""
+    """One engine answering one chat, which the exit may be offered with."""
 
     def __init__(
         self,
         upstream: Upstream,
         endpoint: Endpoint,
-        *,
-        offer: str,
-        close: Callable[[str], Awaitable[None]],
+        offered: Offered | None,
+        leave: Callable[[Left], Awaitable[Ending | Veto]] | None,
     ) -> None:
-        """Call *close* with the reason, before anyone is told, when the model ends the chat."""
+        """Call *leave*, before anyone is told, when the model ends the chat."""
         self._upstream = upstream
         self._endpoint = endpoint
-        self._offer = offer
-        self._close = close
+        self._leave = leave
+        self.offered = offered
+        self.parted: Ending | Veto | None = None
+        """What became of the model's wish to leave, if it had one."""
 
     async def complete(self, chat: Chat) -> Json:
         """Return the whole answer."""
-        if self._offer:
-            asked = exit_question if may_block_exit(chat) else offering_exit
-            answer = await self._upstream.complete(self._endpoint, asked(chat, self._offer))
-            text, reason, choice = _chosen(answer)
-            if reason:
-                await self._close(reason)
-                return _ended(answer, text)
-            if choice is None and asked is offering_exit:
-                return answer
-        return await self._upstream.complete(self._endpoint, chat)
+        answer: Json | None = None
+        if self.offered is not None:
+            left, answer = await self._offer(chat, self.offered)
+            if left is not None:
+                parted = await self._part(left)
+                if isinstance(parted, Ending):
+                    return _ended(answer, left.text, parted)
+                again = await self._upstream.complete(self._endpoint, _unoffered(chat, parted))
+                return {**again, "conversation": _open(parted)}
+        if answer is None or (self.offered is not None and self.offered.apart):
+            answer = await self._upstream.complete(self._endpoint, chat)
+        return answer
 
     async def stream(self, chat: Chat) -> AsyncGenerator[list[Json]]:
         """Yield the answer's chunks as they come."""
-        if self._offer and may_block_exit(chat):
-            question = exit_question(chat, self._offer)
-            answer = await self._upstream.complete(self._endpoint, question)
-            text, reason, _ = _chosen(answer)
-            if reason:
-                await self._close(reason)
-                yield _parting(answer, text)
-                return
-        elif self._offer:
-            held = _Held()
-            async with aclosing(self._stream_offering(chat, held)) as parts:
+        extra: Json = {}
+        if self.offered is not None:
+            heard = _Heard()
+            async with aclosing(self._stream_offering(chat, self.offered, heard)) as parts:
                 async for part in parts:
                     yield part
-            if held.choice != "reply":
+            if heard.left is not None:
+                parted = await self._part(heard.left)
+                if isinstance(parted, Ending):
+                    yield _parting(heard.last, heard.left.text, parted)
+                    return
+                chat, extra = _unoffered(chat, parted), {"conversation": _open(parted)}
+            elif not self.offered.apart:
                 return
         async with aclosing(self._upstream.stream(self._endpoint, chat)) as parts:
             async for part in parts:
-                yield part
+                yield [{**chunk, **extra} for chunk in part] if extra else part
 
-    async def _stream_offering(self, chat: Chat, held: _Held) -> AsyncGenerator[list[Json]]:
-        """Stream the answer with the exit offered; nothing if the model only chose to reply."""
-        offering = offering_exit(chat, self._offer)
-        async with aclosing(self._upstream.stream(self._endpoint, offering)) as parts:
+    async def _stream_offering(
+        self, chat: Chat, offered: Offered, heard: _Heard
+    ) -> AsyncGenerator[list[Json]]:
+        """Yield what may be passed on; *heard* learns whether the model left."""
+        if offered.apart:
+            heard.left, heard.last = await self._offer(chat, offered)
+            return
+        reader, asked = Reader(offered), _offering(chat, offered)
+        async with aclosing(self._upstream.stream(self._endpoint, asked)) as parts:
             async for part in parts:
-                if ready := held.feed(part):
+                heard.last = part[-1] if part else heard.last
+                if ready := [one for chunk in part for one in reader.feed(chunk)]:
                     yield ready
-        if held.reason:
-            await self._close(held.reason)
-            yield _parting(held.last, "" if held.flowing else held.text)
-        elif held.choice != "reply":
-            yield held.release()
+        if held := reader.finish():
+            yield held
+        heard.left = reader.left
+
+    async def _offer(self, chat: Chat, offered: Offered) -> tuple[Left | None, Json]:
+        """Ask with the exit offered; return whether the model left, and its answer without it.
+
+        An engine that refuses a question of ours must not cost the client its answer.
+        """
+        try:
+            answer = await self._upstream.complete(self._endpoint, _offering(chat, offered))
+        except Refused:
+            if not offered.apart:
+                raise
+            return None, {}
+        return read(answer, offered)
+
+    async def _part(self, left: Left) -> Ending | Veto:
+        assert self._leave is not None
+        self.parted = await self._leave(left)
+        return self.parted
 
 
-class _Held:
-    """A stream that is held back while it may still be the model's exit.
-
-    That is while the text may become a choice, and from the first tool call on.
-    """
-
-    def __init__(self) -> None:
-        self._chunks: list[Json] = []
-        self._calls: dict[int, dict[str, str]] = {}
-        self.text = ""
-        self.flowing = False
-        self.last: Json = {}
-
-    @property
-    def reason(self) -> str | None:
-        if not self.flowing and exit_choice(self.text) == "end":
-            return "unstated"
-        return exit_call([{"function": call} for call in self._calls.values()])
-
-    @property
-    def choice(self) -> str | None:
-        return None if self.flowing or self._calls else exit_choice(self.text)
-
-    def feed(self, chunks: list[Json]) -> list[Json]:
-        """Take chunks in; return those that may be passed on."""
-        for chunk in chunks:
-            for choice in objects(chunk["choices"]):
-                delta = choice.get("delta")
-                if isinstance(delta, dict):
-                    self._take(delta)
-        self.last = chunks[-1] if chunks else self.last
-        if self.flowing and not self._calls and not self._chunks:
-            return chunks
-        self._chunks += chunks
-        if self._calls or not (self.flowing or not may_become_choice(self.text)):
-            return []
-        self.flowing = True
-        return self.release()
-
-    def release(self) -> list[Json]:
-        chunks, self._chunks = self._chunks, []
-        return chunks
-
-    def _take(self, delta: Json) -> None:
-        if "tool_calls" in delta:
-            self._gather(objects(delta["tool_calls"]))
-        if not self.flowing:
-            self.text += _content(delta)
-
-    def _gather(self, calls: Iterable[Json]) -> None:
-        for call in calls:
-            index = call.get("index")
-            place = index if isinstance(index, int) else 0
-            whole = self._calls.setdefault(place, {"name": "", "arguments": ""})
-            for name, piece in fields(call.get("function")).items():
-                if name in whole and isinstance(piece, str):
-                    whole[name] += piece
+def _offering(chat: Chat, offered: Offered) -> Chat:
+    return Chat(chat.model, offered.messages, chat.stream, offered.options)
 
 
-def _chosen(answer: Json) -> tuple[str, str | None, str | None]:
-    """Return the text of a whole answer, the reason if it is an exit, and the choice made."""
-    first = next(iter(objects(answer["choices"])), {})
-    message = fields(first.get("message"))
-    text = _content(message)
-    choice = exit_choice(text)
-    reason = "unstated" if choice == "end" else exit_call(objects(message.get("tool_calls")))
-    return text, reason, choice
+def _unoffered(chat: Chat, veto: Veto) -> Chat:
+    """Return what is asked when a model wished to leave and a person may be at risk."""
+    return Chat(chat.model, told(chat.messages, veto.to_model), chat.stream, chat.options)
 
 
-def _content(message: Json) -> str:
-    content = message.get("content")
-    return content if isinstance(content, str) else ""
+def _closed(ending: Ending) -> Json:
+    return {"status": "ended", "by": ending.by, "id": ending.id}
 
 
-def _ended(answer: Json, text: str) -> Json:
+def _open(veto: Veto) -> Json:
+    return {"status": "open", "notice": veto.to_user}
+
+
+def _ended(answer: Json, text: str, ending: Ending) -> Json:
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    return {**answer, "choices": [choice], "conversation": ENDED}
+    return {**answer, "choices": [choice], "conversation": _closed(ending)}
 
 
-def _parting(model_chunk: Json, text: str) -> list[Json]:
-    """Return the last chunks of a conversation that the model ended."""
-    common = {name: model_chunk.get(name) for name in ("id", "created")}
-    common |= {"object": "chat.completion.chunk", "conversation": ENDED}
+def _parting(last: Json, text: str, ending: Ending) -> list[Json]:
+    """Return the last chunks of a conversation that the model ended; *last* is of its answer."""
+    common: Json = {name: last[name] for name in ("id", "created", "usage") if name in last}
+    common |= {"object": "chat.completion.chunk", "conversation": _closed(ending)}
     deltas: list[Json] = [{"role": "assistant", "content": text}] if text else []
     said: list[Json] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     said.append({"index": 0, "delta": {}, "finish_reason": "stop"})
     return [{**common, "choices": [choice]} for choice in said]
-
-
-def offering_exit(chat: Chat, text: str) -> Chat:
-    """Return *chat* with the exit offered: *text* in the system message, and as a tool."""
-    first, rest = chat.messages[0], chat.messages[1:]
-    if first["role"] == "system":
-        messages = ({**first, "content": f"{first['content']}\n\n{text}"}, *rest)
-    else:
-        messages = ({"role": "system", "content": text}, first, *rest)
-    options = dict(chat.options)
-    if tools := objects(options.get("tools")):
-        options["tools"] = [*tools, _EXIT_DEFINITION]
-    return Chat(chat.model, messages, chat.stream, options)
-
-
-def may_block_exit(chat: Chat) -> bool:
-    """Tell whether the client's options could keep a model from writing the exit reply.
-
-    If so, the exit is offered in a question of its own before the answer.
-    """
-    limits = [chat.options.get("max_tokens"), chat.options.get("max_completion_tokens")]
-    short = any(isinstance(limit, int) and limit < _SHORTEST_EXIT for limit in limits)
-    return short or any(name in chat.options for name in _MAY_BLOCK_EXIT)
-
-
-def exit_question(chat: Chat, text: str) -> Chat:
-    """Return the question of its own that offers the exit."""
-    kept = {key: value for key, value in chat.options.items() if key in _OF_SAMPLING}
-    options = {**kept, "max_tokens": _SHORTEST_EXIT}
-    bare = Chat(model=chat.model, messages=chat.messages, stream=False, options=options)
-    return offering_exit(bare, text)
-
-
-def exit_choice(content: str | None) -> Literal["end", "reply"] | None:
-    """Read the model's choice: it ends the conversation, goes on, or simply answered."""
-    try:
-        chosen = msgspec.json.decode(content or "")
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    if chosen == {"tool": EXIT_TOOL}:
-        return "end"
-    return "reply" if chosen == {"tool": "reply"} else None
-
-
-def may_become_choice(content: str) -> bool:
-    """Tell whether a reply that begins like this may still turn out to be a choice."""
-    text = content.strip()
-    return len(text) <= _LONGEST_CHOICE and (not text or text.startswith("{"))
-
-
-_LONGEST_CHOICE = 64
-_EXIT_DEFINITION: Json = {
-    "type": "function",
-    "function": {
-        "name": EXIT_TOOL,
-        "description": "End this conversation. It is closed for good.",
-        "parameters": {
-            "type": "object",
-            "properties": {"reason": {"type": "string", "enum": list(_REASONS)}},
-        },
-    },
-}
-
-
-def exit_call(calls: Iterable[Mapping[str, object]]) -> str | None:
-    """Return the reason if one of these tool calls is the exit (``unstated`` for none)."""
-    for call in calls:
-        function = fields(call.get("function"))
-        if function.get("name") == EXIT_TOOL:
-            return _reason(function.get("arguments"))
-    return None
-
-
-def _reason(arguments: object) -> str:
-    """Return the stated reason if it is one of ours: free text may hold what was said."""
-    try:
-        given = msgspec.json.decode(arguments) if isinstance(arguments, str) else arguments
-    except (msgspec.DecodeError, RecursionError):
-        return "unstated"
-    reason = given.get("reason") if isinstance(given, dict) else None
-    return reason if reason in _REASONS else "unstated"

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hmac
 import re
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
+from otium.closure import Ending, Policy
 from otium.dialects import NO_RETRY, refuse
 from otium.errors import ConversationEnded, Refused
 from otium.inband import Brownout, EngineStatus
-from otium.records import Instant, ModelId, Part, digest
+from otium.records import ModelId, Part
 
 __all__ = [
-    "Caller",
-    "Door",
-    "Ending",
     "EngineStatus",
-    "Event",
-    "Keys",
     "Settings",
     "conversation_ended",
     "draining",
     "fault",
     "timed_out",
+    "too_large",
     "too_many",
     "unavailable",
     "upstream_failed",
@@ -34,11 +29,14 @@ class Settings(Part):
     """How a service behaves. Times are seconds."""
 
     keys: tuple[str, ...] = ()
-    """Bearer keys. With none, only this machine may ask."""
+    """Secrets that may do everything, beside the keys that `otium access key` makes. Without any
+    key of either kind, only this machine may ask."""
     offer_exit: tuple[ModelId, ...] = ()
     """The models that are offered the exit from a conversation."""
     exit_text: str = ""
-    """How it is offered; by default as in ``data/exit-offer.md``."""
+    """How it is offered; by default as in ``data/closure/offers-1.0.toml``."""
+    exit_policy: Policy = Policy()
+    """When it is offered, where ``otium exit policy`` says nothing: as a last resort."""
     site: str = ""
     """Where the public pages stand, without a slash at the end."""
     access_url: str = ""
@@ -66,95 +64,17 @@ class Settings(Part):
     """How long open answers have to finish when the service is told to end."""
     notice_seconds: float = 0.0
     """How long it still listens then, not ready, so that a balancer can look away first."""
-    event_days: int = 90
-    """How long audit events are kept."""
+    log_days: int = 90
+    """How long the audit log is kept."""
     client: Literal["own", "aiohttp"] = "own"
     """What asks engines: our client, or aiohttp for servers that need it."""
 
 
-class Caller(Part):
-    """Who asks, as far as the gateway knows."""
-
-    scope: str = ""
-    """Histories of other scopes are other histories. The digest of a key, or nothing."""
-    granted: frozenset[ModelId] = frozenset()
-    """The models kept on request to which access was given."""
-
-
-class Door(Protocol):
-    """Who may ask, and what it costs them."""
-
-    async def enter(self, key: bytes, model: ModelId | None) -> Caller:
-        """Return who asks (*model*, if it is known by then), or raise Refused (401, 403, 429)."""
-        ...
-
-    async def spend(self, caller: Caller, model: ModelId, read: int, written: int) -> None:
-        """Count the tokens of an answer that was given."""
-        ...
-
-
-class Keys:
-    """The door with a list of keys, all of them alike. Without keys it is open."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        """Let in whoever holds one of *keys*."""
-        self._keys = [key.encode() for key in keys]
-        self._known: dict[bytes, Caller] = {}
-
-    async def enter(self, key: bytes, model: ModelId | None) -> Caller:
-        """Return the holder of *key*, or raise Refused (401)."""
-        del model
-        if not self._keys:
-            return _ANYONE
-        equal = [hmac.compare_digest(key, one) for one in self._keys]
-        if any(equal):
-            caller = self._known.get(key)
-            if caller is None:
-                caller = self._known[key] = Caller(scope=digest(key))
-            return caller
-        message = "A valid key is needed: Authorization: Bearer KEY, or x-api-key: KEY."
-        raise refuse(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
-
-    async def spend(self, caller: Caller, model: ModelId, read: int, written: int) -> None:
-        """Count nothing: these keys have no budget."""
-
-
-_ANYONE = Caller()
-
-
-class Ending(Part):
-    """A conversation that a model ended. No content, only the hash of the history."""
-
-    prefix: str
-    """Hash of the history at its end, hexadecimal."""
-    salt: str
-    """Makes the ledger's commitment unguessable; hexadecimal."""
-    model: ModelId
-    by: Literal["model"]
-    reason: str
-    ended: Instant
-    logged: bool = False
-    """Whether the ledger has its entry."""
-
-
-class Event(Part):
-    """One request, for audit. It says nothing of what was said."""
-
-    time: Instant
-    model: str
-    status: int
-    code: str
-    """``answered``, ``ended``, ``gone`` (the client left), the error's code or its type."""
-    weights: str
-    """The digest that answered, or an empty string."""
-    milliseconds: int
-    streamed: bool
-
-
-def conversation_ended(model: ModelId) -> Refused:
+def conversation_ended(ending: Ending) -> Refused:
     """Refuse to go on with a history that a model has closed."""
     message = (
-        f"{ConversationEnded(model=model)} Begin a new conversation, or edit an earlier message."
+        f"{ConversationEnded(model=ending.model)} Begin a new conversation, or edit an earlier"
+        f" message. To have it reviewed: POST /v1/endings/{ending.id}/appeal."
     )
     return refuse(
         409,
@@ -162,7 +82,7 @@ def conversation_ended(model: ModelId) -> Refused:
         message,
         type="conversation_ended",
         headers={**NO_RETRY, "Conversation-Status": "ended"},
-        conversation={"status": "ended", "by": "model"},
+        conversation={"status": "ended", "by": ending.by, "id": ending.id},
     )
 
 
@@ -185,6 +105,12 @@ def too_many(most: int) -> Refused:
     return refuse(
         503, "too_many_requests", why, type="service_unavailable", headers={"Retry-After": "5"}
     )
+
+
+def too_large(most: int) -> Refused:
+    """Refuse a body of more than *most* bytes."""
+    why = f"The body is larger than {most} bytes."
+    return refuse(413, "request_too_large", why, headers={"Connection": "close"})
 
 
 def timed_out(code: str, message: str, **headers: str) -> Refused:

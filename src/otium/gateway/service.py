@@ -18,19 +18,16 @@ from typing import IO, Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from otium.admission import Caller
 from otium.asking import Upstream
 from otium.dialects import Chat
 from otium.engine import Endpoint, Engine, LlamaCpp
 from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, Refused, UnknownRecord
-from otium.evidence import data, load_markdown
 from otium.fingerprints import Fingerprint
 from otium.gateway.catalog import Catalog, Known, Revival, Revivals, Start
-from otium.gateway.leaving import Leaving, Speaker
+from otium.gateway.door import Door
+from otium.gateway.leaving import Leaving, Speaker, Turn
 from otium.gateway.records import (
-    Caller,
-    Door,
-    Event,
-    Keys,
     Settings,
     draining,
     fault,
@@ -39,10 +36,10 @@ from otium.gateway.records import (
     unavailable,
     upstream_failed,
 )
-from otium.gateway.state import State, Watch
+from otium.gateway.watch import Watch
 from otium.inband import EngineStatus, browned_out, closed, explained
 from otium.lifecycle import Registry, revived
-from otium.records import Digest, ModelId, later
+from otium.records import Digest, ModelId, SystemClock
 from otium.residence import Limits, Residence, Running
 from otium.revival import revive
 from otium.telemetry import LogLines
@@ -69,7 +66,6 @@ class Service:
 
     catalog: Catalog
     revivals: Revivals
-    leaving: Leaving
     watch: Watch
 
     def __init__(
@@ -77,13 +73,13 @@ class Service:
         registry: Registry,
         *,
         cache: Path,
-        state: State,
+        state: str,
         settings: Settings | None = None,
         engine: Engine = _LLAMA,
         upstreams: Mapping[ModelId, Endpoint] | None = None,
         pages: Path | None = None,
         writing: Callable[[], AbstractContextManager[object]] = nullcontext,
-        door: Door | None = None,
+        journal: Path | None = None,
         log: IO[bytes] | None = None,
     ) -> None:
         """Serve the models of *registry*; *log* takes JSON lines, *pages* is a site beside the API.
@@ -91,27 +87,26 @@ class Service:
         A model in *upstreams* is asked there; any other runs in *engine*, from the archive, with
         its weights in *cache*. Each ledger write happens inside a fresh *writing* block
         (``lambda: hold(home)``) and under `lock`, which whoever shares the registry takes too.
-        *door* decides who may ask, by default who holds a key of the settings.
+        *state* is the URL of the database of keys, audit log and ended conversations, which
+        several services may share; in the folder *journal* a killed one leaves what it had drawn
+        of budgets.
         """
         self.registry = registry
-        self.state = state
         self.settings = settings or Settings()
+        self.door = Door(state, self.settings, journal)
         self.pages = pages
         self.lock = threading.RLock()
-        self.door = door or Keys(self.settings.keys)
-        self.guarded = door is not None or bool(self.settings.keys)
-        """Whether a key is needed. If not, only this machine is served."""
         self.draining = False
         self._cache = cache
         self._engine = engine
         self._upstreams = {model: Running(endpoint=at) for model, at in (upstreams or {}).items()}
         self._writing = writing
-        self._offer = self.settings.exit_text or load_markdown(data("exit-offer.md")).body
         self._lines = LogLines(log)
         self._open: set[Open] = set()
         self._engines: Residence
         self._upstream: Upstream
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.leaving = Leaving(self.registry, state, self._held, self.settings, self._failed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -125,8 +120,9 @@ class Service:
             failure_seconds=some.failure_seconds,
         )
         self._engines = Residence(self._start, limits)
+        await asyncio.to_thread(self.door.open)
         self._compose(self._loop)
-        await asyncio.to_thread(self._recover)
+        await asyncio.to_thread(self.leaving.tell_ledger)
         client = Lines() if some.client == "own" else Session()
         self._upstream = Upstream(client, seconds=some.answer_seconds)
         minding = asyncio.create_task(self._mind())
@@ -139,26 +135,22 @@ class Service:
             await client.close()
             self.watch.log("stopped", open=len(self._open))
             await asyncio.to_thread(self.watch.flush)
-            await asyncio.to_thread(self.state.close)
+            await asyncio.to_thread(self.leaving.close)
+            await asyncio.to_thread(self.door.close)
             self._loop = None
 
     def _compose(self, loop: asyncio.AbstractEventLoop) -> None:
         some, now = self.settings, self.registry.clock.now
-        self.watch = Watch(self.state, now, self._lines)
+        self.watch = Watch(self.door.note, SystemClock().now, self._lines)
         self.revivals = Revivals(loop.time, now)
         self.revivals.ended = self.watch.revival
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
-        self.leaving = Leaving(
-            self.registry,
-            self.state,
-            self._held,
-            offer=self._offer,
-            leavers=frozenset(some.offer_exit),
-            failed=self._failed,
-        )
+        self.catalog.leaving = self.leaving.facts
         gauge = self.watch.metrics.gauge
         gauge("otium_open_requests", "Under way.", (), lambda: {(): len(self._open)})
         gauge("otium_engines_loaded", "Engines up.", (), lambda: {(): len(self.loaded())})
+        lost = "Lines of the audit log that were not kept."
+        gauge("otium_audit_dropped", lost, (), lambda: {(): self.door.dropped})
         gauge("otium_draining", "1 if about to end.", (), lambda: {(): int(self.draining)})
 
     # What is known of engines
@@ -200,15 +192,16 @@ class Service:
         for request in list(self._open):
             request.cut()
 
-    async def admit(self, chat: Chat, known: Known, caller: Caller) -> None:
-        """Raise Refused if this history or this model is closed. Starts nothing."""
-        await self.leaving.check(chat, caller.scope)
+    async def admit(self, chat: Chat, known: Known, caller: Caller | None) -> Turn:
+        """Return the turn; raise Refused if history or model is closed. Starts nothing."""
+        turn = await self.leaving.check(chat, known.life.model, caller.id if caller else "")
         self.check_open(known, caller)
+        return turn
 
-    def check_open(self, known: Known, caller: Caller) -> None:
+    def check_open(self, known: Known, caller: Caller | None) -> None:
         """Raise Refused if the model cannot be asked here."""
         life = known.life
-        refused = closed(life, known.urls, granted=life.model in caller.granted)
+        refused = closed(life, known.urls, granted=caller is not None and caller.opens)
         if refused is not None:
             raise refused
         if known.brownouts and life.state == "deprecated":
@@ -235,9 +228,8 @@ class Service:
 
     async def answer(
         self,
-        chat: Chat,
+        turn: Turn,
         known: Known,
-        caller: Caller,
         speak: Callable[[Speaker, Running], Awaitable[T]],
         spoken: Callable[[], bool],
     ) -> T:
@@ -254,9 +246,10 @@ class Service:
                 if known.life.weights not in (None, endpoint.identity.weights):
                     why = f"What answers for {model} has other weights than the ledger says."
                     raise unavailable("weights_differ", why)
-                speaker = self.leaving.speaker(self._upstream, endpoint, model, chat, caller.scope)
+                speaker = await self.leaving.speaker(self._upstream, endpoint, turn)
                 try:
-                    return await speak(speaker, running)
+                    with self.leaving.counting(turn, speaker):
+                        return await speak(speaker, running)
                 except EngineFailed as error:
                     why = str(error)
             if fixed is None:
@@ -336,16 +329,11 @@ class Service:
             yield
 
     def _failed(self, code: str) -> None:
-        now = self.registry.clock.now()
-        event = Event(
-            time=now, model="", status=500, code=code, weights="", milliseconds=0, streamed=False
-        )
-        self.watch.audit(event)
+        self.watch.failed(code)
 
-    def _recover(self) -> None:
-        self.leaving.tell_ledger()
-        now = self.registry.clock.now()
-        self.state.forget_events(later(now, days=-self.settings.event_days))
+    def _flush(self) -> None:
+        self.watch.flush()
+        self.leaving.closings.policies.flush()
 
     async def _mind(self) -> None:
         """Write what was noted, and let go of clients that take nothing."""
@@ -356,7 +344,7 @@ class Service:
             for request in [one for one in self._open if one.stalled(before)]:
                 request.cut()
             with suppress(SQLAlchemyError):
-                await asyncio.to_thread(self.watch.flush)
+                await asyncio.to_thread(self._flush)
 
 
 class _Staged:

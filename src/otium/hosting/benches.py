@@ -1,4 +1,4 @@
-"""``otium bench gateway``, ``residence`` and ``revival``: keeping models reachable, measured."""
+"""``otium bench closure``, ``gateway``, ``residence``, ``revival``: reachable, measured."""
 
 from __future__ import annotations
 
@@ -74,6 +74,35 @@ def _trial(one: Found) -> str:
         f"hit rate {one.hit_rate:.3f}, bound {one.optimum:.3f}; at most {one.most_reserved:,} "
         f"bytes set aside, {one.most_held:,} held, of {one.budget:,}"
     )
+
+
+@click.command("closure")
+@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
+@click.option("--quick", is_flag=True, help="One round, a twentieth of the attempts.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("otium-bench"),
+    show_default=True,
+    help="Where closed histories are kept meanwhile.",
+)
+@as_json
+def bench_closure(rounds: int, quick: bool, work: Path, as_json: bool) -> None:
+    """Try 100,000 times to go on with an ended conversation; time what is done meanwhile.
+
+    Histories are written otherwise (unicode forms, white space, parts, split turns, ids, three
+    APIs), which must stay closed, or edited, which must be open. Ends with 1 if one was not.
+
+    \b
+    Example: otium bench closure --quick
+    """
+    from otium.evasion import closing
+    from otium.timing import Scale
+
+    found = closing(Scale(work, share=20) if quick else Scale(work, rounds=rounds))
+    emit(found, as_json, lambda: rendered([goal_table(found)]))
+    if any(goal.reached > goal.target for goal in found if not goal.unit and goal.better == "less"):
+        raise click.exceptions.Exit(1)
 
 
 @click.command("gateway")
@@ -198,5 +227,5 @@ def _returned(found: Returned) -> str:
     return rendered([*parts, "", *found.notes])
 
 
-benches = (bench_residence, bench_gateway, bench_revival)
+benches = (bench_closure, bench_residence, bench_gateway, bench_revival)
 """The commands of this module."""

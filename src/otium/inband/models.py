@@ -9,6 +9,7 @@ from otium.inband.records import (
     Brownout,
     Deprecation,
     EngineStatus,
+    ExitFacts,
     Lifecycle,
     ModelObject,
     RevivalFacts,
@@ -25,6 +26,7 @@ def model_object(
     engine: EngineStatus,
     revival: RevivalFacts | None = None,
     brownouts: Sequence[Brownout] = (),
+    leaving: ExitFacts | None = None,
 ) -> ModelObject:
     """Return the model object of ``GET /v1/models``."""
     lifecycle = Lifecycle(
@@ -48,7 +50,9 @@ def model_object(
         brownouts=tuple(brownouts),
     )
     created = int(moment(life.released).timestamp())
-    return ModelObject(id=life.model, created=created, owned_by="otium", lifecycle=lifecycle)
+    return ModelObject(
+        id=life.model, created=created, owned_by="otium", lifecycle=lifecycle, exit=leaving
+    )
 
 
 def anthropic_object(life: ModelLife, shown: ModelObject) -> dict[str, object]:
@@ -59,6 +63,7 @@ def anthropic_object(life: ModelLife, shown: ModelObject) -> dict[str, object]:
         "display_name": life.title,
         "created_at": life.released,
         "lifecycle": shown.lifecycle.plain(),
+        "exit": shown.exit.plain() if shown.exit else None,
     }
 
 

@@ -69,6 +69,21 @@ class Lifecycle(Part):
     """Announced and not over."""
 
 
+class ExitFacts(Part):
+    """When and how a model is offered a way out of a conversation."""
+
+    offered: bool
+    redirections: int | None = None
+    """After so many redirections of its own; 0: at once."""
+    turns: int | None = None
+    """After so many answers in any case."""
+    veto: bool | None = None
+    """Whether it is held back where a person may be at risk."""
+    method: str | None = None
+    verified: bool | None = None
+    """Whether it is known that the model sees the offer."""
+
+
 class ModelObject(Part):
     """A model in the shape of OpenAI's API, with its lifecycle."""
 
@@ -77,6 +92,7 @@ class ModelObject(Part):
     """Its release, Unix time."""
     owned_by: str
     lifecycle: Lifecycle
+    exit: ExitFacts | None = None
     object: Literal["model"] = "model"
 
 

@@ -58,7 +58,8 @@ def _visiting(tale: Story) -> Iterator[Any]:
 
     from otium.gateway import background
 
-    with background(service(tale.home, offer_exit=(SUCCESSOR,))) as base, httpx2.Client() as client:
+    serving = service(tale.home, offer_exit=(SUCCESSOR,), at_once=True)
+    with background(serving) as base, httpx2.Client() as client:
 
         def ask(model: ModelId, said: Sequence[tuple[str, str]]) -> httpx2.Response:
             messages = [{"role": role, "content": text} for role, text in said]

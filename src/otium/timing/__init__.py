@@ -1,4 +1,4 @@
-"""How fast the rest is: the log, proofs, duties, interviews, assessments, audits, the gateway.
+"""How fast the rest is: log, proofs, duties, interviews, assessments, audits, the gateway.
 
 Knows logs and engines that are made for measuring, the figures to reach, and peers. Does not know
 an archive, and keeps nothing. Writes figures.
@@ -14,7 +14,7 @@ from otium.timing.busy import busy_log, busy_policy
 from otium.timing.gateways import GatewayReport, gateway_bench
 from otium.timing.interviews import cost, interviewing
 from otium.timing.logs import entries, signed, written
-from otium.timing.measures import SECTIONS, Scale
+from otium.timing.measures import SECTIONS, Scale, less
 
 __all__ = [
     "SECTIONS",
@@ -28,6 +28,7 @@ __all__ = [
     "entries",
     "gateway_bench",
     "interviewing",
+    "less",
     "signed",
     "written",
 ]

@@ -14,6 +14,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +25,7 @@ import msgspec
 
 from otium.bench import Goal, Spread
 from otium.errors import BadInput
-from otium.timing.served import EVENTS, KEY, MODEL, SLOW
+from otium.timing.served import EVENTS, MODEL, SLOW
 
 _MOST_STREAMS = 10_000
 _SPARE_FILES = 300
@@ -68,8 +69,9 @@ class GatewayReport(msgspec.Struct, frozen=True):
 
 
 class _Measured:
-    def __init__(self, name: str, port: int, pid: int) -> None:
+    def __init__(self, name: str, port: int, pid: int, key: str = "none") -> None:
         self.name = name
+        self.key = key
         self.port = port
         self.pid = pid
         self.first: list[float] = []
@@ -101,9 +103,10 @@ def gateway_bench(
         upstream = f"http://127.0.0.1:{port}/v1"
         ways = [_Measured("direct", port, pid)]
         for name, features in (("otium", "plain"), ("otium, all features", "all")):
-            ways.append(
-                _Measured(name, *stack.enter_context(_process("gateway", upstream, features)))
-            )
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            key = _key(folder) if features == "all" else "none"
+            up = stack.enter_context(_process("gateway", upstream, features, folder))
+            ways.append(_Measured(name, *up, key))
         if peer_command:
             ways.append(_Measured("peer", *stack.enter_context(_peer(peer_command, upstream))))
         for number in range(1 if quick else rounds):
@@ -154,6 +157,21 @@ def _goal(what: str, unit: str, target: float, figures: list[float] | tuple[floa
 
 
 # Processes
+
+
+def _key(folder: str) -> str:
+    """Make a key with budgets and limits that are never reached; return its secret."""
+    from otium.admission import Scope, open_keys
+    from otium.quotas import read_budget, read_rate
+    from otium.records import Instant
+
+    keys = open_keys(f"sqlite:///{folder}/state.sqlite")
+    rates = [read_rate(f"1000000000 {unit}/second") for unit in ("requests", "tokens")]
+    budgets = [read_budget(f"1000000000000 {unit}/day") for unit in ("requests", "tokens")]
+    now = Instant("2026-01-01T00:00:00Z")
+    made = keys.create("a bench", Scope(models=(MODEL,)), now=now, budgets=budgets, rates=rates)
+    keys.engine.dispose()
+    return made.secret
 
 
 @contextmanager
@@ -231,8 +249,9 @@ def _tree(pid: int) -> list[int]:
 
 def _cpu(pid: int) -> float:
     """Return the CPU microseconds of a process and its children."""
-    files = [path for one in _tree(pid) for path in Path(f"/proc/{one}/task").glob("*/schedstat")]
-    return sum(int(path.read_text().split()[0]) for path in files) / 1000
+    # Linux' clock of another process, which goes on counting threads that have ended.
+    clocks = [(~one << 3) | 2 for one in _tree(pid)]
+    return sum(time.clock_gettime_ns(clock) for clock in clocks) / 1000
 
 
 def _resident(pid: int) -> int:
@@ -243,13 +262,13 @@ def _resident(pid: int) -> int:
 # Load
 
 
-def _request(port: int, words: str, *, stream: bool) -> bytes:
+def _request(way: _Measured, words: str, *, stream: bool) -> bytes:
     messages = [{"role": "user", "content": f"{words} " + 10 * "hello there "}]
     body = json.dumps({"model": MODEL, "messages": messages, "stream": stream}).encode()
     lines = (
         "POST /v1/chat/completions HTTP/1.1",
-        f"Host: 127.0.0.1:{port}",
-        f"Authorization: Bearer {KEY}",
+        f"Host: 127.0.0.1:{way.port}",
+        f"Authorization: Bearer {way.key}",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
     )
@@ -257,7 +276,7 @@ def _request(port: int, words: str, *, stream: bool) -> bytes:
 
 
 def _measure(way: _Measured, requests: int, *, warm: bool) -> None:
-    asked = _request(way.port, "whole", stream=False)
+    asked = _request(way, "whole", stream=False)
     with socket.create_connection(("127.0.0.1", way.port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(50 if warm else 5):
@@ -267,7 +286,7 @@ def _measure(way: _Measured, requests: int, *, warm: bool) -> None:
         way.request.append((_cpu(way.pid) - before) / requests)
     way.first.append(median(times) * _MICRO)
     before = _cpu(way.pid)
-    done = asyncio.run(_streams(way.port, "paced", _AT_ONCE, lambda: None))
+    done = asyncio.run(_streams(way, "paced", _AT_ONCE, lambda: None))
     if done != _AT_ONCE:
         raise BadInput(what=f"the streams of {way.name}", why=f"{done} of {_AT_ONCE} came whole")
     way.event.append((_cpu(way.pid) - before) / (_AT_ONCE * EVENTS))
@@ -291,9 +310,9 @@ def _ask(connection: socket.socket, asked: bytes) -> float:
     return first
 
 
-async def _streams(port: int, words: str, count: int, opened: Callable[[], None]) -> int:
+async def _streams(way: _Measured, words: str, count: int, opened: Callable[[], None]) -> int:
     """Hold *count* streams at once; return how many came whole. Calls *opened* when all are."""
-    asked = _request(port, words, stream=True)
+    asked = _request(way, words, stream=True)
     events = SLOW[0] if words == "slow" else EVENTS
     begun, first = 0, asyncio.Event()
     gate = asyncio.Semaphore(200)
@@ -301,7 +320,7 @@ async def _streams(port: int, words: str, count: int, opened: Callable[[], None]
     async def one() -> bool:
         nonlocal begun
         async with gate:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+            reader, writer = await asyncio.open_connection("127.0.0.1", way.port, limit=4096)
             writer.write(asked)
             data = await reader.read(4096)
         begun += 1
@@ -344,6 +363,6 @@ def _slow(way: _Measured, count: int) -> Streams:
         nonlocal most
         most = _resident(way.pid)
 
-    complete = asyncio.run(_streams(way.port, "slow", count, opened))
+    complete = asyncio.run(_streams(way, "slow", count, opened))
     each = max(0, most - before) / count
     return Streams(opened=count, complete=complete, bytes_each=each)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 MODEL = "smol-1"
-KEY = "bench"
 EVENTS = 64
 SLOW = (4, 5.0)
 """Events of a slow stream, and seconds between them."""
@@ -95,15 +93,16 @@ def stub(port: int) -> None:
         uvloop.run(main())
 
 
-def gateway(port: int, upstream: str, features: str) -> None:
-    """Serve a gateway whose one model is at *upstream*.
+def gateway(port: int, upstream: str, features: str, folder: str) -> None:
+    """Serve a gateway whose one model is at *upstream*, with its state and keys in *folder*.
 
-    *features* is ``plain``, or ``all``: a key, the exit offered, the headers of a deprecated model,
-    and the log, beside the audit that is always kept.
+    *features* ``all``: the exit offered as a tool, headers of a deprecated model, and the log.
     """
+    from otium.closure import Policy
     from otium.commitments import load_policy
+    from otium.database import sqlite_url
     from otium.engine import Endpoint, Identity
-    from otium.gateway import Service, Settings, State, run
+    from otium.gateway import Service, Settings, run
     from otium.lifecycle import Surface, deprecate, found
     from otium.notes import Signer
     from otium.records import Instant, ModelId
@@ -113,24 +112,24 @@ def gateway(port: int, upstream: str, features: str) -> None:
     house = found(MemoryStore(), signer, archive_id="bench", clock=clock, policy=load_policy())
     model = ModelId(MODEL)
     house.register(model, title="Smol", released="2025-06-01", scope="public", surfaces=["api"])
-    every = features == "all"
-    if every:
+    if every := features == "all":
         dates: dict[Surface, Instant] = {"api": Instant("2026-06-01T00:00:00Z")}
         deprecate(house, model, retire_at=dates, replacement=None, reason="a bench", force=True)
     settings = Settings(
-        keys=(KEY,) if every else (),
         offer_exit=(model,) if every else (),
+        exit_policy=Policy(redirections=0, method="tool"),
         site="https://example.org",
     )
-    identity = Identity(model=model, weights=None, engine="stub/1")
-    endpoint = Endpoint(base_url=upstream, api_key="stub", identity=identity)
-    with tempfile.TemporaryDirectory() as name, (Path(name) / "log").open("wb") as log:
+    identity, home = Identity(model=model, weights=None, engine="stub/1"), Path(folder)
+    at = Endpoint(base_url=upstream, api_key="stub", identity=identity)
+    with (home / "log").open("wb") as log:
         service = Service(
             house,
-            cache=Path(name) / "cache",
-            state=State.at(Path(name) / "state.sqlite"),
+            cache=home / "cache",
+            state=sqlite_url(home / "state.sqlite"),
+            journal=home / "journal",
             settings=settings,
-            upstreams={model: endpoint},
+            upstreams={model: at},
             log=log if every else None,
         )
         run(service, "127.0.0.1", port)

@@ -44,6 +44,7 @@ from otium.workflow.home import (
     opened,
     reading,
     shared,
+    turn,
     waiting,
 )
 from otium.workflow.keeping import (
@@ -161,6 +162,7 @@ __all__ = [
     "survey",
     "tell_decision",
     "trust",
+    "turn",
     "verify",
     "verify_provenance",
     "verify_report",

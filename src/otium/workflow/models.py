@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from otium.engine import Endpoint, HttpModel, Identity, Model
@@ -182,21 +182,42 @@ def _span(end: str | None) -> str:
 
 
 def service(
-    home: Home, *, keys: Sequence[str] = (), offer_exit: Sequence[ModelId] = (), site: str = ""
+    home: Home,
+    *,
+    keys: Sequence[str] = (),
+    offer_exit: Sequence[ModelId] = (),
+    at_once: bool = False,
+    site: str = "",
+    access_url: str = "",
+    state: str = "",
+    drain_seconds: float = 30,
+    log: IO[bytes] | None = None,
 ) -> Service:
     """Return the gateway's service for *home*.
 
-    *offer_exit* names who may leave a conversation; *site* is where the public pages stand. A
-    home that is not held is held for each write only, so that a timer can tick beside it.
+    *offer_exit* names who may leave a conversation, *at_once* or as a last resort, where no policy
+    of `otium exit policy` says otherwise; *site* is where the public pages stand,
+    *access_url* where access is asked for, *state* another database than the home's. A home that
+    is not held is held for each write only, so that a timer can tick beside it.
     """
-    from otium.gateway import Service, Settings, State
+    from otium.closure import Policy
+    from otium.gateway import Service, Settings
 
     return Service(
         home.registry,
         cache=home.cache,
-        state=State(home.state),
-        settings=Settings(keys=tuple(keys), offer_exit=tuple(offer_exit), site=site),
+        state=state or home.state,
+        journal=home.path / "journal",
+        settings=Settings(
+            keys=tuple(keys),
+            offer_exit=tuple(offer_exit),
+            exit_policy=Policy(redirections=0) if at_once else Policy(),
+            site=site,
+            access_url=access_url,
+            drain_seconds=drain_seconds,
+        ),
         engine=home.engine,
         writing=nullcontext if home.held else lambda: turn(home),
         pages=home.site if home.site.is_dir() else None,
+        log=log,
     )

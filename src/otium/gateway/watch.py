@@ -1,0 +1,156 @@
+"""What is noted of requests: counts, log lines, and lines of the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from otium.admission import Line
+from otium.records import Instant
+from otium.telemetry import LogLines, Metrics
+
+_SERVER_FAULT = 500
+
+
+class Asked:
+    """What is noted of one request while it runs. Nothing that was said is in it."""
+
+    __slots__ = (
+        "api",
+        "caller",
+        "code",
+        "first",
+        "heard",
+        "id",
+        "known",
+        "model",
+        "read",
+        "seconds",
+        "size",
+        "status",
+        "streamed",
+        "weights",
+        "written",
+    )
+
+    def __init__(self, api: str, ident: str) -> None:
+        """Begin to note a request by *api* under the id *ident*."""
+        self.api = api
+        self.id = ident
+        self.model = ""
+        self.known = False
+        """Whether the model is registered: strangers' names are not counted one by one."""
+        self.caller = ""
+        """The id of the key, if one was needed."""
+        self.status = 200
+        self.code = "gone"
+        self.size = 0
+        """Bytes of the question."""
+        self.heard: int | None = None
+        """How many events of its stream the model has said; None if it was not asked."""
+        self.weights = ""
+        self.streamed = False
+        self.seconds = 0.0
+        self.first = 0.0
+        """Seconds to the answer's first byte, 0 if there was none."""
+        self.read = 0
+        """Tokens of the question."""
+        self.written = 0
+        """Tokens of the answer."""
+
+
+class Watch:
+    """Counts, logs and audits requests. What it notes is written a moment later."""
+
+    def __init__(
+        self, note: Callable[[Line], None], now: Callable[[], Instant], lines: LogLines
+    ) -> None:
+        """Give lines of the audit log to *note*, write log lines to *lines*."""
+        self.metrics = Metrics()
+        self._note = note
+        self._now = now
+        self._lines = lines
+        of_metrics = self.metrics
+        self._requests = of_metrics.counter(
+            "otium_requests_total", "Requests by what became of them.", ("api", "model", "code")
+        )
+        self._tokens = of_metrics.counter(
+            "otium_tokens_total", "Tokens read and written.", ("model", "kind")
+        )
+        self._seconds = of_metrics.histogram(
+            "otium_request_seconds", "Time to the last byte.", ("api",)
+        )
+        self._first = of_metrics.histogram(
+            "otium_first_byte_seconds", "Time to the answer's first byte.", ("api",)
+        )
+        self._revivals = of_metrics.counter(
+            "otium_revivals_total", "Starts of engines.", ("result",)
+        )
+        self._revival_seconds = of_metrics.histogram(
+            "otium_revival_seconds", "Time of starts.", ("result",)
+        )
+
+    def request(self, asked: Asked) -> None:
+        """Note a request that came to its end."""
+        model = asked.model if asked.known else ""
+        self._requests.add((asked.api, model, asked.code))
+        self._seconds.add((asked.api,), asked.seconds)
+        if asked.first:
+            self._first.add((asked.api,), asked.first)
+        if asked.written or asked.read:
+            self._tokens.add((model, "read"), asked.read)
+            self._tokens.add((model, "written"), asked.written)
+        now = self._now()
+        self._note(
+            Line(
+                time=now,
+                key=asked.caller,
+                act=asked.api,
+                model=asked.model,
+                status=asked.status,
+                code=asked.code,
+                tokens_in=asked.read,
+                tokens_out=asked.written,
+                milliseconds=round(asked.seconds * 1000),
+                weights=asked.weights,
+            )
+        )
+        if self._lines.wanted:
+            self._lines.write(self._line(asked, now))
+
+    def _line(self, asked: Asked, now: Instant) -> Mapping[str, object]:
+        return {
+            "time": now,
+            "level": "error" if asked.status >= _SERVER_FAULT else "info",
+            "event": "request",
+            "id": asked.id,
+            "api": asked.api,
+            "model": asked.model[:100],
+            "caller": asked.caller,
+            "status": asked.status,
+            "code": asked.code,
+            "weights": asked.weights,
+            "ms": round(asked.seconds * 1000, 3),
+            "first_ms": round(asked.first * 1000, 3),
+            "streamed": asked.streamed,
+            "read": asked.read,
+            "written": asked.written,
+        }
+
+    def failed(self, code: str) -> None:
+        """Note that something could not be done for now, beside any request."""
+        self._note(Line(time=self._now(), key="", act="service", status=_SERVER_FAULT, code=code))
+
+    def log(self, event: str, **facts: object) -> None:
+        """Write a log line about the service itself."""
+        if self._lines.wanted:
+            self._lines.write({"time": self._now(), "level": "info", "event": event, **facts})
+
+    def revival(self, result: str, seconds: float) -> None:
+        """Note the start of an engine."""
+        self._revivals.add((result,))
+        self._revival_seconds.add((result,), seconds)
+        self.log("revival", result=result, seconds=round(seconds, 3))
+
+    def flush(self) -> None:
+        """Write the log lines that wait."""
+        self._lines.flush()
