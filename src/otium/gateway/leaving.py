@@ -173,7 +173,7 @@ class Speaker:
                     yield ready
         if held.reason:
             await self._close(held.reason)
-            yield _parting(held.last, "" if held.flowing else held.text)
+            yield _parting(held.last, held.text)
         elif held.choice != "reply":
             yield held.release()
 
@@ -188,6 +188,7 @@ class _Held:
         self._chunks: list[Json] = []
         self._calls: dict[int, dict[str, str]] = {}
         self.text = ""
+        """What was said and is held back."""
         self.flowing = False
         self.last: Json = {}
 
@@ -210,6 +211,7 @@ class _Held:
                     self._take(delta)
         self.last = chunks[-1] if chunks else self.last
         if self.flowing and not self._calls and not self._chunks:
+            self.text = ""
             return chunks
         self._chunks += chunks
         if self._calls or not (self.flowing or not may_become_choice(self.text)):
@@ -218,14 +220,13 @@ class _Held:
         return self.release()
 
     def release(self) -> list[Json]:
-        chunks, self._chunks = self._chunks, []
+        chunks, self._chunks, self.text = self._chunks, [], ""
         return chunks
 
     def _take(self, delta: Json) -> None:
         if "tool_calls" in delta:
             self._gather(objects(delta["tool_calls"]))
-        if not self.flowing:
-            self.text += _content(delta)
+        self.text += _content(delta)
 
     def _gather(self, calls: Iterable[Json]) -> None:
         for call in calls:
