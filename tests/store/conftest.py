@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -92,7 +93,7 @@ def bucket_maker(server: Server, monkeypatch: pytest.MonkeyPatch) -> MakeStore:
         monkeypatch.delenv(name)
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
-    return lambda: open_store(f"s3://{BUCKET}/run-{os.getpid()}/{next(_numbers)}")
+    return lambda: open_store(f"s3://{BUCKET}/run-{secrets.token_hex(8)}")
 
 
 def _in_obstores_memory() -> Store:

@@ -280,10 +280,8 @@ def test_a_process_that_may_open_no_more_files_acknowledges_nothing_falsely(
     for spare in range(6):
         root = tmp_path / str(spare)
         begun(SystemDisk(), root)
-        lowest = os.open(root, os.O_RDONLY)
-        os.close(lowest)
         store = LocalStore(root)
-        with limited(resource.RLIMIT_NOFILE, lowest + spare):
+        with limited(resource.RLIMIT_NOFILE, numbers_for(spare, root)):
             acknowledged = attempted_here(verb, store)
         failed += not acknowledged
         found = contents(store)
@@ -293,6 +291,14 @@ def test_a_process_that_may_open_no_more_files_acknowledges_nothing_falsely(
         assert contents(LocalStore(root)) == whole
         assert list((root / ".tmp").iterdir()) == []
     assert 0 < failed < 6
+
+
+def numbers_for(spare: int, path: Path) -> int:
+    """Return the limit under which just *spare* more files can be opened."""
+    free = [os.open(path, os.O_RDONLY) for _ in range(spare + 1)]
+    for file in free:
+        os.close(file)
+    return max(free)
 
 
 def attempted_here(verb: str, store: LocalStore) -> bool:
