@@ -32,7 +32,7 @@ STRAY = """
 import os, sys, threading
 sys.argv = ["x"]
 from otium.engine import zygote
-zygote.threads = lambda: 2
+zygote.threads = lambda: COUNT
 zygote.main()
 """
 
@@ -120,14 +120,19 @@ def test_the_zygote_has_one_thread(mother: Zygote) -> None:
     assert len([*Path(f"/proc/{mother.pid}/task").iterdir()]) == 1
 
 
-def test_a_zygote_with_threads_does_not_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = subprocess.Popen
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_zygote_with_threads_does_not_fork(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, code = subprocess.Popen, STRAY.replace("COUNT", str(threads))
     monkeypatch.setattr(
-        subprocess, "Popen", lambda _command, **kept: real([sys.executable, "-c", STRAY], **kept)
+        subprocess, "Popen", lambda _command, **kept: real([sys.executable, "-c", code], **kept)
     )
     mother = Zygote()
+    assert mother.prepare(wait=True)
     with tempfile.TemporaryFile() as log:
-        assert mother.fork(log) is None
+        child = mother.fork(log)
+    assert (child is not None) == (threads == 1)
+    if child is not None:
+        child.end()
     mother.close()
 
 

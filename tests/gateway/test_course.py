@@ -320,3 +320,13 @@ def test_requests_are_counted_and_logged_without_a_word_of_what_was_said(
         ("messages", "model_not_found", 0),
     ]
     assert requests[0]["weights"] == lab.house.model(ALDER).weights
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nX: y", "a\0b", "é", ""])
+@pytest.mark.parametrize("route", ["/chat/completions", "/responses", "/messages"])
+def test_a_name_that_no_header_can_hold_is_refused(lab: Lab, route: str, name: str) -> None:
+    asked = {"model": name, "max_tokens": 5} | ({"input": "Hi"} if "resp" in route else {})
+    asked |= {} if "resp" in route else {"messages": HI}
+    answer = lab.client().post(route, json=asked)
+    assert answer.status_code == 400
+    assert "model" in answer.json()["error"]["message"]

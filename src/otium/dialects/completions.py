@@ -18,7 +18,8 @@ from otium.errors import Refused
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-ModelName = Annotated[str, Meta(min_length=1, max_length=100)]
+ModelName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[ -~]+\Z")]
+"""Printable ASCII: it stands in headers and in the audit."""
 
 _NOT_FORWARDED = {"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "n"}
 _APART = _NOT_FORWARDED | {"model", "messages"}

@@ -135,7 +135,10 @@ class Certificate(Record, tag="otium.certificate/2"):
     ratio: float = 0.0
     """The logarithm of its likelihood ratio, another model over the same, at its end."""
     alpha: float = 0.0
-    """The declared chance to call the same model different."""
+    """The declared chance that the test finds the same model ``different``.
+
+    One that stays undecided counts as different too; that is not in it.
+    """
     beta: float = 0.0
     """The declared chance to call a different model the same."""
     calibration: Digest | None = None

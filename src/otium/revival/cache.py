@@ -125,7 +125,7 @@ class Shelf:
         path = self.place(file)
         part = path.with_suffix(".part")
         part.unlink(missing_ok=True)  # of a process that died here
-        out = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        out = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with self.fits(file.size):
                 if file.size and hasattr(os, "posix_fallocate"):
@@ -189,10 +189,12 @@ class Shelf:
         Whoever has mapped them keeps them until he ends.
         """
         with self._lock(f"{folder.name}.lock"):
+            gone = {it.lstat().st_ino for it in folder.rglob("*") if it.is_file()}
             shutil.rmtree(folder, ignore_errors=True)
-        for path in [*self.files.iterdir()] if self.files.is_dir() else []:
+        for path in self.files.iterdir():
             with suppress(OSError):
-                if not path.suffix and path.stat().st_nlink == 1:
+                seen = path.lstat()
+                if not path.suffix and seen.st_ino in gone and seen.st_nlink == 1:
                     path.unlink()
                     _mark(path).unlink(missing_ok=True)
 
@@ -204,9 +206,13 @@ class Shelf:
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
         self.files.mkdir(parents=True, exist_ok=True)
-        with (self.files / name).open("wb") as lock:
+        kind = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        lock = os.open(self.files / name, kind, 0o600)
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
 
 
 def _mark(path: Path) -> Path:
