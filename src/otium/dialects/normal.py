@@ -117,6 +117,8 @@ def finish(choice: Json) -> str:
 def tokens(usage: object) -> tuple[int, int]:
     """Return how many tokens were read and written."""
     found = fields(usage)
-    counts = (found.get("prompt_tokens"), found.get("completion_tokens"))
-    read, written = (count if isinstance(count, int) else 0 for count in counts)
-    return read, written
+    return _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
+
+
+def _count(value: object) -> int:
+    return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0
