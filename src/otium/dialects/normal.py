@@ -15,6 +15,8 @@ from otium.records import canonical
 
 Json: TypeAlias = dict[str, object]
 
+_MOST_TOKENS = 1 << 40
+"""More than any answer has: an engine's word goes into sums that databases must hold."""
 _FINISHES = ("stop", "length", "tool_calls", "content_filter")
 
 
@@ -121,4 +123,6 @@ def tokens(usage: object) -> tuple[int, int]:
 
 
 def _count(value: object) -> int:
-    return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MOST_TOKENS)
