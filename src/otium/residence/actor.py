@@ -61,6 +61,7 @@ class Floor(Protocol):
     """What an actor knows of the rest: where it asks for room and whom it tells."""
 
     limits: Limits
+    closing: bool
 
     def want(self, actor: Actor, now: float) -> None:
         """Put the actor into the line for room."""
@@ -112,6 +113,8 @@ class Actor:
         self.alarm_at = math.inf
         self._wanted = False
         """Whether it is to be loaded although nobody waits."""
+        self._tried = False
+        """Whether this load may not be tried again."""
         self._served = 0
         self._broken = False
         self._floor = floor
@@ -182,9 +185,8 @@ class Actor:
         """Load: this room is yours."""
         self.room = room
         self._floor.occupied(self, room)
-        self.generation += 1
-        self._become("loading", now)
-        self._floor.order(Start(self.model, self.generation))
+        self._tried = False
+        self._load(now)
 
     def make_way(self, now: float) -> None:
         """Stop as soon as nobody uses it; who asks from now on waits for the next load."""
@@ -246,8 +248,19 @@ class Actor:
             self._resize(self.history.bytes or 0)
 
     def down(self, generation: int, error: Exception, now: float) -> None:
-        """Tell all who wait that the load failed, and remember it for a while."""
-        if self.stage == "loading" and generation == self.generation:
+        """Tell all who wait that the load failed, and remember it for a while.
+
+        An engine that has been up and now broke while it loaded is tried again first, once, at
+        once and in the same room: it may have been killed. Other errors would come again.
+        """
+        if self.stage != "loading" or generation != self.generation:
+            return
+        may = self.history.loads and not self._tried and not self._floor.closing
+        if may and isinstance(error, EngineFailed):
+            self._tried = True
+            self._floor.order(Notice(kind="tried again", model=self.model, why=str(error)))
+            self._load(now)
+        else:
             self._free()
             self._fail(error, now)
 
@@ -261,7 +274,7 @@ class Actor:
         if self.history.broken >= _BREAKS:
             self.history.broken = 0
             why = f"it broke {_BREAKS} times in a row at its first answer"
-            self._fail(EngineFailed(model=self.model, why=why), now)
+            self._fail(EngineFailed(model=self.model, why=why), now, kind="given up")
         else:
             self._want(now)
 
@@ -284,6 +297,11 @@ class Actor:
             self._become("waiting", now)
             self._floor.want(self, now)
 
+    def _load(self, now: float) -> None:
+        self.generation += 1
+        self._become("loading", now)
+        self._floor.order(Start(self.model, self.generation))
+
     def _left(self, now: float) -> None:
         if self.stage != "loaded":
             return
@@ -305,12 +323,14 @@ class Actor:
         self.users, self.leaving = 0, False
         self._floor.order(Stop(self.model, self.generation))
 
-    def _fail(self, error: Exception, now: float) -> None:
+    def _fail(
+        self, error: Exception, now: float, kind: Literal["failed", "given up"] = "failed"
+    ) -> None:
         limits, past = self._floor.limits, self.history
         self.error = error
         self.retry = now + limits.failure_seconds * min(2**past.failures, _LONGEST_BACK_OFF)
         past.failures += 1
-        self._floor.order(Notice(kind="failed", model=self.model, why=str(error)))
+        self._floor.order(Notice(kind=kind, model=self.model, why=str(error)))
         self.give_up(error, now)
 
     def _refuse(self, ticket: Ticket, error: Exception) -> None:
