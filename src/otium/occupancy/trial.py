@@ -77,7 +77,8 @@ class Found(msgspec.Struct, frozen=True):
     hit_rate: float
     """Requests for which no engine had to be loaded, as a share; reloads after kills count."""
     optimum: float
-    """The bound on that rate for the same order of requests, with the sizes as measured."""
+    """The bound on that rate for requests in that order, one at a time, with the sizes as measured.
+    Requests that are served together, model by model, may pass it."""
     most_reserved: int
     """Bytes: the most that was set aside at once."""
     most_held: int
