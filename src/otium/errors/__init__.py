@@ -33,8 +33,8 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         BadTimestamp                    35
         SplitView                       36
       EngineError                       40
-        EngineFailed, QuotaReached      40
-        EngineUnavailable               41  DoesNotFit
+        EngineFailed, QuotaReached      40  EngineRefused
+        EngineUnavailable               41  DoesNotFit, Stopping
         FingerprintDiffers              42
         NotMaterialised                 43
       LifecycleError                    50
@@ -124,6 +124,7 @@ from otium.errors.serving import (
     DoesNotFit,
     EngineError,
     EngineFailed,
+    EngineRefused,
     EngineUnavailable,
     EvaluationFailed,
     EvidenceError,
@@ -133,6 +134,7 @@ from otium.errors.serving import (
     NotMaterialised,
     QuotaReached,
     Refused,
+    Stopping,
 )
 
 __all__ = [
@@ -163,6 +165,7 @@ __all__ = [
     "DutyUnmet",
     "EngineError",
     "EngineFailed",
+    "EngineRefused",
     "EngineUnavailable",
     "EvaluationFailed",
     "EvidenceError",
@@ -195,6 +198,7 @@ __all__ = [
     "SeveralModels",
     "SplitView",
     "StillWaiting",
+    "Stopping",
     "StoreRefuses",
     "StoreUnreachable",
     "TooDeep",
