@@ -110,6 +110,7 @@ def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -
         subject,
         home.cache,
         engine=home.engine,
+        manifest=home.registry.manifest(subject),
         fingerprint=fingerprint,
         now=now,
         progress=progress,
@@ -124,8 +125,9 @@ def drill_model(home: Home, subject: ModelId, *, progress: Progress = silent) ->
 
     Raises UnknownRecord without a fingerprint; EngineFailed, DamagedObject.
     """
-    files = materialise(home.archive, subject, home.cache, progress)
-    found = _certified(home, subject, files, home.archive.manifest(subject).weights, "battery")
+    manifest = home.registry.manifest(subject)
+    files = materialise(home.archive, subject, home.cache, progress, manifest=manifest)
+    found = _certified(home, subject, files, manifest.weights, "battery")
     revived(home.registry, subject, found)
     return found
 
