@@ -22,7 +22,7 @@ from otium.engine.records import (
     Options,
     Token,
 )
-from otium.engine.weights import packaged_weights
+from otium.engine.weights import find_weights, packaged_weights
 
 __all__ = [
     "GREEDY",
@@ -37,6 +37,7 @@ __all__ = [
     "Model",
     "Options",
     "Token",
+    "find_weights",
     "packaged_weights",
     "runtime",
 ]

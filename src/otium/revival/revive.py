@@ -67,7 +67,9 @@ def revive(
 
 
 def _reason(certificate: Certificate) -> str:
-    return (
+    asked = len(certificate.asked)
+    said = f"the test is {certificate.decision} after {asked} of its prompts; " if asked else ""
+    return said + (
         f"{certificate.tokens_equal} of {certificate.tokens_compared} tokens are equal, and "
         f"log-probabilities differ by {certificate.mean_difference:.3f} nats in the mean and "
         f"{certificate.largest_difference:.3f} at most"
