@@ -33,7 +33,7 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         BadTimestamp                    35
         SplitView                       36
       EngineError                       40
-        EngineFailed, QuotaReached      40
+        EngineFailed, QuotaReached      40  Withheld
         EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
         NotMaterialised                 43
@@ -133,6 +133,7 @@ from otium.errors.serving import (
     NotMaterialised,
     QuotaReached,
     Refused,
+    Withheld,
 )
 
 __all__ = [
@@ -203,6 +204,7 @@ __all__ = [
     "UnknownRecord",
     "UnsafePath",
     "Unsupported",
+    "Withheld",
     "WitnessRefused",
     "WrongState",
 ]

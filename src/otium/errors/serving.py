@@ -17,6 +17,12 @@ class EngineFailed(EngineError):
     """The engine for {model} failed: {why}."""
 
 
+class Withheld(EngineFailed):
+    """The host of {model} kept its answer back, which is not the model's silence: {why}."""
+
+    hint = "ask again or ask another host: this one filters; its own settings may say which topics"
+
+
 class EngineUnavailable(EngineError):
     """No engine can run {what}: {why}."""
 
