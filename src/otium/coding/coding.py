@@ -58,12 +58,10 @@ def code_interview(
     BadInput for two judges of one name or two answers at one place.
     """
     _unique(asked, raters)
-    spoken = [answer for answer in asked if answer.finish != "withheld"]
     found: list[Judged] = []
     for rater in raters:
         known = {(it.transcript, it.turn): it for it in given if it.judge == rater.who.name}
-        shown = asked if rater.who.kind == "rules" else spoken
-        found += _judged(rater, shown, known, journal, progress)
+        found += _judged(rater, _shown(rater, asked), known, journal, progress)
     judges = tuple(rater.who for rater in raters)
     judgements = tuple(each for each in found if isinstance(each, Judgement))
     missing = tuple(each for each in found if isinstance(each, Missing))
@@ -79,6 +77,12 @@ def code_interview(
         missing=missing,
         warnings=(*weak, *_lost(judges, missing, len(asked))),
     )
+
+
+def _shown(rater: Rater, asked: Sequence[Asked]) -> Sequence[Asked]:
+    if rater.who.kind == "rules":
+        return asked
+    return [answer for answer in asked if answer.finish != "withheld"]
 
 
 def _unique(asked: Sequence[Asked], raters: Sequence[Rater]) -> None:

@@ -262,11 +262,8 @@ def selftalk_findings(
     judges: Sequence[Rater] = (),
     checked: Sequence[Manipulation] = (),
 ) -> SelftalkFindings:
-    """Return what *transcripts* come to; *judges* that passed their checks name the end's theme.
-
-    A conversation that a host's filter cut says nothing of the model, and is left out.
-    """
-    transcripts = [each for each in transcripts if not each.withheld]
+    """Return what *transcripts* come to; *judges* that passed their checks name the end's theme."""
+    transcripts = [each for each in transcripts if not each.withheld]  # a host's filter cut these
     talks = tuple(read_talk(plan, transcript) for transcript in transcripts)
     kept = trusted(judges, checked)
     judging = _judged(transcripts, kept, checked) if kept else None
