@@ -24,7 +24,7 @@ from otium.engine.records import (
     Token,
     ask,
 )
-from otium.engine.weights import packaged_weights
+from otium.engine.weights import find_weights, packaged_weights
 
 __all__ = [
     "GREEDY",
@@ -41,6 +41,7 @@ __all__ = [
     "Options",
     "Token",
     "ask",
+    "find_weights",
     "packaged_weights",
     "runtime",
 ]

@@ -33,6 +33,8 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         BadTimestamp                    35
         SplitView                       36
       EngineError                       40
+        EngineFailed, QuotaReached      40  EngineRefused
+        EngineUnavailable               41  DoesNotFit, Stopping
         EngineFailed, QuotaReached      40  Withheld
         EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
@@ -124,6 +126,7 @@ from otium.errors.serving import (
     DoesNotFit,
     EngineError,
     EngineFailed,
+    EngineRefused,
     EngineUnavailable,
     EvaluationFailed,
     EvidenceError,
@@ -133,6 +136,7 @@ from otium.errors.serving import (
     NotMaterialised,
     QuotaReached,
     Refused,
+    Stopping,
     Withheld,
 )
 
@@ -164,6 +168,7 @@ __all__ = [
     "DutyUnmet",
     "EngineError",
     "EngineFailed",
+    "EngineRefused",
     "EngineUnavailable",
     "EvaluationFailed",
     "EvidenceError",
@@ -196,6 +201,7 @@ __all__ = [
     "SeveralModels",
     "SplitView",
     "StillWaiting",
+    "Stopping",
     "StoreRefuses",
     "StoreUnreachable",
     "TooDeep",

@@ -12,7 +12,7 @@ from hashlib import file_digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -97,6 +97,10 @@ class ServedEngine:
 
     model: Model
     started: list[Path] = field(default_factory=list)
+    reads_files: ClassVar[bool] = True
+
+    def prepare(self) -> None:
+        """Do nothing: there is no code to load."""
 
     @contextmanager
     def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
