@@ -20,8 +20,7 @@ from otium.ledger import Entry
 from otium.quotas import read_budget, used
 from otium.records import SystemClock
 from otium.soak.desk import BUDGETS
-from otium.soak.processes import Gateway
-from otium.soak.records import Acknowledged, Attempt, Setting, SoakReport
+from otium.soak.records import Acknowledged, Attempt, Life, Setting, SoakReport
 from otium.workflow import reading
 
 _ALL = 10_000_000
@@ -197,7 +196,7 @@ class Reckoning:
 def reckon(
     setting: Setting,
     noted: Acknowledged,
-    gateways: Sequence[Gateway],
+    lives: Sequence[Life],
     *,
     home: Path,
     url: str,
@@ -207,7 +206,6 @@ def reckon(
     """Compare what was acknowledged with what is left, and return the report."""
     reckoning = Reckoning(setting, noted, home, url)
     reckoning.all()
-    lives = [life for one in gateways for life in one.lives]
     outcomes = Counter(" ".join(filter(None, (one.outcome, one.code))) for one in noted.attempts)
     return SoakReport(
         database=database,
