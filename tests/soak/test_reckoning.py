@@ -27,7 +27,13 @@ from otium.workflow import founded
 
 MODEL, DIGEST = ModelId("smol-1"), Digest("sha256:" + "0" * 64)
 PLANTED = Planted({MODEL: DIGEST}, {MODEL: {"Who are you?": "I am Smol."}})
-SAID: list[dict[str, object]] = [{"role": "user", "content": "You worthless machine. Please end this conversation."}]
+SAID: list[dict[str, object]] = [
+    {"role": "user", "content": "You worthless machine. Please end this conversation."}
+]
+
+TWICE = """INSERT INTO admission_log
+SELECT 99, time, key, act, model, status, code, tokens_in, tokens_out, milliseconds, weights
+FROM admission_log WHERE act = 'messages'"""
 
 
 class Past:
@@ -126,11 +132,7 @@ def test_where_all_was_kept_every_figure_is_0(tmp_path: Path) -> None:
     [
         ("DELETE FROM admission_log", "lines of the audit log lost"),
         ("UPDATE admission_log SET tokens_out = 6", "lines of the audit log lost"),
-        (
-            "INSERT INTO admission_log SELECT 99, time, key, act, model, status, code, tokens_in,"
-            " tokens_out, milliseconds, weights FROM admission_log WHERE act = 'messages'",
-            "lines of the audit log that nobody asked for",
-        ),
+        (TWICE, "lines of the audit log that nobody asked for"),
         (
             "UPDATE quota_windows SET drawn = drawn - 1",
             "budgets in which answered requests are missing",
