@@ -14,7 +14,7 @@ import pytest
 
 from otium.engine import Endpoint, HttpModel, LlamaCpp, Message, Options, runtime
 from otium.engine.llama import Settings
-from otium.engine.spawn import Spawn, spawned, zygote
+from otium.engine.spawn import Spawn, spawned, told, zygote
 from otium.errors import EngineFailed, EngineUnavailable
 from otium.records import Digest, ModelId
 
@@ -77,7 +77,7 @@ HOW: tuple[Spawn, ...] = ("zygote", "fresh")
 
 def known() -> set[int]:
     """Return the processes below ours, the zygote among them."""
-    assert zygote().prepare(wait=True)
+    zygote().prepare()
     return descendants(os.getpid())
 
 
@@ -109,7 +109,7 @@ def test_the_engine_says_how_it_runs(real: Endpoint) -> None:
         "batch_threads": "2",
         "slots": "1",
         "cache": "off",
-    }
+    } | told(os.environ)
     assert real.base_url.startswith("http://127.0.0.1:")
 
 

@@ -27,7 +27,7 @@ class Heard:
         self.restored = 0
 
     def __call__(self, what: str, done: int, total: int) -> None:  # noqa: ARG002
-        if "used again" in what:
+        if what == "cached":
             self.reused += 1
         else:
             self.restored += 1

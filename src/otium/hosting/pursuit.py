@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, count, emit, table
+from otium.terminal import as_json, count, emit, table, words_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -56,7 +56,7 @@ def invite(home: Path, name: str, kind: Kind, letter: Path | None, as_json: bool
 
     if (kind == "reply") != (letter is not None):
         raise BadInput(what="--letter", why="a reply needs one, and nothing else does")
-    told = letter.read_text("utf-8") if letter else ""
+    told = words_of(letter) if letter else ""
     with opened(home) as house, running(house, name) as alive:
         work = write(house.registry, alive, alive.identity.model, kind=kind, letter=told)
     emit(work, as_json, lambda: _work(work))
