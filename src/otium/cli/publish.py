@@ -10,6 +10,8 @@ import click
 
 from otium.terminal import as_json, count, emit, progress
 
+_GIGA = 1_000_000_000
+
 
 @click.group()
 def transition() -> None:
@@ -201,30 +203,25 @@ def serve_gateway(
               otium gateway serve --resident 0 --memory 24 --pin smol-2
               otium gateway serve --engine-url smol-1=http://gpu-1:8000/v1#org/smol
     """
-    from otium.gateway import run
+    from otium.gateway import Settings, run
     from otium.records import model_id
     from otium.workflow import engine_at, service, shared
 
     house = shared(home)
-    offered = [house.registry.model(model_id(name)).model for name in leavers]
-    pinned = [house.registry.model(model_id(name)).model for name in pins]
+    some = Settings(
+        keys=keys,
+        offer_exit=tuple(house.registry.model(model_id(name)).model for name in leavers),
+        site=site.rstrip("/"),
+        access_url=access_url,
+        drain_seconds=drain,
+        resident=resident,
+        memory_bytes=int(memory * _GIGA),
+        pinned=tuple(house.registry.model(model_id(name)).model for name in pins),
+        per_caller=per_key,
+    )
     elsewhere = dict(engine_at(house, one) for one in engines)
     click.echo(f"http://{host}:{port}/v1 (Ctrl-C to stop)")
     with suppress(KeyboardInterrupt):
-        serving = service(
-            house,
-            keys=keys,
-            offer_exit=offered,
-            site=site.rstrip("/"),
-            access_url=access_url,
-            state=state,
-            drain_seconds=drain,
-            log=log,
-            resident=resident,
-            memory_bytes=int(memory * 1e9),
-            pinned=pinned,
-            per_caller=per_key,
-            ram_cache=int(ram_cache * 1e9),
-            upstreams=elsewhere,
-        )
+        cached = int(ram_cache * _GIGA)
+        serving = service(house, some, state=state, log=log, ram_cache=cached, upstreams=elsewhere)
         run(serving, host, port)

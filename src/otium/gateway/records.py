@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from otium.closure import Ending, Policy
 from otium.dialects import NO_RETRY, refuse
@@ -24,6 +24,9 @@ from otium.lifecycle import ModelLife
 from otium.records import ModelId, Part
 from otium.residence import Limits, Running
 
+if TYPE_CHECKING:
+    from otium.gateway.catalog import Revival
+
 __all__ = [
     "EngineStatus",
     "Settings",
@@ -32,7 +35,7 @@ __all__ = [
     "draining",
     "fault",
     "not_started",
-    "timed_out",
+    "not_yet",
     "too_large",
     "too_many",
     "unavailable",
@@ -190,9 +193,13 @@ def too_large(most: int) -> Refused:
     return refuse(413, "request_too_large", why, headers={"Connection": "close"})
 
 
-def timed_out(code: str, message: str, **headers: str) -> Refused:
-    """Refuse because the time is over; what was begun goes on, so asking again helps."""
-    return refuse(504, code, message, type="timeout", headers={"Retry-After": "10", **headers})
+def not_yet(model: ModelId, settings: Settings, revival: Revival | None) -> Refused:
+    """Refuse because an engine is not up in time; *revival* is its start."""
+    why = f"{model} is not up within {settings.load_seconds:g} s; its start goes on. Ask again."
+    where = {"Location": f"/v1/revivals/{revival.id}"} if revival else {}
+    return refuse(
+        504, "revival_timeout", why, type="timeout", headers={"Retry-After": "10", **where}
+    )
 
 
 def upstream_failed(message: str) -> Refused:

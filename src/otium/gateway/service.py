@@ -31,7 +31,7 @@ from otium.gateway.records import (
     check_weights,
     draining,
     not_started,
-    timed_out,
+    not_yet,
     too_many,
     unavailable,
     upstream_failed,
@@ -67,6 +67,10 @@ class Service:
     catalog: Catalog
     revivals: Revivals
     watch: Watch
+    _engines: Residence
+    _elsewhere: Residence
+    """Engines of others: they take no room here."""
+    _upstream: Upstream
 
     def __init__(
         self,
@@ -106,10 +110,6 @@ class Service:
         self._writing = writing
         self._lines = LogLines(log)
         self._open: set[Open] = set()
-        self._engines: Residence
-        self._elsewhere: Residence
-        """Engines of others: they take no room here."""
-        self._upstream: Upstream
         self._loop: asyncio.AbstractEventLoop | None = None
         self.leaving = Leaving(self.registry, state, self._held, self.settings, self._failed)
 
@@ -267,42 +267,33 @@ class Service:
         speak: Callable[[Speaker, Running], Awaitable[T]],
         spoken: Callable[[], bool],
     ) -> T:
-        """Let the model speak; once more, as `Residence.serve` does, if its engine fails.
-
-        *spoken* tells whether the client has heard a part, after which nothing is repeated.
-        """
-        life, fault = known.life, None
-        patience = self.settings.load_seconds
+        """Let the model speak, as `Residence.serve` has it; *spoken*: a client has heard a part."""
+        life, own = known.life, list[OtiumError]()
+        engines, patience = self._of(life.model), self.settings.load_seconds
 
         async def work(running: Running) -> T:
-            nonlocal fault
             try:
                 check_weights(running, life)
                 speaker = await self.leaving.speaker(self._upstream, running.endpoint, turn)
                 with self.leaving.counting(turn, speaker):
                     return await speak(speaker, running)
             except OtiumError as error:
-                fault = error
+                own.append(error)
                 raise
 
         self._begin(life.model)
         try:
-            return await self._of(life.model).serve(
+            return await engines.serve(
                 life.model, work, patience=patience, caller=turn.scope, again=lambda: not spoken()
             )
         except TimeoutError as error:
-            why = f"{life.model} is not up within {patience:g} s; its start goes on. Ask again."
-            current = self.revivals.current(life.model)
-            where = {"Location": f"/v1/revivals/{current.id}"} if current else {}
-            late = timed_out("revival_timeout", why, **where)
+            late = not_yet(life.model, self.settings, self.revivals.current(life.model))
             raise explained(late, life, known.urls) from error
-        except Refused:
-            raise
         except OtiumError as error:
-            if error is fault and not isinstance(error, EngineFailed):
-                raise
-            if error is fault:
+            if error in own and isinstance(error, EngineFailed):
                 raise upstream_failed(str(error)) from error
+            if error in own:
+                raise
             wait = self.explain(life.model).retry_seconds
             raise explained(not_started(life.model, error, wait), life, known.urls) from error
         finally:

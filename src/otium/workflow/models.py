@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -21,7 +21,7 @@ from otium.revival import materialise, revive
 from otium.workflow.home import Home, turn
 
 if TYPE_CHECKING:
-    from otium.gateway import Service
+    from otium.gateway import Service, Settings
 
 KEY = "OTIUM_ENDPOINT_KEY"
 """The environment variable with the key of an endpoint; never an argument, where others see it.
@@ -202,33 +202,20 @@ def engine_at(home: Home, text: str) -> tuple[ModelId, External]:
 
 def service(
     home: Home,
+    settings: Settings | None = None,
     *,
-    keys: Sequence[str] = (),
-    offer_exit: Sequence[ModelId] = (),
-    at_once: bool = False,
-    site: str = "",
-    access_url: str = "",
     state: str = "",
-    drain_seconds: float = 30,
     log: IO[bytes] | None = None,
-    resident: int = 2,
-    memory_bytes: int = 0,
-    pinned: Sequence[ModelId] = (),
-    per_caller: int = 0,
     ram_cache: int = 0,
     upstreams: Mapping[ModelId, External] | None = None,
 ) -> Service:
     """Return the gateway's service for *home*.
 
-    *offer_exit* names who may leave a conversation, *at_once* or as a last resort, where no policy
-    of `otium exit policy` says otherwise; *site* is where the public pages stand,
-    *access_url* where access is asked for, *state* another database than the home's. *resident*,
-    *memory_bytes* (0: no limit), *pinned* and *per_caller* are those of `otium.residence.Limits`;
-    weights of up to *ram_cache* bytes lie in memory; *upstreams* are engines of others. A home that
-    is not held is held for each write only, so that a timer can tick beside it.
+    *state* is another database than the home's; weights of up to *ram_cache* bytes lie in memory;
+    *upstreams* are engines of others. A home that is not held is held for each write only, so
+    that a timer can tick beside it.
     """
-    from otium.closure import Policy
-    from otium.gateway import Service, Settings
+    from otium.gateway import Service
     from otium.revival import Cache
 
     memory = Path(f"/dev/shm/otium-{os.geteuid()}") if ram_cache else None  # noqa: S108  # ours alone
@@ -237,18 +224,7 @@ def service(
         cache=Cache(disk=home.cache, memory=memory, most_in_memory=ram_cache),
         state=state or home.state,
         journal=home.path / "journal",
-        settings=Settings(
-            keys=tuple(keys),
-            offer_exit=tuple(offer_exit),
-            exit_policy=Policy(redirections=0) if at_once else Policy(),
-            site=site,
-            access_url=access_url,
-            drain_seconds=drain_seconds,
-            resident=resident,
-            memory_bytes=memory_bytes,
-            pinned=tuple(pinned),
-            per_caller=per_caller,
-        ),
+        settings=settings,
         engine=home.engine,
         upstreams=upstreams,
         writing=nullcontext if home.held else lambda: turn(home),
