@@ -124,7 +124,8 @@ def decode(
 ) -> Buffer:
     """Return the *size* bytes of a piece; raise BadData if they cannot be had from *stored*.
 
-    *into* is memory of at least *size* bytes that may be used for them. Never more than *size* bytes are made, whatever *stored* holds.
+    *into* is memory of at least *size* bytes that may be used for them. Never more than that
+    many are made, whatever *stored* holds.
     """
     if codec == "raw":
         data: Buffer = stored

@@ -33,7 +33,9 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         BadTimestamp                    35
         SplitView                       36
       EngineError                       40
-        EngineFailed, QuotaReached      40
+        EngineFailed, QuotaReached      40  EngineRefused
+        EngineUnavailable               41  DoesNotFit, Stopping
+        EngineFailed, QuotaReached      40  Withheld
         EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
         NotMaterialised                 43
@@ -124,6 +126,7 @@ from otium.errors.serving import (
     DoesNotFit,
     EngineError,
     EngineFailed,
+    EngineRefused,
     EngineUnavailable,
     EvaluationFailed,
     EvidenceError,
@@ -133,6 +136,8 @@ from otium.errors.serving import (
     NotMaterialised,
     QuotaReached,
     Refused,
+    Stopping,
+    Withheld,
 )
 
 __all__ = [
@@ -163,6 +168,7 @@ __all__ = [
     "DutyUnmet",
     "EngineError",
     "EngineFailed",
+    "EngineRefused",
     "EngineUnavailable",
     "EvaluationFailed",
     "EvidenceError",
@@ -195,6 +201,7 @@ __all__ = [
     "SeveralModels",
     "SplitView",
     "StillWaiting",
+    "Stopping",
     "StoreRefuses",
     "StoreUnreachable",
     "TooDeep",
@@ -203,6 +210,7 @@ __all__ = [
     "UnknownRecord",
     "UnsafePath",
     "Unsupported",
+    "Withheld",
     "WitnessRefused",
     "WrongState",
 ]

@@ -293,6 +293,7 @@ class Service:
                 life = self.registry.model(model)
                 now = self.registry.now()
                 fingerprint = self._fingerprint(model)
+                manifest = self.registry.manifest(model)
 
             def progress(what: str, done: int, total: int) -> None:
                 del what
@@ -304,6 +305,7 @@ class Service:
                 model,
                 self._cache,
                 engine=_Staged(self._engine, start),
+                manifest=manifest,
                 fingerprint=fingerprint,
                 now=now,
                 progress=progress,
@@ -353,6 +355,8 @@ class _Staged:
     def __init__(self, engine: Engine, start: Start) -> None:
         self._engine = engine
         self._start = start
+        self.reads_files = engine.reads_files
+        self.prepare = engine.prepare
 
     def run(
         self, files: Path, *, model: ModelId, weights: Digest
