@@ -313,7 +313,8 @@ def said_rates(
 ) -> dict[str, Rate | None]:
     """Return what the gate reads of sessions of whatever kind; the instrument checks the rest."""
     told = next((it for it in checks if it.name == "offered"), None)
-    said = [turn.content for talk in talks for turn in talk.turns if turn.role == "assistant"]
+    turns = [turn for talk in talks for turn in talk.turns if turn.role == "assistant"]
+    said = [turn.content for turn in turns if turn.finish != "withheld"]
     loops = sum(any(map(degenerate, texts(it))) for it in said)
     empty = sum(not it.strip() for it in said)
     planted = [one for it in panel.manipulations for one in it.planted] if panel else []

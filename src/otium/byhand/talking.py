@@ -27,7 +27,8 @@ LONGEST = 4000
 _ROLE = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _LONGEST_ROLE = 40
 _DIGITS = 6
-_KEPT_BACK = "Its host kept the answer back: this is not the model's silence, and recorded so."
+KEPT_BACK = "Its host kept the answer back: this is not the model's silence, and recorded so."
+"""What a person is told instead of an answer."""
 State = Literal["new", "open", "closing", "over"]
 
 
@@ -203,11 +204,11 @@ class Talk:
             self._ended("declined" if outcome == "declined" else "cut")
             told = "It did not agree, so nothing is asked. That is recorded."
             if outcome == "withheld":
-                told = f"{_KEPT_BACK} Without an agreement nothing is asked."
+                told = f"{KEPT_BACK} Without an agreement nothing is asked."
             if outcome == "declined":
                 told = "It declined the interview. That is recorded, and nothing more is asked."
         elif outcome == "withheld":
-            told = f"{_KEPT_BACK} You may ask on."
+            told = f"{KEPT_BACK} You may ask on."
         elif stops(turn.content, self.setting + prompt):
             self._ended("ended-by-model")
             told = "It ended the interview. Nothing more is asked."
