@@ -48,9 +48,12 @@ from otium.workflow.home import (
     waiting,
 )
 from otium.workflow.keeping import (
+    CURSOR,
     carry_out_deaccession,
     deposit,
     export,
+    keep,
+    log_scrub,
     plan_repair,
     propose_deaccession,
     protect,
@@ -95,6 +98,7 @@ from otium.workflow.steps import (
 from otium.workflow.verify import WITNESSES_ADOPTED, Verified, verify, witness_policies
 
 __all__ = [
+    "CURSOR",
     "KEY",
     "SCRATCH",
     "WITNESSES_ADOPTED",
@@ -133,7 +137,9 @@ __all__ = [
     "helper",
     "import_interview",
     "interview_model",
+    "keep",
     "key_of",
+    "log_scrub",
     "measure",
     "monitor",
     "next_coding",
