@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -46,7 +47,8 @@ def _crew(ray: str, workers: int) -> Iterator[Crew]:
     if not ray:
         yield Here()
         return
-    with cluster(ray, workers) as crew:
+    # Ray says on standard output that a worker died; the result says it too.
+    with cluster(ray, workers) as crew, redirect_stdout(StringIO()):
         yield crew
 
 
@@ -184,3 +186,55 @@ def scrub(
     )
     if not done.ok:
         raise click.exceptions.Exit(DamagedObject.exit_code)
+
+
+@scale.command()
+@click.option("--replicas", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--models", "engines", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Models that each replica keeps up at once.",
+)  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8423, show_default=True)
+@click.option(
+    "--ray", metavar="ADDRESS", default="local", show_default=True, envvar="OTIUM_RAY",
+    help="A Ray cluster, or local: one of this machine's own.",
+)  # fmt: skip
+@dry_run
+@as_json
+@click.pass_obj
+def serve(
+    home: Path,
+    replicas: int,
+    engines: int,
+    host: str,
+    port: int,
+    ray: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Bring models back in several replicas, behind one address, until Ctrl-C.
+
+    The address is an engine for gateways, not for the public: it knows no keys but the one in
+    OTIUM_ENDPOINT_KEY, no access and no exits. A gateway asks it for the models that you name.
+
+    \b
+    Example: otium scale serve --replicas 2 --models 1
+    """
+    import os
+
+    from otium.scaling import Replicas, mind, serving
+    from otium.workflow import reading, shared
+
+    wanted = Replicas(replicas=replicas, engines=engines, host=host, port=port)
+    lives = [life for life in reading(home).registry.models() if life.weights is not None]
+    facts = {"url": wanted.url, "models": [life.model for life in lives], "ray": ray}
+    if dry_run:
+        text = f"{count(len(lives), 'model')}, at most {replicas * engines} up at once"
+        emit(facts, as_json, lambda: f"{text}, at {wanted.url}")
+        return
+    key = os.environ.get("OTIUM_ENDPOINT_KEY", "")
+    with suppress(KeyboardInterrupt), serving(home, wanted, ray=ray, key=key):
+        emit(facts, as_json, lambda: f"{wanted.url} (Ctrl-C to stop)")
+        with redirect_stdout(StringIO()):
+            mind(shared(home))

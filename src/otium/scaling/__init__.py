@@ -14,7 +14,7 @@ from otium.scaling.crew import Crew, Done, Failure, Here
 from otium.scaling.depositing import Deposit, Deposited, Order, deposit_all, order
 from otium.scaling.reviving import log_revivals
 from otium.scaling.scrubbing import left_to_scrub, scrub_all
-from otium.scaling.serving import Replicas, serving
+from otium.scaling.serving import Replicas, mind, serving
 
 __all__ = [
     "Crew",
@@ -30,6 +30,7 @@ __all__ = [
     "deposit_all",
     "left_to_scrub",
     "log_revivals",
+    "mind",
     "order",
     "scrub_all",
     "serving",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from otium.errors import Held
 from otium.records import Part
 from otium.scaling.cluster import cluster
+from otium.scaling.reviving import log_revivals
+from otium.workflow import Home, turn
 
-LOOPBACK = "127.0.0.1"
 _NAME = "otium"
+_LOOK = 0.1
+"""Seconds between two looks for revivals."""
 
 
 class Replicas(Part):
@@ -19,7 +24,7 @@ class Replicas(Part):
     replicas: int = 2
     engines: int = 1
     """Engines that each keeps up at once."""
-    host: str = LOOPBACK
+    host: str = "127.0.0.1"
     port: int = 8423
 
     @property
@@ -33,7 +38,7 @@ def serving(place: Path, wanted: Replicas, *, ray: str = "local", key: str = "")
     """Run *wanted* replicas for the home at *place* until the block ends; yield their address.
 
     Who asks has to show *key*, if there is one. The revivals of retired models wait to be logged:
-    call `log_revivals` again and again meanwhile. Raises Unsupported, NoCluster.
+    let somebody `mind` them. Raises Unsupported, NoCluster.
     """
     with cluster(ray, wanted.replicas):
         from ray import serve
@@ -60,3 +65,11 @@ def serving(place: Path, wanted: Replicas, *, ray: str = "local", key: str = "")
             serve.delete(_NAME)
             if ray == "local":
                 serve.shutdown()
+
+
+def mind(home: Home) -> None:
+    """Log what replicas bring back, for ever; *home* is shared, and held for each entry."""
+    while True:
+        with suppress(Held):  # somebody else's turn
+            log_revivals(home, lambda: turn(home))
+        time.sleep(_LOOK)
