@@ -16,11 +16,13 @@ from otium.engine.llama import Engine, LlamaCpp, runtime
 from otium.engine.records import (
     Completion,
     Endpoint,
+    Finish,
     Identity,
     Message,
     Model,
     Options,
     Token,
+    ask,
 )
 from otium.engine.weights import find_weights, packaged_weights
 
@@ -30,6 +32,7 @@ __all__ = [
     "Endpoint",
     "Engine",
     "External",
+    "Finish",
     "HttpModel",
     "Identity",
     "LlamaCpp",
@@ -37,6 +40,7 @@ __all__ = [
     "Model",
     "Options",
     "Token",
+    "ask",
     "find_weights",
     "packaged_weights",
     "runtime",

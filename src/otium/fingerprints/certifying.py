@@ -142,10 +142,11 @@ def labelled(
         return "weights not shown", ""
     if first.weights != after.weights:
         return _other_weights(before.storage, storage)
-    if first.engine != after.engine:
-        return "same weights, other engine", "equivalent"
-    if first.flags != after.flags:
-        return "same weights, other settings", "equivalent"
+    if "unverified" in after.flags.get("weights", ""):
+        return "same weights as its host shows, unverified", "equivalent"
+    if (first.engine, first.flags) != (after.engine, after.flags):
+        what = "engine" if first.engine != after.engine else "settings"
+        return f"same weights, other {what}", "equivalent"
     if not hardware or any(hardware.get(it) != before.hardware.get(it) for it in _PROCESSOR):
         return "same weights and engine, other or unknown hardware", "equivalent"
     return "same weights, same engine", "exact"

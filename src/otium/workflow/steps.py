@@ -112,6 +112,7 @@ def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -
         subject,
         home.cache,
         engine=home.engine,
+        manifest=home.registry.manifest(subject),
         fingerprint=fingerprint,
         now=now,
         progress=progress,
@@ -134,9 +135,9 @@ def drill_model(
     UnknownRecord without a fingerprint; EngineFailed, DamagedObject.
     """
     tests = read_calibration(calibration)
-    files = materialise(home.archive, subject, home.cache, progress)
-    weights = home.archive.manifest(subject).weights
-    found = _certified(home, subject, files, weights, "battery", tests)
+    manifest = home.registry.manifest(subject)
+    files = materialise(home.archive, subject, home.cache, progress, manifest=manifest)
+    found = _certified(home, subject, files, manifest.weights, "battery", tests)
     revived(home.registry, subject, found)
     return found
 
