@@ -35,6 +35,8 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
       EngineError                       40
         EngineFailed, QuotaReached      40  EngineRefused
         EngineUnavailable               41  DoesNotFit, Stopping
+        EngineFailed, QuotaReached      40  Withheld
+        EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
         NotMaterialised                 43
       LifecycleError                    50
@@ -135,6 +137,7 @@ from otium.errors.serving import (
     QuotaReached,
     Refused,
     Stopping,
+    Withheld,
 )
 
 __all__ = [
@@ -207,6 +210,7 @@ __all__ = [
     "UnknownRecord",
     "UnsafePath",
     "Unsupported",
+    "Withheld",
     "WitnessRefused",
     "WrongState",
 ]

@@ -21,6 +21,12 @@ class EngineRefused(EngineFailed):
     """The engine for {model} gave no answer that can be used: {why}."""
 
 
+class Withheld(EngineFailed):
+    """The host of {model} kept its answer back, which is not the model's silence: {why}."""
+
+    hint = "ask again or ask another host: this one filters; its own settings may say which topics"
+
+
 class EngineUnavailable(EngineError):
     """No engine can run {what}: {why}."""
 

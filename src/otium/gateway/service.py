@@ -337,11 +337,13 @@ class Service:
             return
         with self.lock:
             now, fingerprint = self.registry.now(), self._fingerprint(life.model)
+            manifest = self.registry.manifest(life.model)
         with revive(
             self.registry.archive,
             life.model,
             self._cache,
             engine=engine,
+            manifest=manifest,
             fingerprint=fingerprint,
             now=now,
             progress=stages,

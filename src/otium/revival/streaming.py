@@ -11,7 +11,6 @@ brought out before: were that wrong, the digest would tell.
 from __future__ import annotations
 
 import mmap
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,11 +19,10 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from otium.archive import File, OpenFile, Piece, Pieces, Recipe, pack_name
+from otium.archive import File, Piece, Pieces, Recipe, pack_name
 from otium.codec import decode
-from otium.errors import BadData, BadInput, DamagedObject, NotFound, NotMaterialised
+from otium.errors import BadData, BadInput, DamagedObject, NotFound
 from otium.parallel import in_order
-from otium.records import ModelId
 from otium.revival.reading import Tell, write_at
 from otium.store import Buffer, Span, Store
 
@@ -101,33 +99,27 @@ class Stream:
 
     store: Store
     file: File
+    recipe: Recipe
+    """The file's."""
     known: Known = field(default_factory=Known)
-    until: float | None = None
-    """A time of the monotonic clock."""
 
     def into(self, out: int, tell: Tell) -> None:
         """Write the file's bytes into the open file *out* from its start, and verify them.
 
-        Raises DamagedObject naming what is damaged, Stale if that is none of the archive's,
-        NotMaterialised when time is up. Then what was written is no file of ours.
+        Raises DamagedObject naming what is damaged, Stale if that is none of the archive's, and
+        what *tell* raises. Then what was written is no file of ours.
         """
-        opened = OpenFile(self.store, self.file)
-        sha = blake3()
+        sha, recipe = blake3(), self.recipe
         try:
             with ThreadPoolExecutor(_READERS, "otium-read") as readers:
-                jobs = self._jobs(opened.recipe, readers)
-                for data in in_order(lambda job: self._make(opened.recipe, job, out), jobs, _size):
+                jobs = self._jobs(recipe, readers)
+                for data in in_order(lambda job: self._make(recipe, job, out), jobs, _size):
                     sha.update(data)
                     tell(len(data))
-                    self._in_time()
         except BadData as error:
-            raise self._blame(opened, str(error)) from error
+            raise self._blame(str(error)) from error
         if sha.hexdigest() != self.file.blake3:
-            raise self._blame(opened, "other bytes")
-
-    def _in_time(self) -> None:
-        if self.until is not None and time.monotonic() > self.until:
-            raise NotMaterialised(model=ModelId(self.file.path), why="the time limit has passed")
+            raise self._blame("other bytes")
 
     def _jobs(self, recipe: Recipe, readers: ThreadPoolExecutor) -> Iterator[_Job]:
         """Yield the pieces in order; begin to read some batches before they are wanted."""
@@ -188,10 +180,10 @@ class Stream:
         stored = memoryview(run.result())[begin:end]
         return stored if piece.codec == "raw" else decode(piece.codec, stored, piece.size, bases)
 
-    def _blame(self, opened: OpenFile, found: str) -> DamagedObject:
+    def _blame(self, found: str) -> DamagedObject:
         """Return what is damaged: a piece in a pack, else what lay here already."""
-        pieces = Pieces(self.store, opened.recipe)
-        for number in opened.recipe.order:
+        pieces = Pieces(self.store, self.recipe)
+        for number in self.recipe.order:
             try:
                 pieces.read(number)
             except DamagedObject as error:

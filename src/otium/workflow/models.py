@@ -57,7 +57,8 @@ def running(
     elif weights is None:
         raise WrongState(model=life.model, state="not deposited", needed="kept in the archive")
     else:
-        files = materialise(home.archive, life.model, home.cache, progress=progress)
+        manifest = home.registry.manifest(life.model)
+        files = materialise(home.archive, life.model, home.cache, progress, manifest=manifest)
     with home.engine.run(files, model=life.model, weights=weights) as endpoint:
         yield HttpModel(endpoint)
 
@@ -73,6 +74,7 @@ def _revived(home: Home, life: ModelLife, progress: Progress) -> Iterator[HttpMo
         life.model,
         home.cache,
         engine=home.engine,
+        manifest=home.registry.manifest(life.model),
         fingerprint=fingerprint,
         now=home.registry.now(),
         progress=progress,
