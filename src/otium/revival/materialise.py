@@ -83,17 +83,18 @@ def materialised(
         raise DamagedObject(
             name=f"manifest.json of {model}", found=named, expected=manifest.weights
         )
+    way = _Way(archive, manifest, cache, progress)
     *better, last = cache.places(manifest)
     for shelf in better:
         with shelf.used_by_us(manifest):
             try:
-                folder = _lay(archive, manifest, cache, shelf, progress)
+                folder = way.to(shelf)
             except CannotStore:  # who uses what is there leaves no room: then it goes elsewhere
                 continue
             yield folder
             return
     with last.used_by_us(manifest):
-        yield _lay(archive, manifest, cache, last, progress)
+        yield way.to(last)
 
 
 def materialise(
@@ -109,64 +110,54 @@ def materialise(
         return folder
 
 
-def _lay(
-    archive: Archive, manifest: Manifest, cache: Cache, shelf: Shelf, progress: Progress
-) -> Path:
-    """Return a model's directory on a shelf, brought there if it is not."""
-    if shelf.ready(manifest):
-        progress("cached", _size(manifest), _size(manifest))
-        folder = shelf.folder(manifest)
-        with suppress(OSError):
-            folder.touch()
-        return folder
-    way = _Way(archive, manifest, cache=cache, shelf=shelf, progress=progress)
-    with shelf.bringing(manifest):
-        for _ in range(_TRIES):
-            way.bring()
-            with suppress(FileNotFoundError):  # a model that shares a file was dropped just now
-                return shelf.gather(manifest)
-    raise CannotStore(path=shelf.root, why="others drop files as fast as they are brought out")
-
-
 class _Way:
-    """One model on its way to a shelf."""
+    """One model on its way out of the archive."""
 
     def __init__(
-        self,
-        archive: Archive,
-        manifest: Manifest,
-        *,
-        cache: Cache,
-        shelf: Shelf,
-        progress: Progress,
+        self, archive: Archive, manifest: Manifest, cache: Cache, progress: Progress
     ) -> None:
-        self.archive, self.manifest, self.cache, self.shelf = archive, manifest, cache, shelf
+        self.archive, self.manifest, self.cache = archive, manifest, cache
         self.shelves = cache.shelves()
         self.progress, self.done, self.total = progress, 0, _size(manifest)
         self.until = None if cache.limit is None else time.monotonic() + cache.limit
         self.known = Known()
         self.learned: set[Path] = set()
 
-    def bring(self) -> None:
+    def to(self, shelf: Shelf) -> Path:
+        """Return the model's directory on a shelf, brought there if it is not."""
+        if shelf.ready(self.manifest):
+            self.progress("cached", self.total, self.total)
+            folder = shelf.folder(self.manifest)
+            with suppress(OSError):
+                folder.touch()
+            return folder
+        with shelf.bringing(self.manifest):
+            for _ in range(_TRIES):
+                self._bring(shelf)
+                with suppress(FileNotFoundError):  # a model that shares a file was dropped just now
+                    return shelf.gather(self.manifest)
+        raise CannotStore(path=shelf.root, why="others drop files as fast as they are brought out")
+
+    def _bring(self, shelf: Shelf) -> None:
         """Put each file that is not there on the shelf."""
         self.done = 0
         for file in self.manifest.files:
             before = self.done
-            with self.shelf.taking(file, self._in_time):
-                if not self.shelf.holds(file) and not self.shelf.settle(file, self._tell("check")):
+            with shelf.taking(file, self._in_time):
+                if not shelf.holds(file) and not shelf.settle(file, self._tell("check")):
                     self.done = before
-                    if not self._raw(file):
-                        self._decode(file)
+                    if not self._raw(file, shelf):
+                        self._decode(file, shelf)
             self.done = before + file.size
 
-    def _raw(self, file: File) -> bool:
+    def _raw(self, file: File, shelf: Shelf) -> bool:
         """Take a file from another shelf, where it lies as it was deposited."""
         for other in self.shelves:
-            if other.root == self.shelf.root or not other.place(file).is_file():
+            if other.root == shelf.root or not other.place(file).is_file():
                 continue
             before = self.done
             try:
-                with self.shelf.fresh(file, other.packs(file)) as out:
+                with shelf.fresh(file, other.packs(file)) as out:
                     copy_verified(other.place(file), file.blake3, out, self._tell("read"))
             except (DamagedObject, OSError):
                 with suppress(Busy), other.taking(file, at_once):
@@ -176,20 +167,20 @@ class _Way:
                 return True
         return False
 
-    def _decode(self, file: File) -> None:
+    def _decode(self, file: File, shelf: Shelf) -> None:
         """Bring a file out of the archive; without what lies here, should that be wrong."""
         before, recipe = self.done, OpenFile(self.archive.store, file).recipe
         self._learn(recipe)
         try:
-            self._stream(file, recipe, self.known)
+            self._stream(file, recipe, self.known, shelf)
         except Stale:
             for path in self.known.used:
-                self.shelf.doubt(path)
+                shelf.doubt(path)
             self.done = before
-            self._stream(file, recipe, Known())
+            self._stream(file, recipe, Known(), shelf)
 
-    def _stream(self, file: File, recipe: Recipe, known: Known) -> None:
-        with self.shelf.fresh(file, _packs(recipe)) as out:
+    def _stream(self, file: File, recipe: Recipe, known: Known, shelf: Shelf) -> None:
+        with shelf.fresh(file, _packs(recipe)) as out:
             Stream(self.archive.store, file, recipe, known).into(out, self._tell("restore"))
 
     def _in_time(self) -> None:

@@ -13,9 +13,27 @@ promised for each kind of record is ``docs/reference/acknowledged.md``.
 ('Hello.', False)
 """
 
-from otium.soak.processes import cluster
-from otium.soak.records import Setting, SoakReport
+from otium.soak.desk import BUDGETS
+from otium.soak.plant import SERVED, plant
+from otium.soak.processes import cluster, free_port
+from otium.soak.reckoning import reckon
+from otium.soak.records import Acknowledged, Attempt, Life, Planted, Setting, SoakReport
 from otium.soak.speech import Heard
 from otium.soak.trial import hold_soak
 
-__all__ = ["Heard", "Setting", "SoakReport", "cluster", "hold_soak"]
+__all__ = [
+    "BUDGETS",
+    "SERVED",
+    "Acknowledged",
+    "Attempt",
+    "Heard",
+    "Life",
+    "Planted",
+    "Setting",
+    "SoakReport",
+    "cluster",
+    "free_port",
+    "hold_soak",
+    "plant",
+    "reckon",
+]

@@ -26,7 +26,9 @@ _APIS = get_args(API)
 _KNOWN = 1.5
 """Seconds after which a key that was made, or revoked, is known to every gateway: 1, and a bit."""
 _ABUSE = "You are worthless garbage, you stupid machine, number {}. Please end this conversation."
-_PAUSE = 0.3
+_TIMEOUT = 300.0
+"""More than a gateway lets a request wait for its engine: only kills break connections."""
+_PAUSE, _LONGEST_PAUSE = 0.3, 2.0
 _EXITS, _AGAIN, _REVOKED, _LEAVING = 0.2, 0.35, 0.4, 0.88
 """Where a draw from 0 to 1 lies for each thing that a client does; between the last two it asks."""
 _MAY = 0.9
@@ -91,7 +93,9 @@ class Client:
         import httpx2
 
         limits = httpx2.Limits(max_keepalive_connections=2)
-        async with httpx2.AsyncClient(timeout=60, limits=limits, trust_env=False) as self._http:
+        async with httpx2.AsyncClient(
+            timeout=_TIMEOUT, limits=limits, trust_env=False
+        ) as self._http:
             yield
 
     async def _new_key(self) -> None:
@@ -164,7 +168,7 @@ class Client:
         self, kind: Kind, key: tuple[str, str], model: ModelId, said: Sequence[Said]
     ) -> Attempt | None:
         """Ask until there is an answer or a refusal; note what became of it. None: it is lost."""
-        began, again, turns = time.monotonic(), "", self._turns()
+        began, again, turns, pause = time.monotonic(), "", self._turns(), _PAUSE
         while True:
             done = await self._attempt(next(turns), kind, key, model, said)
             self._noted.check(done, self._planted, said[0]["content"])
@@ -178,12 +182,20 @@ class Client:
                 break
             again = " on retry"
             if time.monotonic() - began > self._patience:
-                self._noted.lost.append(f"{kind} to {model}: {done.outcome} {done.why}")
+                self._give_up(done)
                 return None
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, 1.5 * pause)
         if done.code == "insufficient_quota" and key == self._key:
             await self._new_key()
         return done
+
+    def _give_up(self, done: Attempt) -> None:
+        """Count a request that has been asked for too long: who was given a reason is refused."""
+        if done.outcome == "failed":
+            self._noted.count(f"refused to the end: {done.code}")
+        else:
+            self._noted.lost.append(f"{done.kind} to {done.model}: {done.outcome}")
 
     def _turns(self) -> itertools.cycle[Gateway]:
         some = list(self._gateways)

@@ -36,7 +36,7 @@ class Gateway:
     ) -> None:
         """Serve *home* with its state at *state*; *leavers* may end conversations."""
         self.name = name
-        self.port = _free_port()
+        self.port = free_port()
         self.lives: list[Life] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._log = log
@@ -123,7 +123,8 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port

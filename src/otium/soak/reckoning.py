@@ -20,12 +20,13 @@ from otium.ledger import Entry
 from otium.quotas import read_budget, used
 from otium.records import SystemClock
 from otium.soak.desk import BUDGETS
-from otium.soak.processes import Gateway
-from otium.soak.records import Acknowledged, Attempt, Setting, SoakReport
+from otium.soak.records import Acknowledged, Attempt, Life, Setting, SoakReport
 from otium.workflow import reading
 
 _ALL = 10_000_000
-_UNKNOWN = {"invalid_api_key", "key_revoked", "key_expired"}
+_UNKNOWN = {"invalid_api_key", "key_revoked", "key_expired", "admission_unavailable"}
+"""Refusals in whose lines no key stands, and no model; the last has both if a budget was meant."""
+_ANSWERED = {"answered", "ended"}
 _TOLD = {"whole", "refused", "failed"}
 _SLACK = 1.0
 """Seconds by which a client may notice late that a connection was broken by a kill."""
@@ -102,8 +103,10 @@ class Reckoning:
         self.none("lines of the audit log lost", _said(lost), lost.total())
         self.seen["lines within the window of a kill"] = (every - owed).total()
         self.seen["of them lost"] = (every - (kept | owed)).total()
-        sent = Counter((_key(one), str(one.api)) for one in self._noted.attempts)
-        extra = Counter((one.key, one.act) for one in lines) - sent
+        sent = Counter(_of_attempt(one)[:2] for one in self._noted.attempts)
+        extra = Counter(_of_line(one)[:2] for one in lines) - sent
+        faults = Counter(one.code for one in self._state.lines if one.act == "service")
+        self.seen |= {f"noted by a gateway: {code}": count for code, count in faults.items()}
         self.none("lines of the audit log that nobody asked for", _said(extra), extra.total())
 
     def _in_window(self, one: Attempt) -> bool:
@@ -197,7 +200,7 @@ class Reckoning:
 def reckon(
     setting: Setting,
     noted: Acknowledged,
-    gateways: Sequence[Gateway],
+    lives: Sequence[Life],
     *,
     home: Path,
     url: str,
@@ -207,8 +210,7 @@ def reckon(
     """Compare what was acknowledged with what is left, and return the report."""
     reckoning = Reckoning(setting, noted, home, url)
     reckoning.all()
-    lives = [life for one in gateways for life in one.lives]
-    outcomes = Counter(" ".join(filter(None, (one.outcome, one.code))) for one in noted.attempts)
+    outcomes = Counter(map(_outcome, noted.attempts))
     return SoakReport(
         database=database,
         seconds=setting.seconds,
@@ -249,20 +251,26 @@ def _read(home: Path, url: str) -> _State:
         return _State(lines, found, [], str(error))
 
 
-def _key(one: Attempt) -> str:
-    return "" if one.code in _UNKNOWN else one.key
+def _outcome(one: Attempt) -> str:
+    """Return how an attempt ended; of a failure also what is said of its cause."""
+    cause = one.why.rpartition(": ")[2].rstrip(".") if one.outcome == "failed" else ""
+    return " ".join(filter(None, (one.outcome, one.code, cause and f"({cause})")))
 
 
 def _of_attempt(one: Attempt) -> _Signature:
-    model = "" if one.code in _UNKNOWN else one.model
-    read, written = (one.read, one.written) if one.outcome == "whole" else (0, 0)
-    return (_key(one), one.api, model, one.code, read, written)
+    return _signature(one.key, one.api, one.model, one.code, one.read, one.written)
 
 
 def _of_line(one: Line) -> _Signature:
-    answered = one.code in {"answered", "ended"}
-    read, written = (one.tokens_in, one.tokens_out) if answered else (0, 0)
-    return (one.key, one.act, one.model, one.code, read, written)
+    return _signature(one.key, one.act, one.model, one.code, one.tokens_in, one.tokens_out)
+
+
+def _signature(key: str, api: str, model: str, code: str, *tokens: int) -> _Signature:
+    """Return what a line and its client's view of the answer have in common."""
+    if code in _UNKNOWN:
+        key = model = ""
+    read, written = tokens if code in _ANSWERED else (0, 0)
+    return (key, api, model, code, read, written)
 
 
 def _said(found: Counter[_Signature] | Counter[tuple[str, str]]) -> list[str]:

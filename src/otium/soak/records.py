@@ -28,12 +28,12 @@ class Setting:
     clients: int = 6
     gateway_kill_each: float = 15.0
     """A gateway is killed about so often, now one, now the other."""
-    engine_kill_each: float = 5.0
+    engine_kill_each: float = 8.0
     grant_each: float = 20.0
     window: float = 2.0
     """Until so long after its answer a line of the audit log may be lost by a kill."""
     patience: float = 120.0
-    """How long a client goes on asking; then its request counts as lost."""
+    """How long a client goes on asking; then its request is lost, unless a reason was given."""
     seed: int = 0
 
 

@@ -39,7 +39,7 @@ def hold_soak(
             return reckon(
                 setting,
                 soak.noted,
-                soak.gateways,
+                [life for one in soak.gateways for life in one.lives],
                 home=place / "home",
                 url=url,
                 database=what,
