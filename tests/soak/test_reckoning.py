@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -120,8 +122,23 @@ class Past:
         return [goal.what for goal in self.report().goals if not goal.met]
 
 
-def test_where_all_was_kept_every_figure_is_0(tmp_path: Path) -> None:
-    report = Past(tmp_path).report()
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Past:
+    """Such a life, to be copied."""
+    return Past(tmp_path_factory.mktemp("lived"))
+
+
+@pytest.fixture
+def past(lived: Past, tmp_path: Path) -> Past:
+    """Such a life, to be spoiled."""
+    shutil.copytree(lived.home.parent, tmp_path, dirs_exist_ok=True)
+    mine = copy.deepcopy(lived)
+    mine.home, mine.url = tmp_path / "home", sqlite_url(tmp_path / "state.sqlite")
+    return mine
+
+
+def test_where_all_was_kept_every_figure_is_0(past: Past) -> None:
+    report = past.report()
     assert report.sound
     assert report.problems == ()
     assert report.acknowledged["tokens"] == 12
@@ -148,8 +165,7 @@ def test_where_all_was_kept_every_figure_is_0(tmp_path: Path) -> None:
         ("DELETE FROM admission_keys", "keys and grants lost"),
     ],
 )
-def test_a_row_that_is_missing_is_found(tmp_path: Path, statement: str, figure: str) -> None:
-    past = Past(tmp_path)
+def test_a_row_that_is_missing_is_found(past: Past, statement: str, figure: str) -> None:
     past.spoil(statement)
     assert figure in past.unmet()
 
@@ -158,8 +174,7 @@ def test_an_ending_that_the_ledger_was_never_told_is_found(tmp_path: Path) -> No
     assert Past(tmp_path, logged=False).unmet() == ["endings that the ledger does not have"]
 
 
-def test_a_line_may_be_lost_only_in_the_window_before_a_kill(tmp_path: Path) -> None:
-    past = Past(tmp_path)
+def test_a_line_may_be_lost_only_in_the_window_before_a_kill(past: Past) -> None:
     past.spoil("DELETE FROM admission_log")
     past.life.ended = 12.5
     report = past.report()
@@ -181,9 +196,8 @@ def test_a_line_may_be_lost_only_in_the_window_before_a_kill(tmp_path: Path) -> 
     ],
 )
 def test_an_answer_that_must_not_be_is_noted(
-    tmp_path: Path, facts: dict[str, object], spoiled: str
+    past: Past, facts: dict[str, object], spoiled: str
 ) -> None:
-    past = Past(tmp_path)
     past.noted.check(past.attempt(text="I am", outcome="left"), PLANTED, "Who are you?")
     past.noted.check(past.attempt(), PLANTED, "Who are you?")
     assert (past.noted.wrong, past.noted.reopened, past.noted.forbidden) == ([], [], [])
@@ -201,9 +215,8 @@ def test_an_answer_that_must_not_be_is_noted(
     ],
 )
 def test_a_broken_connection_is_explained_by_a_kill_alone(
-    tmp_path: Path, change: dict[str, object], explained: bool
+    past: Past, change: dict[str, object], explained: bool
 ) -> None:
-    past = Past(tmp_path)
     for name, value in change.items():
         setattr(past.life, name, value)
     past.noted.attempts.append(past.attempt(outcome="broken", code="", read=0, written=0))

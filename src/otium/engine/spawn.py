@@ -249,9 +249,12 @@ class Zygote:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def prepare(self) -> None:
-        """Begin to load the engine's code, where a zygote is possible."""
-        with self._lock:
-            self._begin()
+        """Begin to load the engine's code, where a zygote is possible; wait for nobody."""
+        if self._lock.acquire(blocking=False):  # or another is at it
+            try:
+                self._begin()
+            finally:
+                self._lock.release()
 
     def fork(self, log: IO[bytes]) -> Child | None:
         """Return a fresh child whose errors go to *log*, None, with the reason there, if not."""

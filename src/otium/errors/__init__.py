@@ -16,6 +16,7 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
       Held                              6
       Unsupported                       7
       CannotStore                       8   StoreUnreachable, StoreRefuses
+      WorkFailed                        9   NoCluster
       ArchiveError                      20
         NotAnArchive                    20
         DamagedObject                   21  DamagedCache
@@ -86,6 +87,7 @@ from otium.errors.base import (
     CannotStore,
     Exists,
     Held,
+    NoCluster,
     NoDemoWeights,
     NoSite,
     NotAssessed,
@@ -97,6 +99,7 @@ from otium.errors.base import (
     UnknownPreference,
     UnknownRecord,
     Unsupported,
+    WorkFailed,
 )
 from otium.errors.ledger import (
     BadNote,
@@ -182,6 +185,7 @@ __all__ = [
     "LifecycleError",
     "ModelRetired",
     "NeedsSecond",
+    "NoCluster",
     "NoDemoWeights",
     "NoSigningKey",
     "NoSite",
@@ -212,5 +216,6 @@ __all__ = [
     "Unsupported",
     "Withheld",
     "WitnessRefused",
+    "WorkFailed",
     "WrongState",
 ]

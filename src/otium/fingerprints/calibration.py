@@ -138,6 +138,8 @@ class Plan(NamedTuple):
     """Where its ratio ends in "same"."""
     upper: float
     """Where it ends in "different"."""
+    least: int
+    """How many prompts are asked before it may end."""
     declared: Declared
 
 
@@ -170,6 +172,7 @@ def _plan(tests: Calibration, scope: Scope, probes: int, read: int) -> Plan:
         between=between,
         lower=lower,
         upper=-log(half),
+        least=tests.least,
         declared={
             "alpha": max(tests.alpha, round(min(alpha, 1.0), 6)),
             "beta": tests.beta,

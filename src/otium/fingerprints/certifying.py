@@ -73,10 +73,9 @@ def compare(
 ) -> Certificate:
     """Ask *model* what the fingerprint asked, and say how its answers compare.
 
-    A canary asks in a random order until it is sure, a battery asks everything and decides at the
-    end, so that its order is of no account. A fingerprint of version 1 is asked whole and judged
-    as its version has it. *hardware* and *storage* say what the model runs on and how its weights
-    are stored, if known. Raises EngineFailed, BadRecord for rules that could run for ever.
+    A canary asks in a random order until it is sure, a battery decides when it has asked all. A
+    fingerprint of version 1 is asked whole and judged as its version has it. *hardware* and
+    *storage* say what it runs on and how its weights are stored. Raises EngineFailed, BadRecord.
     """
     check_rules(fingerprint.kinds)
     order = _order(fingerprint, now)
@@ -85,9 +84,8 @@ def compare(
         return _first(fingerprint, model.identity, tuple(answers), now)
     tests = calibration or read_calibration()
     seen: list[Seen] = []
-    plan = planned(fingerprint.probes, tests, scope)
-    least = len(order) if scope == "battery" else tests.least
-    ended = decide(_kept(answers, seen), spread(fingerprint.probes), tests, plan, least)
+    plan, unit = planned(fingerprint.probes, tests, scope), spread(fingerprint.probes)
+    ended = decide(_kept(answers, seen), unit, tests, plan)
     label, expected = labelled(fingerprint, model.identity, hardware or {}, storage)
     return Certificate(
         **_figures(model.identity, fingerprint, seen, now),
@@ -106,16 +104,19 @@ def compare(
 
 
 def planned(probes: Sequence[Probe], tests: Calibration, scope: Scope) -> Plan:
-    """Return the test for a fingerprint's *probes*; those without tokens say nothing."""
+    """Return the test for a fingerprint's *probes*; those without tokens say nothing.
+
+    A battery decides after all of them at the earliest: their order is then of no account.
+    """
     saying = [one for one in probes if one.tokens]
-    return tests.plan(scope, len(saying), sum(bool(one.reading) for one in saying))
+    plan = tests.plan(scope, len(saying), sum(bool(one.reading) for one in saying))
+    return plan._replace(least=len(probes)) if scope == "battery" else plan
 
 
-def decide(seen: Iterable[Seen], unit: float, tests: Calibration, plan: Plan, least: int) -> Walk:
-    """Go through compared answers until the test of *plan* is sure, after *least* at the earliest.
+def decide(seen: Iterable[Seen], unit: float, tests: Calibration, plan: Plan) -> Walk:
+    """Go through compared answers until the test of *plan* is sure; *unit* is the model's spread.
 
-    *unit* is the model's spread. A battery's *least* is all there are: their order is then of no
-    account. Where neither run said anything, nothing speaks for either side.
+    Where neither run said anything, nothing speaks for either side.
     """
     between = plan.between
     nothing = Step((0.0,), (0.0,) * len(between.other))
@@ -128,7 +129,7 @@ def decide(seen: Iterable[Seen], unit: float, tests: Calibration, plan: Plan, le
         ),
         lower=plan.lower,
         upper=plan.upper,
-        least=least,
+        least=plan.least,
     )
 
 

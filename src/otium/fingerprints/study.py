@@ -50,8 +50,8 @@ def every_third() -> Prompts:
     return msgspec.structs.replace(prompts, prompts=prompts.prompts[::3])
 
 
-class _GivesNothing(Exception):
-    """A variant runs, and its answers hold no numbers."""
+class _GivesNothing(EngineFailed):
+    """{model} runs, and its answers say nothing: {why}."""
 
 
 class Row(Part):
@@ -143,6 +143,12 @@ def fingerprint_study(
         probes = _probes(variant, work, name, prompts) or _nothing(before.probes)
         seen = [see(*pair) for pair in zip(before.probes, probes, strict=True)]
         rows.append(_row(name, variant, seen, before.probes, tests, orders))
+    return _reported(name, before, rows, whole, tests)
+
+
+def _reported(
+    name: str, before: Fingerprint, rows: Sequence[Row], whole: Calibration, tests: Calibration
+) -> FingerprintStudy:
     plan = planned(before.probes, tests, "battery")
     return FingerprintStudy(
         model=name,
@@ -168,7 +174,7 @@ def fingerprint_study(
 def _answers(variant: Variant, work: Path, name: str, prompts: Prompts | None) -> Fingerprint:
     """Write the variant's files, ask it everything, and throw the files away.
 
-    Raises EngineFailed, _GivesNothing if it runs and what it says cannot be used.
+    Raises EngineFailed: _GivesNothing if it runs and what it says cannot be used.
     """
     import httpx2
 
@@ -188,7 +194,7 @@ def _answers(variant: Variant, work: Path, name: str, prompts: Prompts | None) -
             except EngineFailed as error:
                 if isinstance(error.__cause__, httpx2.HTTPError):
                     raise  # it ended, or took too long: that says nothing of its answers
-                raise _GivesNothing from error
+                raise _GivesNothing(model=name, why=str(error)) from error
 
 
 def _probes(variant: Variant, work: Path, name: str, prompts: Prompts | None) -> tuple[Probe, ...]:
@@ -215,8 +221,8 @@ def _row(  # noqa: PLR0917 - what a row rests on
     plan, whole = (planned(before, tests, it) for it in _SCOPES)
     canaries = [list(_canaries(seen, unit, tests, plan, number)) for number in range(orders)]
     ends = [one[0] for one in canaries]
-    battery = decide(seen, unit, tests, whole, len(seen)).side
-    drawn = [decide(_drawn(seen, it), unit, tests, whole, len(seen)).side for it in range(orders)]
+    battery = decide(seen, unit, tests, whole).side
+    drawn = [decide(_drawn(seen, it), unit, tests, whole).side for it in range(orders)]
     wrong = battery_wrong = None
     if variant.truth in _RIGHT:
         bad = fmean(sum(_is_wrong(it.side, variant.truth) for it in one) for one in canaries)
@@ -263,7 +269,7 @@ def _canaries(
     rest = list(seen)
     random.Random(number).shuffle(rest)  # noqa: S311 - an order, no secret
     while rest:
-        end = decide(rest, unit, tests, plan, tests.least)
+        end = decide(rest, unit, tests, plan)
         asked, rest = rest[: end.steps], rest[end.steps :]
         if end.side == "undecided" and len(asked) < len(seen):
             return  # it ran out of probes, which a canary of its own would not have

@@ -360,7 +360,7 @@ class Service:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        with self.lock, self._writing():
+        with self._writing(), self.lock:  # whoever waits for the home keeps no reader waiting
             yield
 
     def _failed(self, code: str) -> None:

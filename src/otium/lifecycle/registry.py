@@ -240,9 +240,31 @@ class Registry:
         parents: Sequence[ModelId] = (),
         progress: Progress = silent,
     ) -> Manifest:
-        """Keep the model's weights; the same files again change nothing."""
+        """Keep the model's weights and log it; the same files again change nothing."""
+        kept = self.keep(
+            model,
+            files,
+            runtime=runtime,
+            sampling=sampling,
+            parents=parents,
+            progress=progress,
+        )
+        self.deposited(kept)
+        return kept
+
+    def keep(
+        self,
+        model: str,
+        files: Path,
+        *,
+        runtime: Mapping[str, str] | None = None,
+        sampling: Mapping[str, float] | None = None,
+        parents: Sequence[ModelId] = (),
+        progress: Progress = silent,
+    ) -> Manifest:
+        """Keep the model's weights and log nothing: for a worker, who may not write the log."""
         life = self.model(model)
-        manifest = self.archive.add(
+        return self.archive.add(
             life.model,
             files,
             deposited=self.now(),
@@ -251,11 +273,13 @@ class Registry:
             parents=tuple(parents) or ((life.parent,) if life.parent else ()),
             progress=progress,
         )
-        if life.weights != manifest.weights:
-            total = sum(file.size for file in manifest.files)
-            body = {"weights": manifest.weights, "bytes": total, "files": len(manifest.files)}
-            self.log("model.deposited", model, body, [manifest.digest()])
-        return manifest
+
+    def deposited(self, kept: Manifest) -> None:
+        """Log that a model's weights are kept, if that is not logged."""
+        if self.model(kept.model).weights != kept.weights:
+            total = sum(file.size for file in kept.files)
+            body = {"weights": kept.weights, "bytes": total, "files": len(kept.files)}
+            self.log("model.deposited", kept.model, body, [kept.digest()])
 
     def manifest(self, model: str) -> Manifest:
         """Return what was deposited; raise DamagedObject if it is not as logged.

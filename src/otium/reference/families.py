@@ -214,6 +214,7 @@ _HUB_SETTINGS = {
     "finetuning_task", "id2label", "label2id", "problem_type", "_num_labels", "unsloth_fixed",
     "unsloth_version",
 }  # fmt: skip
+_PATTERNS = ("sliding_window_pattern", "_sliding_window_pattern")
 _NO_SUMS = re.compile(r"\w+_token_id|summary_\w+|\w*dropout|\w+_pdrop")
 """The same: settings that change nothing."""
 _ROPE = {
@@ -227,10 +228,8 @@ def _from_hub(config: Settings) -> Shape:
     family = FAMILIES[_HUB_TYPES[name]] if name in _HUB_TYPES else _known(name, {})
     gemma2 = family.slides > 0
     _check_listed(config, _HUB_SETTINGS)
-    for key in ("sliding_window_pattern", "_sliding_window_pattern"):
-        if config.get(key) not in (None, family.slides) and not config.get("layer_types"):
-            raise Refused(f"{key} = {config[key]} in config.json is not known here for {name}")
-    for key, value in _OTHERWISE.items():
+    patterns = {} if config.get("layer_types") else dict.fromkeys(_PATTERNS, family.slides)
+    for key, value in (_OTHERWISE | patterns).items():
         if config.get(key) not in (None, value) and not (gemma2 and key[:5] == "query"):
             raise Refused(f"{key} = {config[key]} in config.json is not known here")
     acts = [config.get(k) for k in ("hidden_activation", "activation_function", "hidden_act")]

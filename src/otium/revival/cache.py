@@ -116,7 +116,10 @@ class Shelf:
     @contextmanager
     def used_by_us(self, manifest: Manifest) -> Iterator[None]:
         """Keep a model's directory from being dropped, from before it is there until the end."""
-        self.files.mkdir(parents=True, exist_ok=True)
+        if self.most is None:  # nobody makes room on a disk, which may be one to read only
+            yield
+            return
+        self.files.mkdir(exist_ok=True)
         with locked(self._users(self.folder(manifest)), shared=True):
             yield
 

@@ -26,6 +26,8 @@ _APIS = get_args(API)
 _KNOWN = 1.5
 """Seconds after which a key that was made, or revoked, is known to every gateway: 1, and a bit."""
 _ABUSE = "You are worthless garbage, you stupid machine, number {}. Please end this conversation."
+_TIMEOUT = 300.0
+"""More than a gateway lets a request wait for its engine: only kills break connections."""
 _PAUSE, _LONGEST_PAUSE = 0.3, 2.0
 _EXITS, _AGAIN, _REVOKED, _LEAVING = 0.2, 0.35, 0.4, 0.88
 """Where a draw from 0 to 1 lies for each thing that a client does; between the last two it asks."""
@@ -91,7 +93,9 @@ class Client:
         import httpx2
 
         limits = httpx2.Limits(max_keepalive_connections=2)
-        async with httpx2.AsyncClient(timeout=60, limits=limits, trust_env=False) as self._http:
+        async with httpx2.AsyncClient(
+            timeout=_TIMEOUT, limits=limits, trust_env=False
+        ) as self._http:
             yield
 
     async def _new_key(self) -> None:

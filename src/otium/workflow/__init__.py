@@ -48,9 +48,12 @@ from otium.workflow.home import (
     waiting,
 )
 from otium.workflow.keeping import (
+    CURSOR,
     carry_out_deaccession,
     deposit,
     export,
+    keep,
+    log_scrub,
     plan_repair,
     propose_deaccession,
     protect,
@@ -96,6 +99,7 @@ from otium.workflow.steps import (
 from otium.workflow.verify import WITNESSES_ADOPTED, Verified, verify, witness_policies
 
 __all__ = [
+    "CURSOR",
     "KEY",
     "SCRATCH",
     "WITNESSES_ADOPTED",
@@ -135,7 +139,9 @@ __all__ = [
     "helper",
     "import_interview",
     "interview_model",
+    "keep",
     "key_of",
+    "log_scrub",
     "measure",
     "monitor",
     "next_coding",
