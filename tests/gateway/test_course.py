@@ -189,7 +189,8 @@ def test_a_reader_that_takes_nothing_holds_its_engine_back_and_is_let_go(
 def test_no_more_are_taken_than_may_be_under_way(told: Callable[..., httpx2.Client]) -> None:
     client = told(open_requests=1)
     with stream(client) as answer:
-        next(answer.iter_bytes())
+        heard = answer.iter_bytes()  # kept: an iterator that is dropped closes the connection
+        next(heard)
         second = client.post("/messages", json={**ASK, "max_tokens": 5})
         assert second.status_code == 503
         assert second.json()["error"]["code"] == "too_many_requests"

@@ -56,10 +56,6 @@ class Open(Protocol):
         """End it: the service cannot wait any longer."""
         ...
 
-    def stalled(self, before: float) -> bool:
-        """Tell whether its client has taken nothing since *before*."""
-        ...
-
 
 class Service:
     """Everything behind the routes. Enter it on the event loop that serves it."""
@@ -336,13 +332,9 @@ class Service:
         self.leaving.closings.policies.flush()
 
     async def _mind(self) -> None:
-        """Write what was noted, and let go of clients that take nothing."""
-        loop = asyncio.get_running_loop()
+        """Write what was noted, every second."""
         while True:
             await asyncio.sleep(1)
-            before = loop.time() - self.settings.stall_seconds
-            for request in [one for one in self._open if one.stalled(before)]:
-                request.cut()
             with suppress(SQLAlchemyError):
                 await asyncio.to_thread(self._flush)
 

@@ -15,6 +15,7 @@ class Asked:
     """What is noted of one request while it runs. Nothing that was said is in it."""
 
     __slots__ = (
+        "answered",
         "api",
         "caller",
         "code",
@@ -37,6 +38,8 @@ class Asked:
         self.api = api
         self.id = ident
         self.model = ""
+        self.answered = ""
+        """The model that answered in its place, as the client had asked for."""
         self.known = False
         """Whether the model is registered: strangers' names are not counted one by one."""
         self.caller = ""
