@@ -141,7 +141,7 @@ class Closings:
             return self._asked([it.hex() for it in prefixes(messages, caller, self._key)])
         with self._lock:
             self._refresh(seen)
-            if self.caller(caller) not in seen.callers:
+            if not seen.callers or self.caller(caller) not in seen.callers:
                 return Looked(None, 0)  # who never was left has no closed history
             return seen.look(prefixes(messages, caller, self._key))
 

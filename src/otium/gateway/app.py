@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import threading
@@ -160,6 +161,7 @@ class _Routes:
         return _json({"status": "ready"})
 
     async def metrics(self, _: WebRequest) -> Response:
+        self._service.watch.gather()
         text = self._service.watch.metrics.text()
         return Response(text, headers={"Content-Type": Metrics.CONTENT_TYPE})
 
@@ -338,6 +340,7 @@ def run(service: Service, host: str = "127.0.0.1", port: int = 8000) -> None:
     SIGTERM and SIGINT drain: no new work is taken, and open answers have time to finish.
     """
     with _listening(service, host, port) as listener:
+        _leave_alone_what_stays()
         _Server(service).run([listener])
 
 
@@ -356,6 +359,13 @@ def background(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iter
         finally:
             server.end()
             thread.join()
+
+
+def _leave_alone_what_stays() -> None:
+    """Have the collector look at requests and not, over and over, at what was there before."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @contextmanager

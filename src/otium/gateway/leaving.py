@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -38,7 +38,7 @@ from otium.closure import (
 )
 from otium.dialects import NO_RETRY, Chat, Dialect, Json, bad_request, checked, decoded, refuse
 from otium.engine import Endpoint
-from otium.errors import BadInput, EngineFailed, Exists, NotFound, OtiumError, Refused
+from otium.errors import BadInput, Exists, NotFound, OtiumError, Refused
 from otium.gateway.records import Settings, conversation_ended
 from otium.inband import ExitFacts
 from otium.lifecycle import Registry
@@ -155,25 +155,17 @@ class Leaving:
 
         return Speaker(upstream, endpoint, offered, leave)
 
-    @contextmanager
-    def counting(self, turn: Turn, speaker: Speaker) -> Iterator[None]:
-        """Count what becomes of *turn*, unless its engine breaks and it is asked again."""
-        broke = False
-        try:
-            yield
-        except EngineFailed:
-            broke = True
-            raise
-        finally:
-            if turn.policy is not None and not broke:
-                self.closings.policies.count(
-                    turn.model,
-                    self._registry.clock.now(),
-                    begun=all(one["role"] != "assistant" for one in turn.chat.messages),
-                    offered=speaker.offered is not None,
-                    ended=isinstance(speaker.parted, Ending),
-                    vetoed=isinstance(speaker.parted, Veto),
-                )
+    def count(self, turn: Turn, speaker: Speaker) -> None:
+        """Count what became of *turn*."""
+        if turn.policy is not None:
+            self.closings.policies.count(
+                turn.model,
+                self._registry.clock.now(),
+                begun=all(one["role"] != "assistant" for one in turn.chat.messages),
+                offered=speaker.offered is not None,
+                ended=isinstance(speaker.parted, Ending),
+                vetoed=isinstance(speaker.parted, Veto),
+            )
 
     # How a model can leave
 

@@ -16,8 +16,6 @@ from contextlib import (
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from otium.admission import Caller
 from otium.asking import Upstream
 from otium.dialects import Chat
@@ -95,7 +93,9 @@ class Service:
         self.draining = False
         self._cache = cache
         self._engine = engine
-        self._upstreams = {model: Running(endpoint=at) for model, at in (upstreams or {}).items()}
+        self._upstreams = {
+            model: _Fixed(Running(endpoint=at)) for model, at in (upstreams or {}).items()
+        }
         self._writing = writing
         self._lines = LogLines(log)
         self._open: set[Open] = set()
@@ -130,6 +130,7 @@ class Service:
             await self._engines.close()
             await client.close()
             self.watch.log("stopped", open=len(self._open))
+            self.watch.gather()
             await asyncio.to_thread(self.watch.flush)
             await asyncio.to_thread(self.leaving.close)
             await asyncio.to_thread(self.door.close)
@@ -139,7 +140,7 @@ class Service:
         some, now = self.settings, self.registry.clock.now
         self.watch = Watch(self.door.note, SystemClock().now, self._lines)
         self.revivals = Revivals(loop.time, now)
-        self.revivals.ended = self.watch.revival
+        self.revivals.ended = lambda *what: _told(loop, self.watch.revival, *what)
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
         self.catalog.leaving = self.leaving.facts
         gauge = self.watch.metrics.gauge
@@ -236,25 +237,32 @@ class Service:
         model, why = known.life.model, ""
         for _ in range(2):
             fixed = self._upstreams.get(model)
-            async with AsyncExitStack() as stack:
-                running = fixed or await self._running(known, stack)
+            async with fixed or self._running(known) as running:
                 endpoint = running.endpoint
                 if known.life.weights not in (None, endpoint.identity.weights):
                     why = f"What answers for {model} has other weights than the ledger says."
                     raise unavailable("weights_differ", why)
                 speaker = await self.leaving.speaker(self._upstream, endpoint, turn)
+                broke = False
                 try:
-                    with self.leaving.counting(turn, speaker):
-                        return await speak(speaker, running)
+                    return await speak(speaker, running)
                 except EngineFailed as error:
-                    why = str(error)
+                    why, broke = str(error), True
+                finally:
+                    if not broke:
+                        self.leaving.count(turn, speaker)
             if fixed is None:
                 await self._engines.discard(model, running)
             if spoken():
                 break
         raise upstream_failed(why)
 
-    async def _running(self, known: Known, stack: AsyncExitStack) -> Running:
+    @asynccontextmanager
+    async def _running(self, known: Known) -> AsyncIterator[Running]:
+        async with AsyncExitStack() as stack:
+            yield await self._enter(known, stack)
+
+    async def _enter(self, known: Known, stack: AsyncExitStack) -> Running:
         model, patience = known.life.model, self.settings.load_seconds
         self._begin(model)
         try:
@@ -335,8 +343,24 @@ class Service:
         """Write what was noted, every second."""
         while True:
             await asyncio.sleep(1)
-            with suppress(SQLAlchemyError):
+            try:
+                self.watch.gather()
                 await asyncio.to_thread(self._flush)
+            except Exception as error:  # noqa: BLE001  # nothing may end the minding
+                self.watch.log("not_written", why=type(error).__name__)
+
+
+class _Fixed:
+    """What runs elsewhere, and needs no lease."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    async def __aenter__(self) -> Running:
+        return self._running
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
 
 
 class _Staged:
@@ -351,6 +375,12 @@ class _Staged:
     ) -> AbstractContextManager[Endpoint]:
         self._start.stage = "start"
         return self._engine.run(files, model=model, weights=weights)
+
+
+def _told(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *facts: object) -> None:
+    """Have *what* called on the loop, unless that has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what, *facts)
 
 
 def _code(error: BaseException) -> str:
