@@ -104,6 +104,7 @@ class Closings:
         self._lock = threading.RLock()
         self._seen = _Seen() if self._engine.dialect.name == "sqlite" else None
         self._raw: Any = None
+        self._cursor: Any = None
         self.policies = Policies(self._engine)
 
     @classmethod
@@ -310,7 +311,8 @@ class Closings:
         """Learn what other connections wrote. SQLite says in microseconds whether any did."""
         if self._raw is None:
             self._raw = self._engine.raw_connection()
-        version = self._raw.execute("PRAGMA data_version").fetchone()[0]
+            self._cursor = self._raw.cursor()
+        version = self._cursor.execute("PRAGMA data_version").fetchone()[0]
         if version == seen.version:
             return
         for number, prefix, closing in self._raw.execute(

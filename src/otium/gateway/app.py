@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 import threading
@@ -340,7 +341,7 @@ def run(service: Service, host: str = "127.0.0.1", port: int = 8000) -> None:
     SIGTERM and SIGINT drain: no new work is taken, and open answers have time to finish.
     """
     with _listening(service, host, port) as listener:
-        _leave_alone_what_stays()
+        _prepare_process()
         _Server(service).run([listener])
 
 
@@ -361,8 +362,10 @@ def background(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iter
             thread.join()
 
 
-def _leave_alone_what_stays() -> None:
-    """Have the collector look at requests and not, over and over, at what was there before."""
+def _prepare_process() -> None:
+    """Allow as many files as may be, two a stream; keep the collector off what stays for good."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

@@ -88,7 +88,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request."""
         self._transport = transport
-        self._parser = httptools.HttpRequestParser(self)
         listener = self._listener
         listener.connections.add(self)
         self.deadline = listener.time() + listener.limits.head_seconds
@@ -98,6 +97,8 @@ class Connection(asyncio.Protocol):
         before = self._reading
         if self._closing or (self._last and before is None):
             return
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -272,8 +273,10 @@ class Connection(asyncio.Protocol):
         self._task = listener.loop.create_task(listener.application.answer(request, outlet))
 
     def send(self, data: bytes) -> None:
-        """Send a part of an answer."""
+        """Send a part of an answer, which may go on for long: it needs no parser."""
         self._transport.write(data)
+        if self._reading is None:
+            self._parser = None
 
     def end(self, data: bytes, *, lasting: bool) -> None:
         """Send the last part of an answer; turn to the next request."""

@@ -74,7 +74,7 @@ class Outlet:
         if not self.begun:
             self.begun = True
             start = STATUS_LINES[200] + line.date + _STREAM + self.head + head + b"\r\n"
-            chunk = start + chunk
+            chunk, self.head = start + chunk, b""
         line.send(chunk)
         if line.full is not None:
             await line.full

@@ -271,6 +271,7 @@ class _Asking:
                     raise
                 line = await self._open(fresh=True)
                 await line.head()
+            self._request = b""  # it may be large, and a stream is long
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
