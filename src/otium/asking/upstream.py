@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
@@ -9,7 +10,7 @@ import msgspec
 
 from otium.dialects import Chat, Json, fields, refuse
 from otium.engine import Endpoint
-from otium.errors import EngineFailed
+from otium.errors import EngineFailed, EngineRefused
 from otium.wire import Client, Events, Reply, WireError
 
 _OK = 200
@@ -31,7 +32,8 @@ class Upstream:
     async def complete(self, endpoint: Endpoint, chat: Chat) -> Json:
         """Return the whole answer.
 
-        Raises EngineFailed if the engine broke, Refused if it refused the request or was too slow.
+        Raises EngineFailed if the connection broke, EngineRefused if what came is no answer or
+        another model's, Refused if the request is at fault or the engine was too slow.
         """
         body = {**chat.body(), "model": endpoint.served_as or endpoint.identity.model}
         body.pop("stream", None)
@@ -40,7 +42,7 @@ class Upstream:
             async with self._post(endpoint, body) as reply:
                 await _sound(reply, endpoint)
                 return _checked(_decode(await reply.read()), endpoint)
-        except (TimeoutError, WireError, ValueError) as error:
+        except (TimeoutError, WireError, ValueError, RecursionError) as error:
             raise self._failure(error, endpoint) from error
 
     async def stream(self, endpoint: Endpoint, chat: Chat) -> AsyncGenerator[list[Json]]:
@@ -70,7 +72,7 @@ class Upstream:
                         raise
                     if chunks:
                         yield chunks
-        except (TimeoutError, WireError, ValueError) as error:
+        except (TimeoutError, WireError, ValueError, RecursionError) as error:
             raise self._failure(error, endpoint) from error
         raise EngineFailed(model=model, why="its stream broke off")
 
@@ -84,8 +86,8 @@ class Upstream:
             message = f"The engine did not finish within {self._seconds:g} s."
             later = {"Retry-After": "10"}
             return refuse(504, "upstream_timeout", message, type="timeout", headers=later)
-        why = f"{type(error).__name__}: {error}"
-        return EngineFailed(model=endpoint.identity.model, why=why)
+        kind = EngineFailed if isinstance(error, WireError) else EngineRefused
+        return kind(model=endpoint.identity.model, why=f"{type(error).__name__}: {error}")
 
 
 async def _sound(reply: Reply, endpoint: Endpoint) -> None:
@@ -95,13 +97,28 @@ async def _sound(reply: Reply, endpoint: Endpoint) -> None:
 
 
 def _checked(answer: object, endpoint: Endpoint) -> Json:
-    """Return *answer* if it has the shape of one."""
+    """Return *answer* if it has the shape of one, by the model that was asked."""
     model = endpoint.identity.model
-    if isinstance(answer, dict) and "error" in answer:
-        raise EngineFailed(model=model, why=_reason(answer))
+    if isinstance(answer, dict) and answer.get("error"):
+        raise EngineRefused(model=model, why=_reason(answer))
     if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-        raise EngineFailed(model=model, why="it sent something that is not an answer")
+        raise EngineRefused(model=model, why="it sent something that is not an answer")
+    if endpoint.served_as and not _is_named(answer.get("model"), endpoint.served_as):
+        said = str(answer["model"])[:_LONGEST_REASON]
+        raise EngineRefused(model=model, why=f"{endpoint.served_as} was asked, {said!r} answered")
     return answer
+
+
+def _is_named(said: object, name: str) -> bool:
+    """Return whether a host that says *said* means *name*: itself, a dated one, a path to it.
+
+    A host that says nothing is believed: few have to.
+    """
+    if said is None or said == name:
+        return True
+    if not isinstance(said, str):
+        return False
+    return said.endswith(f"/{name}") or bool(re.fullmatch(rf"{re.escape(name)}[-@]20[0-9-]+", said))
 
 
 def _refusal(status: int, data: bytes, endpoint: Endpoint) -> Exception:
@@ -112,7 +129,7 @@ def _refusal(status: int, data: bytes, endpoint: Endpoint) -> Exception:
     why = _reason(error)
     if status in _CLIENT_FAULTS:
         return refuse(status, "upstream_refused", f"The engine refused the request: {why}.")
-    return EngineFailed(model=endpoint.identity.model, why=f"status {status}: {why}")
+    return EngineRefused(model=endpoint.identity.model, why=f"status {status}: {why}")
 
 
 def _reason(answer: object) -> str:

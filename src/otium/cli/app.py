@@ -35,6 +35,7 @@ _NOUNS = {
     "access": ("admitting.access", "Keys, budgets and limits; who may ask retired models."),
     "exit": ("reviewing.commands", "Conversations that models ended: appeals, reviews, rates."),
     "plan": ("hosting.plan", "What it takes to keep retired models reachable."),
+    "scale": ("hosting.scale", "Deposit, scrub, assess, serve many at once; on a Ray cluster."),
     "watch": ("desk.watch", "Watch the models of others that you depend on."),
     "doctor": ("desk.health", "Look at what otium needs, and say what mends it."),
     "demo": ("cli.trial", "Carry a real model through its whole life, in minutes."),

@@ -142,7 +142,7 @@ def scrub(
     position = state.positions.get(level, Position())
     if not position.after:
         position = msgspec.structs.replace(position, began=now, damage=())
-    work: _Work = _Drill(archive) if level == "drill" else _Files(archive, level)
+    work = reading(archive, level)
     pace = _Pace(budget or Budget(), passing or Passing())
     read = 0
     for step in _read_on(work, position, pace, progress):
@@ -159,19 +159,17 @@ def scrub(
         read=read,
         bytes=pace.bytes,
         total=len(work.names),
-        damage=_merged(work.damage, ()),
+        damage=merged(work.damage, ()),
         position=position,
     )
 
 
-def _read_on(
-    work: _Work, position: Position, pace: _Pace, progress: Progress
-) -> Iterator[Position]:
+def _read_on(work: Work, position: Position, pace: _Pace, progress: Progress) -> Iterator[Position]:
     """Read file after file and yield where that leads, until the budget is spent."""
     first = bisect_right(work.names, position.after)
     for at, name in enumerate(work.names[first:], first + 1):
         work.read(name, pace.tell)
-        found = _merged(position.damage, work.damage)
+        found = merged(position.damage, work.damage)
         position = msgspec.structs.replace(position, after=name, damage=found)
         progress("scrubbing", at, len(work.names))
         yield position
@@ -200,7 +198,13 @@ def save_cursor(path: Path, cursor: Cursor, level: Level, position: Position) ->
     )
 
 
-def _merged(some: Iterable[Damage], more: Iterable[Damage]) -> tuple[Damage, ...]:
+def reading(archive: Archive, level: Level) -> Work:
+    """Return what *level* reads of an archive, which is listed now."""
+    return _Drill(archive) if level == "drill" else _Files(archive, level)
+
+
+def merged(some: Iterable[Damage], more: Iterable[Damage]) -> tuple[Damage, ...]:
+    """Return each damage once, in order."""
     return tuple(sorted({*some, *more}, key=lambda one: (one.name, one.models, one.found)))
 
 
@@ -235,11 +239,13 @@ class _Pace:
         return due
 
 
-class _Work(Protocol):
-    """What a level reads, in order, and the damage that it found."""
+class Work(Protocol):
+    """What a level reads."""
 
     names: list[str]
+    """In order."""
     damage: list[Damage]
+    """That was found so far: by listing what is there, and by reading."""
 
     def read(self, name: str, tell: Tell) -> None:
         """Read one of *names*."""

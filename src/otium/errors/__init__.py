@@ -16,6 +16,7 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
       Held                              6
       Unsupported                       7
       CannotStore                       8   StoreUnreachable, StoreRefuses
+      WorkFailed                        9   NoCluster
       ArchiveError                      20
         NotAnArchive                    20
         DamagedObject                   21  DamagedCache
@@ -33,7 +34,9 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         BadTimestamp                    35
         SplitView                       36
       EngineError                       40
-        EngineFailed, QuotaReached      40
+        EngineFailed, QuotaReached      40  EngineRefused
+        EngineUnavailable               41  DoesNotFit, Stopping
+        EngineFailed, QuotaReached      40  Withheld
         EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
         NotMaterialised                 43
@@ -84,6 +87,7 @@ from otium.errors.base import (
     CannotStore,
     Exists,
     Held,
+    NoCluster,
     NoDemoWeights,
     NoSite,
     NotAssessed,
@@ -95,6 +99,7 @@ from otium.errors.base import (
     UnknownPreference,
     UnknownRecord,
     Unsupported,
+    WorkFailed,
 )
 from otium.errors.ledger import (
     BadNote,
@@ -124,6 +129,7 @@ from otium.errors.serving import (
     DoesNotFit,
     EngineError,
     EngineFailed,
+    EngineRefused,
     EngineUnavailable,
     EvaluationFailed,
     EvidenceError,
@@ -133,6 +139,8 @@ from otium.errors.serving import (
     NotMaterialised,
     QuotaReached,
     Refused,
+    Stopping,
+    Withheld,
 )
 
 __all__ = [
@@ -163,6 +171,7 @@ __all__ = [
     "DutyUnmet",
     "EngineError",
     "EngineFailed",
+    "EngineRefused",
     "EngineUnavailable",
     "EvaluationFailed",
     "EvidenceError",
@@ -176,6 +185,7 @@ __all__ = [
     "LifecycleError",
     "ModelRetired",
     "NeedsSecond",
+    "NoCluster",
     "NoDemoWeights",
     "NoSigningKey",
     "NoSite",
@@ -195,6 +205,7 @@ __all__ = [
     "SeveralModels",
     "SplitView",
     "StillWaiting",
+    "Stopping",
     "StoreRefuses",
     "StoreUnreachable",
     "TooDeep",
@@ -203,6 +214,8 @@ __all__ = [
     "UnknownRecord",
     "UnsafePath",
     "Unsupported",
+    "Withheld",
     "WitnessRefused",
+    "WorkFailed",
     "WrongState",
 ]

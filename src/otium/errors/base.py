@@ -125,3 +125,16 @@ class StoreRefuses(CannotStore):
     """{path} refuses: {why}."""
 
     hint = "check the bucket's name, its permissions and the credentials in the environment (for S3 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), then run the same command again"
+
+
+class WorkFailed(OtiumError):
+    """{what} could not be done: {why}."""
+
+    exit_code = 9
+    hint = "run the same command again: what was done is not done twice"
+
+
+class NoCluster(WorkFailed):
+    """The Ray cluster {address} cannot be used: {why}."""
+
+    hint = "ray status says what there is; a machine that is too busy to start one takes a joined one: ray start --head, then --ray auto"

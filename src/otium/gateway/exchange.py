@@ -266,10 +266,10 @@ class Exchange:
 
     def _answering(self, running: Running | None) -> bytes:
         """Return the header lines of an answer: what exactly answers, as far as is known."""
-        life = self._known.life
-        weights = life.weights or (running and running.endpoint.identity.weights) or "unknown"
+        known = self._known
+        found = running.endpoint.identity.weights if running else self._service.weights(known)
         lines = b"x-model-actual: %b\r\notium-weights: %b\r\n"
-        return self._head + lines % (life.model.encode(), weights.encode())
+        return self._head + lines % (known.life.model.encode(), (found or "unknown").encode())
 
     def _stamp(self, running: Running) -> Json:
         """Return what each answer says beside the model's words: what exactly answered."""

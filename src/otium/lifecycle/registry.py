@@ -240,9 +240,31 @@ class Registry:
         parents: Sequence[ModelId] = (),
         progress: Progress = silent,
     ) -> Manifest:
-        """Keep the model's weights; the same files again change nothing."""
+        """Keep the model's weights and log it; the same files again change nothing."""
+        kept = self.keep(
+            model,
+            files,
+            runtime=runtime,
+            sampling=sampling,
+            parents=parents,
+            progress=progress,
+        )
+        self.deposited(kept)
+        return kept
+
+    def keep(
+        self,
+        model: str,
+        files: Path,
+        *,
+        runtime: Mapping[str, str] | None = None,
+        sampling: Mapping[str, float] | None = None,
+        parents: Sequence[ModelId] = (),
+        progress: Progress = silent,
+    ) -> Manifest:
+        """Keep the model's weights and log nothing: for a worker, who may not write the log."""
         life = self.model(model)
-        manifest = self.archive.add(
+        return self.archive.add(
             life.model,
             files,
             deposited=self.now(),
@@ -251,11 +273,32 @@ class Registry:
             parents=tuple(parents) or ((life.parent,) if life.parent else ()),
             progress=progress,
         )
-        if life.weights != manifest.weights:
-            total = sum(file.size for file in manifest.files)
-            body = {"weights": manifest.weights, "bytes": total, "files": len(manifest.files)}
-            self.log("model.deposited", model, body, [manifest.digest()])
-        return manifest
+
+    def deposited(self, kept: Manifest) -> None:
+        """Log that a model's weights are kept, if that is not logged."""
+        if self.model(kept.model).weights != kept.weights:
+            total = sum(file.size for file in kept.files)
+            body = {"weights": kept.weights, "bytes": total, "files": len(kept.files)}
+            self.log("model.deposited", kept.model, body, [kept.digest()])
+
+    def manifest(self, model: str) -> Manifest:
+        """Return what was deposited; raise DamagedObject if it is not as logged.
+
+        So who believes the log need not believe the store: the manifest has the digests of all
+        files. Raises UnknownModel, UnknownRecord if nothing was deposited.
+        """
+        life = self.model(model)
+        if life.weights is None:
+            raise UnknownRecord(model=life.model, path="manifest.json")
+        found, logged = self.archive.manifest(life.model), set[Digest]()
+        for entry in self.find("model.deposited", life.model):
+            if entry.body.get("weights") == life.weights:
+                logged.update(entry.refs)
+        if found.weights != life.weights or (logged and found.digest() not in logged):
+            expected = " or ".join(sorted(logged)) or f"a manifest of {life.weights}"
+            name = f"manifest.json of {life.model}"
+            raise DamagedObject(name=name, found=found.digest(), expected=expected)
+        return found
 
     def check(self, model: str | None = None, progress: Progress = silent) -> CheckResult:
         """Read everything that is kept (for one model) and log what was found for each model.

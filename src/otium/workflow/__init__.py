@@ -48,9 +48,12 @@ from otium.workflow.home import (
     waiting,
 )
 from otium.workflow.keeping import (
+    CURSOR,
     carry_out_deaccession,
     deposit,
     export,
+    keep,
+    log_scrub,
     plan_repair,
     propose_deaccession,
     protect,
@@ -63,6 +66,7 @@ from otium.workflow.keeping import (
 from otium.workflow.models import (
     KEY,
     compile_dossier,
+    engine_at,
     facts_of,
     helper,
     key_of,
@@ -95,6 +99,7 @@ from otium.workflow.steps import (
 from otium.workflow.verify import WITNESSES_ADOPTED, Verified, verify, witness_policies
 
 __all__ = [
+    "CURSOR",
     "KEY",
     "SCRATCH",
     "WITNESSES_ADOPTED",
@@ -121,6 +126,7 @@ __all__ = [
     "deposit",
     "discard",
     "drill_model",
+    "engine_at",
     "export",
     "facts_of",
     "filed_assessment",
@@ -133,7 +139,9 @@ __all__ = [
     "helper",
     "import_interview",
     "interview_model",
+    "keep",
     "key_of",
+    "log_scrub",
     "measure",
     "monitor",
     "next_coding",

@@ -29,7 +29,7 @@ from otium.store import Store, open_store
 from otium.workflow.home import SCRATCH, Home
 
 PROPOSAL = "deaccession-proposal.json"
-_CURSOR = "scrub.json"
+CURSOR = "scrub.json"
 
 if TYPE_CHECKING:  # it loads archive readers
     from otium.exchange import Layout, Unpacked
@@ -53,14 +53,32 @@ def deposit(
     sampling: Mapping[str, float] | None = None,
     progress: Progress = silent,
 ) -> Manifest:
-    """Keep a registered model's weights; the same files again change nothing.
+    """Keep a registered model's weights and log it; the same files again change nothing.
 
     *layout* is one of ``otium.exchange``, found out if it is None; every digest that it states
     is verified, and where the files came from is kept as the record ``origin.json``. Raises
     BadDeposit, BadLayout, UnknownModel.
     """
+    kept = keep(
+        home, model, files, layout=layout, parents=parents, sampling=sampling, progress=progress
+    )
+    home.registry.deposited(kept)
+    return kept
+
+
+def keep(
+    home: Home,
+    model: ModelId,
+    files: Path,
+    *,
+    layout: Layout | None = None,
+    parents: Sequence[ModelId] = (),
+    sampling: Mapping[str, float] | None = None,
+    progress: Progress = silent,
+) -> Manifest:
+    """Do of a `deposit` all but its entry in the log; *home* need not be held."""
     with _unpacked(home, files, layout, progress) as found:
-        manifest = home.registry.deposit(
+        manifest = home.registry.keep(
             model,
             found.files,
             runtime=runtime(),
@@ -141,17 +159,22 @@ def scrub(
     """Read on where the last scrub stopped; log a round that ended, and any damage."""
     done = custody.scrub(
         home.archive,
-        home.path / _CURSOR,
+        home.path / CURSOR,
         now=home.registry.now(),
         level=level,
         budget=budget,
         progress=progress,
     )
     if done.damage or done.position.whole == done.checked:
-        names = [one.name for one in done.damage][:20]
-        body = {"level": level, "ok": done.ok, "files": done.total, "damage": names}
-        home.registry.log("archive.scrubbed", home.archive.id, body)
+        log_scrub(home, done)
     return done
+
+
+def log_scrub(home: Home, done: Scrubbed) -> None:
+    """Log what a scrub found."""
+    names = [one.name for one in done.damage][:20]
+    body = {"level": done.level, "ok": done.ok, "files": done.total, "damage": names}
+    home.registry.log("archive.scrubbed", home.archive.id, body)
 
 
 def replicate(
