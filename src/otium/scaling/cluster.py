@@ -76,7 +76,6 @@ def cluster(address: str, workers: int) -> Iterator[OnRay]:
             include_dashboard=False,
             num_cpus=workers,
             object_store_memory=_OBJECTS,
-            _node_ip_address="127.0.0.1",
             _temp_dir=folder,
         ),
     ):
