@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import Popen
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
@@ -20,7 +21,7 @@ from otium.gateway import Service, background
 from otium.lifecycle import Surface, deprecate, retire, set_availability
 from otium.records import Instant, ModelId, later
 from otium.workflow import founded, opened, reading, shared
-from scaling.conftest import Cluster, otium, workers, writing
+from scaling.rayed import Cluster, otium, workers, writing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 ADAPTERS = Path(__file__).parents[2] / "src/otium/data/models"
@@ -33,13 +34,14 @@ class Batch(NamedTuple):
     killed: int
 
 
-def until(found: Callable[[], list[Any]], seconds: float = 120) -> Any:
+def until(found: Callable[[], list[Any]], running: Popen[str], seconds: float = 120) -> Any:
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and running.poll() is None:
         if some := found():
             return some[0]
         time.sleep(0.02)
-    raise AssertionError("it did not come to that")
+    running.kill()
+    raise AssertionError(f"it did not come to that: {running.communicate()[1][-2000:]}")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory, demo_weights: Path, cluster:
     register(home, files)
     wanted = [f"{name}={folder}" for name, folder in files.items()]
     with otium(home, "scale", "deposit", *wanted, "--ray", cluster.address, "--json") as running:
-        killed = until(lambda: writing(cluster, home / "archive"), 60)
+        killed = until(lambda: writing(cluster, home / "archive"), running)
         os.kill(killed, signal.SIGKILL)
         out, err = running.communicate(timeout=200)
     assert running.returncode == 0, err
@@ -137,7 +139,8 @@ def test_the_gateway_gets_the_right_models_answers_while_replicas_die(
             first = [ask(gateway, model) for model in weights]
             asked = [pool.submit(ask, gateway, model) for _ in range(2) for model in weights]
             os.kill(
-                until(lambda: workers(cluster, "ray::ServeReplica:otium:Replica")), signal.SIGKILL
+                until(lambda: workers(cluster, "ray::ServeReplica:otium:Replica"), running),
+                signal.SIGKILL,
             )
             answers = [*first, *(one.result() for one in asked)]
         said = {(one["model"], one["otium"]["weights"], text(one)) for one in answers}
