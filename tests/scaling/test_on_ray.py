@@ -24,6 +24,7 @@ from otium.workflow import founded, opened, reading, shared
 from scaling.rayed import Cluster, otium, workers, writing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+REPLICA = "ray::ServeReplica:otium:Replica"
 ADAPTERS = Path(__file__).parents[2] / "src/otium/data/models"
 
 
@@ -78,7 +79,14 @@ def retire_one(home: Path) -> None:
     """Retire smol-3, which stays available on demand."""
     with opened(home) as house:
         dates: dict[Surface, Instant] = {"api": later(house.registry.now(), days=400)}
-        deprecate(house.registry, "smol-3", retire_at=dates, replacement="smol-1", reason="a test")
+        deprecate(
+            house.registry,
+            "smol-3",
+            retire_at=dates,
+            replacement="smol-1",
+            reason="a test",
+            force=True,
+        )
         retire(house.registry, "smol-3", force=True, reason="a test")
         set_availability(house.registry, "smol-3", "on-demand")
 
@@ -138,10 +146,8 @@ def test_the_gateway_gets_the_right_models_answers_while_replicas_die(
         with background(service) as gateway, ThreadPoolExecutor(3) as pool:
             first = [ask(gateway, model) for model in weights]
             asked = [pool.submit(ask, gateway, model) for _ in range(2) for model in weights]
-            os.kill(
-                until(lambda: workers(cluster, "ray::ServeReplica:otium:Replica"), running),
-                signal.SIGKILL,
-            )
+            replica = until(lambda: workers(cluster, REPLICA), running)
+            os.kill(replica, signal.SIGKILL)
             answers = [*first, *(one.result() for one in asked)]
         said = {(one["model"], one["otium"]["weights"], text(one)) for one in answers}
         assert len(answers) == 9
