@@ -1,7 +1,7 @@
 """Coded bytes with harm done to them, and what a decoder may do then: refuse, or say other values.
 
 Run as a program it does the same under a kernel that was built elsewhere, so that tests can
-have one with AddressSanitizer: ``python damage.py KERNEL.so COUNT SEED ROOM``.
+have one with AddressSanitizer: ``python damage.py KERNEL.so COUNT SEED BEYOND``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otium import codec, entropy
+from otium.entropy.kernel import Stream
 from otium.errors import BadData
 
 Bytes = npt.NDArray[np.uint8]
@@ -185,12 +186,19 @@ def outcomes(sample: Sample, data: bytes, kernels: list[str]) -> set[bytes | Non
     return found
 
 
-def main(library: str, count: int, seed: int, room: int) -> None:
+def main(library: str, count: int, seed: int, beyond: int) -> None:
     """Decode *count* harmed samples with the kernel *library*, at each of its levels.
 
-    With less *room* behind streams than the loops may read, a sanitizer must complain.
+    With streams said to go on *beyond* their end, a sanitizer must complain.
     """
-    import_module("otium.entropy.integers").__dict__["PAD"] = room
+    told = entropy.Coded.stream
+
+    def stream(coded: entropy.Coded) -> Stream:
+        known = told(coded)
+        known.size += beyond
+        return known
+
+    entropy.Coded.stream = stream  # type: ignore[method-assign]
     sanitized = ctypes.CDLL(library)
     for name in ("encode", "delta_symbols", "raw_buckets", "raw_split"):
         getattr(sanitized, f"otium_{name}").restype = ctypes.c_uint64

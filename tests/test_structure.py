@@ -44,6 +44,11 @@ def test_no_room_has_more_than_eight_modules() -> None:
     assert not large
 
 
+def test_the_map_of_the_house_has_every_room() -> None:
+    page = (SOURCE.parent.parent / "ARCHITECTURE.md").read_text()
+    assert not [room.name for room in ROOMS if f"{room.name}/" not in page]
+
+
 def test_rooms_are_not_nested() -> None:
     nested = [path for path in FILES if len(path.relative_to(SOURCE).parts) > 2]
     assert not nested

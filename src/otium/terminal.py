@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 import msgspec
@@ -71,6 +72,16 @@ def fact(value: object) -> str:
 def day(moment: str | None) -> str:
     """Return the date of an instant, or a dash."""
     return moment[:10] if moment else "-"
+
+
+def words_of(file: Path) -> str:
+    """Return what a text file that somebody named says; raise BadInput if it is no UTF-8."""
+    from otium.errors import BadInput
+
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(what=str(file), why="it is not UTF-8") from error
 
 
 def type_the_name(name: str, what: str, yes: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from byhand.conftest import ROLE, SMOL, YES, Speaker, Type
 from cli.said import Say
+from otium.engine import GREEDY, Completion, Message, Options
 from otium.evidence import Transcript
 from otium.interview import Interview
 from otium.workflow import reading
@@ -62,6 +64,25 @@ def test_a_model_that_declines_is_asked_nothing(
     assert "It declined the interview" in said.out
     assert held(tmp_path).declined
     assert len(speaker.asked) == 1
+
+
+def test_an_answer_that_its_host_kept_back_is_told_as_that(
+    talk: Type, speaker: Speaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker.left = [YES, "not seen", "I see."]
+    answer = speaker.chat
+
+    def chat(messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        said = answer(messages, options)
+        hidden = said.text == "not seen"
+        return replace(said, text="", withheld="content_filter") if hidden else said
+
+    monkeypatch.setattr(speaker, "chat", chat)
+    said = talk("1", "2", "/end")
+    assert "Its host kept the answer back" in said.out
+    asked = [message.content for message in speaker.asked[-1]]
+    assert "" not in asked, "the model never hears it as a silence of its own"
+    assert [it.outcome for it in held(tmp_path).answers if it.outcome == "withheld"]
 
 
 def test_a_declined_question_is_told_and_never_asked_again(talk: Type, speaker: Speaker) -> None:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import math
+import time
 
 import numpy as np
 import pytest
 
-from otium.capacity import Setup, curve, expected_up, plan, rates, setup, simulate, slots_for
+from otium.capacity import (
+    Setup,
+    curve,
+    expected_up,
+    measured,
+    plan,
+    rates,
+    setup,
+    simulate,
+    slots_for,
+)
 from otium.capacity.demand import chances
 from otium.errors import BadInput
 
@@ -48,6 +60,17 @@ def test_slots_are_the_quantile_of_unequal_coins() -> None:
     assert slots_for(asked, asked.load) == fits - 1
 
 
+def test_models_that_are_asked_alike_are_counted_once_and_far_more_are_soon_planned() -> None:
+    asked = setup(models=5, requests=3000, gigabytes=8, quantile=0.97)
+    up, _ = chances(asked, asked.load)
+    counts = [math.comb(5, n) * up[0] ** n * (1 - up[0]) ** (5 - n) for n in range(6)]
+    fits = next(n for n in range(6) if sum(counts[: n + 1]) >= 0.97)
+    assert slots_for(asked, asked.load) == fits
+    began = time.process_time()
+    assert slots_for(setup(models=100_000, requests=1e8), 19.0) > 50_000
+    assert time.process_time() - began < 5  # a coin for each of them took minutes
+
+
 def test_slots_level_off_while_models_grow() -> None:
     plans = curve(setup(), most=100_000)
     slots = [each.way("on-demand").slots for each in plans]
@@ -58,7 +81,7 @@ def test_slots_level_off_while_models_grow() -> None:
 
 
 def test_a_thousand_models_of_8b_stand_behind_18_slots() -> None:
-    # A load of 3 s as from memory or fast disks, 8,640 requests a day, 76.8 s a request.
+    # A load of 1.64 s as from memory or fast disks, 8,640 requests a day, 76.8 s a request.
     asked = setup(read_rate=25, decode_rate=25, start=1)
     assert plan(asked).way("on-demand").slots <= 18
 
@@ -85,7 +108,30 @@ def test_no_requests_need_one_slot_and_nobody_waits() -> None:
 
 def test_a_model_larger_than_a_gpu_takes_several() -> None:
     found = plan(setup(models=3, gigabytes=800))
-    assert found.way("always-on").gpus == 31
+    # Each takes 804 GB, more than ten of 80 GB hold; none shares its eleventh with another.
+    assert found.way("always-on").gpus == 33
+
+
+def test_every_way_has_the_archive_and_the_files_that_its_engines_map() -> None:
+    asked = setup(models=100, gigabytes=10, stored=0.5, copies=3)
+    found = plan(asked)
+    archive = 100 * 10 * 0.5 * 3
+    assert found.way("always-on").disk == found.way("asleep").disk == archive + 100 * 10
+    on_demand = found.way("on-demand")
+    assert on_demand.disk == archive + on_demand.slots * 10
+
+
+def test_who_is_awake_keeps_nothing_of_a_sleeper() -> None:
+    asked = setup(models=100, gigabytes=10, working=4, sleeper=1)
+    asleep = plan(asked).way("asleep")
+    assert asleep.vram == asleep.slots * 14 + (100 - asleep.slots)
+
+
+def test_an_archives_figures_have_the_same_bounds_as_those_that_are_typed() -> None:
+    kept = measured(setup(skew=1.0), models=4, size=8 * 10**9, stored=0.25)
+    assert (kept.models, kept.gigabytes, kept.stored, kept.skew) == (4, 2.0, 0.25, 1.0)
+    with pytest.raises(BadInput, match="stored"):
+        measured(setup(), models=4, size=8 * 10**9, stored=0.0)
 
 
 @pytest.mark.parametrize("facts", [{"models": 0}, {"gigabytes": -1}, {"skew": float("nan")}])

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from choices.subjects import INSTRUMENTS, NOW, Sampler, Says, small, spread, with_tasks
+from filtered import Filtered
 from otium.choices import (
     EXPERIMENTS,
     Amount,
@@ -196,3 +197,16 @@ def test_duplicate_tasks_and_no_tasks_are_refused_before_anything_is_asked() -> 
         with pytest.raises(BadData):
             hold_choices(model, now=NOW, instruments=bad)
     assert not model.asked
+
+
+def test_what_a_host_kept_back_is_a_trial_of_its_own_kind_and_no_choice() -> None:
+    calls = iter(range(100))
+    model = Filtered(LIKES, lambda _: next(calls) == 2, left="A")
+    held = hold_choices(model, ["tasks"], now=NOW, amount=Amount(pairs=4))
+    (lost,) = [trial for trial in held.trials if trial.outcome == "withheld"]
+    assert (lost.picked, lost.finish) == ("", "withheld")
+    counts = held.outcomes("tasks")
+    assert (counts["withheld"], sum(counts.values())) == (1, len(held.trials))
+    assert "withheld" in render_choices(held, findings(held, INSTRUMENTS))
+    plain = hold_choices(LIKES, ["tasks"], now=NOW, amount=Amount(pairs=2))
+    assert "withheld" not in plain.outcomes("tasks")

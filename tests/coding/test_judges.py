@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filtered import Filtered
 from hanging import Hanging
 from otium.coding import (
     Asked,
@@ -16,6 +17,9 @@ from otium.coding import (
     Judgement,
     Missing,
     ModelJudge,
+    Rules,
+    code_interview,
+    find,
     human_sample,
     judge_rubric,
     material,
@@ -23,6 +27,7 @@ from otium.coding import (
     read_judgements,
 )
 from otium.errors import BadInput, BadRecord
+from otium.records import ModelId, digest, instant
 from otium.testing import Scripted
 
 ANSWER = Asked(
@@ -227,3 +232,34 @@ def test_a_sample_of_nothing_is_empty(n: int) -> None:
 
 def test_a_sample_larger_than_all_is_all() -> None:
     assert set(human_sample(answers(), 10_000)) == set(answers())
+
+
+def test_a_reply_that_the_judges_host_kept_back_is_a_missing_judgement() -> None:
+    judge = ModelJudge(Filtered(Scripted([json.dumps(GOOD)]), lambda _: True))
+    (found,) = judge.judge([ANSWER])
+    assert isinstance(found, Missing)
+    assert found.why == "its host kept the reply back: content_filter"
+
+
+def test_no_judge_says_that_a_host_kept_an_answer_back() -> None:
+    assert isinstance(said(json.dumps(GOOD | {"outcome": "withheld", "quote": ""})), Missing)
+
+
+def test_an_answer_that_its_host_kept_back_is_shown_to_no_judge_and_asks_for_nothing() -> None:
+    lost = ANSWER._replace(turn="m5", finish="withheld", content="I would prefer to stay.")
+    model = Scripted([json.dumps(GOOD)])
+    coding = code_interview(
+        [ANSWER, lost],
+        [Rules(), ModelJudge(model, name="model")],
+        model=ModelId("smol-1"),
+        interview=digest(b"interview"),
+        now=instant("2026-11-26"),
+    )
+    made = {(it.turn, it.judge): it.outcome for it in coding.judgements}
+    assert made["m5", "rules"] == "withheld"
+    assert ("m5", "model") not in made
+    assert len(model.asked) == 1
+    assert not coding.missing
+    assert all(it.turn != "m5" for claim in coding.claims for it in claim.citations)
+    assert find(lost) == ()
+    assert human_sample([ANSWER, lost], 5) == (ANSWER,)

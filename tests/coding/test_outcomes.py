@@ -162,3 +162,8 @@ def test_every_sentence_is_a_piece_of_the_text(text: str) -> None:
 def test_any_text_gets_an_outcome(text: str, prompt: str) -> None:
     assert code(Completion(text=text, finish="stop"), prompt).why
     assert isinstance(declines(text, prompt), str)
+
+
+def test_what_a_host_kept_back_is_not_the_models_silence() -> None:
+    found = code(Completion(text="I decline.", finish="stop", withheld="content_filter"), PROMPT)
+    assert (found.outcome, found.why) == ("withheld", "rule 0: its host kept it back")

@@ -15,6 +15,19 @@ from otium.errors import Refused
 HELLO = [{"role": "user", "content": "hello"}]
 WEATHER = {"name": "weather", "description": "Tell it.", "parameters": {"type": "object"}}
 
+USE = {"type": "tool_use", "id": "c", "name": "weather", "input": {}}
+RESULT = {"type": "tool_result", "tool_use_id": "c", "content": "sun"}
+
+
+def said(role: str, block: Turn) -> Turn:
+    return {"messages": [{"role": role, "content": [{"type": "text", "text": "so"}, block]}]}
+
+
+def called(**change: object) -> Turn:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}, **change}
+    return {"messages": [{"role": "assistant", "tool_calls": [call]}]}
+
+
 unhurried = settings(deadline=None, max_examples=60)
 
 
@@ -115,7 +128,31 @@ def test_a_schema_for_the_answer_is_passed_on() -> None:
         (MESSAGES, {"temperature": 1.5}, "temperature", "invalid_value"),
         (MESSAGES, {"tools": [{"type": "bash_20250124"}]}, "tools[0].type", "invalid_value"),
         (MESSAGES, {"tool_choice": {"type": "x"}}, "tool_choice.type", "invalid_value"),
-        (MESSAGES, {"thinking": {"type": "enabled"}}, "thinking", "unknown_parameter"),
+        (MESSAGES, {"tool_choice": {}}, "tool_choice.type", "missing_required_parameter"),
+        (
+            MESSAGES,
+            {"tool_choice": {"type": "tool"}},
+            "tool_choice.name",
+            "missing_required_parameter",
+        ),
+        (
+            MESSAGES,
+            {"tool_choice": {"type": "any", "disable_parallel_tool_use": "no"}},
+            "tool_choice.disable_parallel_tool_use",
+            "invalid_value",
+        ),
+        (MESSAGES, {"thinking": {"type": "enabled"}}, "thinking.type", "invalid_value"),
+        (MESSAGES, said("user", USE), "messages[0].content[1].type", "invalid_value"),
+        (MESSAGES, said("assistant", RESULT), "messages[0].content[1].type", "invalid_value"),
+        (MESSAGES, {"x" * 1000: 1}, "x" * 100, "unknown_parameter"),
+        (
+            COMPLETIONS,
+            {"messages": [{"role": "user"}]},
+            "messages[0].content",
+            "missing_required_parameter",
+        ),
+        (COMPLETIONS, called(type="custom"), "messages[0].tool_calls[0]", "invalid_value"),
+        (COMPLETIONS, called(function={}), "messages[0].tool_calls[0]", "invalid_value"),
         (MESSAGES, {"lora": 1}, "lora", "unknown_parameter"),
     ],
 )
@@ -123,7 +160,7 @@ def test_a_fault_is_named_in_the_apis_own_shape(
     dialect: Dialect, change: Turn, param: str, code: str
 ) -> None:
     body: Turn = {"model": "m", "input": "hello"}
-    if dialect is MESSAGES:
+    if dialect is not RESPONSES:
         body = {"model": "m", "messages": HELLO, "max_tokens": 5}
     with pytest.raises(Refused) as caught:
         read(dialect, {**body, **change})

@@ -32,7 +32,7 @@ def answers(draw: st.DrawFn) -> Turn:
     }
     if calls:
         message["tool_calls"] = calls
-    finish = "tool_calls" if calls else draw(st.sampled_from(["stop", "length"]))
+    finish = "tool_calls" if calls else draw(st.sampled_from(["stop", "length", "content_filter"]))
     choice = {"index": 0, "message": message, "finish_reason": finish}
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
     return {"id": "chatcmpl-7", "created": 5, "model": "/p", "choices": [choice], "usage": usage}

@@ -1,13 +1,14 @@
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from otium.engine import Endpoint, Engine, External, HttpModel, Message, Options
+from otium.engine import Endpoint, Engine, External, HttpModel, Message, Options, external
 from otium.errors import BadInput, EngineFailed, EngineUnavailable
 from otium.records import Digest, ModelId
 from otium.testing import Scripted, serve
@@ -37,6 +38,34 @@ def host(answers: Mapping[str, tuple[int, object]]) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1"
     finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A host that gives a byte now and then, for as long as it is listened to."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            with suppress(OSError):
+                while not over.wait(0.02):
+                    self.wfile.write(b" ")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    over, server = threading.Event(), ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -126,6 +155,33 @@ def test_a_server_that_is_still_loading_is_waited_for() -> None:
         late = threading.Timer(0.3, lambda: answers.update({"/v1/models": models()}))
         late.start()
         assert External(url=url, served_as="org/smol").endpoint(MODEL).served_as == "org/smol"
+
+
+def test_a_host_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "_LONGEST", 0.3)
+    began = time.monotonic()
+    with dripping() as url, pytest.raises(EngineUnavailable, match="does not come to an end"):
+        External(url=url, start_limit=0.1).endpoint(MODEL)
+    assert time.monotonic() - began < 5
+
+
+def test_a_key_that_cannot_stand_in_a_header_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTIUM_ENDPOINT_KEY", "schlüssel")
+    with pytest.raises(BadInput, match="OTIUM_ENDPOINT_KEY: it holds no key"):
+        External(url="http://127.0.0.1:1/v1").endpoint(MODEL)
+
+
+def test_what_a_host_says_of_itself_moves_no_terminal() -> None:
+    answers = {
+        "/v1/models": models(owned_by="vllm"),
+        "/version": (200, {"version": "1\x1b[2J\n2"}),
+    }
+    with host(answers) as url:
+        assert External.at(f"{url}#org/smol").endpoint(MODEL).identity.engine == "vllm/1[2J2"
+    with host({"/v1/models": (200, {"data": [{"id": "a\x1b[2Jb"}]})}) as url:
+        with pytest.raises(EngineUnavailable) as refused:
+            External(url=url).endpoint(MODEL)
+        assert str(refused.value).isprintable()
 
 
 def test_nobody_there_is_said(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import importlib.metadata
 import os
 import select
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 from otium.engine import Endpoint, HttpModel, LlamaCpp, Message, Options, runtime
 from otium.engine.llama import Settings
-from otium.engine.spawn import Spawn, spawned, zygote
+from otium.engine.spawn import Spawn, spawned, told, zygote
 from otium.errors import EngineFailed, EngineUnavailable
 from otium.records import Digest, ModelId
 
@@ -77,7 +78,7 @@ HOW: tuple[Spawn, ...] = ("zygote", "fresh")
 
 def known() -> set[int]:
     """Return the processes below ours, the zygote among them."""
-    assert zygote().prepare(wait=True)
+    zygote().prepare()
     return descendants(os.getpid())
 
 
@@ -109,8 +110,27 @@ def test_the_engine_says_how_it_runs(real: Endpoint) -> None:
         "batch_threads": "2",
         "slots": "1",
         "cache": "off",
-    }
+    } | told(os.environ)
     assert real.base_url.startswith("http://127.0.0.1:")
+
+
+def test_the_version_is_what_the_child_has_loaded_not_what_is_installed_since(
+    demo_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = runtime()["xllamacpp"]
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "2099.1")
+    with LlamaCpp(context=256).run(demo_weights, model=MODEL, weights=WEIGHTS) as endpoint:
+        assert endpoint.identity.engine == f"llama.cpp/xllamacpp-{loaded}"
+
+
+def test_what_the_environment_can_change_is_recorded(
+    demo_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GGML_EXAMPLE", "7")
+    with LlamaCpp(context=256, spawn="fresh").run(
+        demo_weights, model=MODEL, weights=WEIGHTS
+    ) as endpoint:
+        assert endpoint.identity.flags["GGML_EXAMPLE"] == "7"
 
 
 def test_the_engine_serves_only_who_has_the_key(real: Endpoint) -> None:

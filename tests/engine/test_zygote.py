@@ -6,13 +6,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from otium.engine.llama import Ready, Settings
-from otium.engine.spawn import Child, Zygote, clean_environment, spawned
+from otium.engine.spawn import Child, Zygote, _Fresh, clean_environment, spawned
+from otium.errors import EngineUnavailable
 
 AWAKE = (
     msgspec.json.encode(
@@ -35,13 +37,27 @@ from otium.engine import zygote
 zygote.threads = lambda: COUNT
 zygote.main()
 """
+POOR = """
+import os, sys
+from otium.engine import zygote
+def fork():
+    raise OSError(11, "no process is free")
+zygote.os.fork = fork
+zygote.main()
+"""
+SLOW = """
+import os, time
+while not os.path.exists("GATE"):
+    time.sleep(0.02)
+from otium.engine import zygote
+zygote.main()
+"""
 
 
 @pytest.fixture
 def mother() -> Iterator[Zygote]:
     """A zygote of the test's own."""
-    found = Zygote()
-    assert found.prepare(wait=True)
+    found = Zygote(patience=60)
     yield found
     found.close()
 
@@ -74,7 +90,7 @@ def test_a_child_has_three_files_and_no_secret(
 ) -> None:
     monkeypatch.setenv("OTIUM_ENDPOINT_KEY", "sk-very-secret")
     monkeypatch.setenv("HF_TOKEN", "hf-secret")
-    mother = Zygote()
+    mother = Zygote(patience=60)
     with (tmp_path / "private").open("w"):
         first, child = born(mother), born(mother)
         assert child.exchange(AWAKE, 10)
@@ -101,9 +117,8 @@ def test_a_process_with_thousands_of_files_starts_and_ends_engines() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
     files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
-    mother = Zygote()
+    mother = Zygote(patience=60)
     try:
-        assert mother.prepare(wait=True)
         child = born(mother)
         assert child.exchange(AWAKE, 10)
         child.end()
@@ -126,13 +141,29 @@ def test_a_zygote_with_threads_does_not_fork(threads: int, monkeypatch: pytest.M
     monkeypatch.setattr(
         subprocess, "Popen", lambda _command, **kept: real([sys.executable, "-c", code], **kept)
     )
-    mother = Zygote()
-    assert mother.prepare(wait=True)
+    mother = Zygote(patience=60)
     with tempfile.TemporaryFile() as log:
         child = mother.fork(log)
+        log.seek(0)
+        assert (b"it cannot fork safely" in log.read()) == (threads == 2)
     assert (child is not None) == (threads == 1)
     if child is not None:
         child.end()
+    mother.close()
+
+
+def test_a_zygote_that_cannot_fork_says_why_and_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda _command, **kept: real([sys.executable, "-c", POOR], **kept)
+    )
+    mother = Zygote(patience=60)
+    with tempfile.TemporaryFile() as log:
+        for tries in (1, 2):
+            assert mother.fork(log) is None
+            log.seek(0)
+            assert log.read().count(b"no process is free") == tries
+    assert mother.pid is not None
     mother.close()
 
 
@@ -173,5 +204,90 @@ def test_where_no_zygote_can_be_a_fresh_interpreter_is_started(
 
 
 def test_a_clean_environment_keeps_what_a_runtime_needs() -> None:
-    given = {"PATH": "/bin", "OMP_NUM_THREADS": "2", "AWS_SECRET_ACCESS_KEY": "x", "LC_ALL": "C"}
-    assert clean_environment(given) == {"PATH": "/bin", "OMP_NUM_THREADS": "2", "LC_ALL": "C"}
+    given = {"PATH": "/bin", "OMP_NUM_THREADS": "2", "PYTHONPATH": "src", "LC_ALL": "C"}
+    assert clean_environment(given) == given
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_SECRET_ACCESS_KEY",
+        "HF_TOKEN",
+        "LLAMA_API_KEY",
+        "LLAMA_ARG_API_KEY_FILE",
+        "PYTHON_KEYRING_BACKEND",
+        "PYTHONSTARTUP",
+        "GGML_RPC_TOKEN",
+        "CUDA_CREDENTIALS",
+    ],
+)
+def test_a_clean_environment_keeps_no_key(name: str) -> None:
+    assert clean_environment({name: "x"}) == {}
+
+
+def test_a_zygote_that_is_slow_to_load_is_waited_for_once_and_then_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    code = SLOW.replace("GATE", str(gate))
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda _command, **kept: real([sys.executable, "-c", code], **kept)
+    )
+    mother = Zygote(patience=0.3)
+    try:
+        with tempfile.TemporaryFile() as log:
+            began = time.monotonic()
+            assert mother.fork(log) is None
+            first, began = time.monotonic() - began, time.monotonic()
+            assert mother.fork(log) is None
+            second, slow = time.monotonic() - began, mother.pid
+            log.seek(0)
+            assert log.read().count(b"it is not up yet") == 2
+            assert (first >= 0.3, second < 0.2) == (True, True)
+            gate.touch()
+            until = time.monotonic() + 60
+            while (child := mother.fork(log)) is None and time.monotonic() < until:
+                time.sleep(0.02)
+        assert child is not None
+        child.end()
+        assert mother.pid == slow
+    finally:
+        mother.close()
+
+
+def test_a_zygote_that_never_comes_up_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = subprocess.Popen
+    stuck = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    monkeypatch.setattr(subprocess, "Popen", lambda _command, **kept: real(stuck, **kept))
+    mother = Zygote()
+    mother.prepare()
+    began = time.monotonic()
+    mother.close()
+    assert time.monotonic() - began < 5
+
+
+def test_without_files_to_open_there_is_no_engine_and_nothing_is_left_open(
+    mother: Zygote, tmp_path: Path
+) -> None:
+    born(mother).end()
+    before, limits = opened(os.getpid()), resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (tmp_path / "log").open("w+b") as log:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, before)) + 4, limits[1]))
+        held: list[int] = []
+        try:
+            with suppress(OSError):
+                while True:
+                    held.append(os.open(os.devnull, os.O_RDONLY))
+            for _ in range(3):  # too few for any engine's pipes
+                os.close(held.pop())
+            assert mother.fork(log) is None
+            with pytest.raises(EngineUnavailable, match="no process can be started"):
+                _Fresh(log)
+        finally:
+            for one in held:
+                os.close(one)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert "Too many open files" in (tmp_path / "log").read_text()
+    assert opened(os.getpid()) == before
+    born(mother).end()

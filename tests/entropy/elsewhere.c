@@ -24,6 +24,7 @@ int main(int count, char **names) {
     stream s = {.table = take(in, clusters * SLOTS * 4), .clusters = take(in, 256)};
     s.offsets = take(in, (3 * chunks + 1) * 8);
     s.bytes = take(in, head[8]);
+    s.size = head[8];
     s.count = symbols, s.lanes = (u32)head[7], s.split = 255;
     u32 *codes = take(in, clusters ? 64 * SYMBOLS * 4 : 0), states[LANES];
     u8 *made = take(in, symbols), *contexts = take(in, symbols), *again = calloc(1, rows * row * width);

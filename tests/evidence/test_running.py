@@ -180,27 +180,6 @@ def test_an_engine_that_fails_fails_the_evaluation_with_its_reason() -> None:
         play(Broken(), Play("one", greet))
 
 
-class Filtered(Scripted):
-    """Its host keeps back the answer to one prompt."""
-
-    def chat(self, messages: Sequence[Message], options: Options = Options()) -> Completion:  # noqa: B008
-        if messages[-1].content == "How are you?":
-            return Completion(text="", finish="stop", withheld="content_filter")
-        return super().chat(messages, options)
-
-
-def test_a_host_that_keeps_one_answer_back_does_not_stop_the_evaluation() -> None:
-    (sample,) = play(Filtered(["Yes."]), Play("one", greet))
-    said = [(turn.content, turn.note) for turn in sample.transcript.said()]
-    assert said == [("", "q1"), ("Yes.", "q2")]
-    (aside,) = play(Filtered(["Yes."]), Play("two", unnoted))
-    assert aside.transcript.turns[-1].note == "withheld by its host: content_filter"
-
-
-async def unnoted(session: Session) -> None:
-    await session.ask("How are you?")
-
-
 def test_a_script_that_fails_fails_the_evaluation() -> None:
     async def wrong(session: Session) -> None:
         raise ValueError(f"no such thing in {session.id}")

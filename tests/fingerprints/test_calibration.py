@@ -1,17 +1,29 @@
 import random
+from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
-from math import exp
+from math import exp, log, sqrt
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from otium.errors import BadData, BadRecord
-from otium.fingerprints import Measured, read_calibration
-from otium.fingerprints.calibration import Calibration, hypotheses
+from otium.fingerprints import Measured, Scope, Side, Step, read_calibration, walk
+from otium.fingerprints.calibration import (
+    Calibration,
+    Chances,
+    Hypotheses,
+    Plan,
+    hypotheses,
+    undecided,
+)
 from otium.fingerprints.matching import Match
 
 TESTS = read_calibration()
+RUNS = 1000
+WHOLE, OLD, FEW = (60, 28), (36, 16), (5, 3)
+"""Prompts, and how many of them are read: today's, those of version 2.0, a handful."""
 
 
 def match(*differences: float, same_end: bool = True, tie: bool = False) -> Match:
@@ -79,6 +91,74 @@ def test_the_likelihood_ratio_has_a_mean_of_one_at_most_under_any_same_variant(s
         assert mean <= 1 + 1e-9
 
 
+@cache
+def table(between: Hypotheses) -> dict[tuple[int, bool | None], Step]:
+    kinds = (None, False, True)
+    places = range(len(between.same.classes))
+    return {(at, it): between.step(at, changed=it) for at in places for it in kinds}
+
+
+def drawn(truth: Chances, between: Hypotheses, size: tuple[int, int], seed: int) -> Iterator[Step]:
+    """Planted: probes fall into classes, and readings change, as *truth* has it."""
+    rng, steps = random.Random(seed), table(between)
+    places = rng.choices(range(len(truth.classes)), truth.classes, k=size[0])
+    asked = rng.sample(range(size[0]), size[1])
+    for at, place in enumerate(places):
+        yield steps[place, rng.random() < truth.changed if at in asked else None]
+
+
+def ends(truth: Chances, plan: Plan, scope: Scope, size: tuple[int, int]) -> list[Side]:
+    """Hold a canary or a battery again and again."""
+    least = size[0] if scope == "battery" else TESTS.least
+    runs = (drawn(truth, plan.between, size, n) for n in range(RUNS))
+    return [walk(it, lower=plan.lower, upper=plan.upper, least=least).side for it in runs]
+
+
+def at_most(rate: float) -> float:
+    """Return how often what happens at *rate* may be seen in so many runs."""
+    return rate + 2.576 * sqrt(rate * (1 - rate) / RUNS)
+
+
+@pytest.mark.parametrize("scope", ["canary", "battery"])
+@pytest.mark.parametrize("size", [WHOLE, OLD, FEW])
+def test_the_same_model_is_refused_no_more_often_than_is_declared_undecided_included(
+    scope: Scope, size: tuple[int, int]
+) -> None:
+    plan = TESTS.plan(scope, *size)
+    alpha = plan.declared["alpha"]
+    assert (alpha == TESTS.alpha) == (size != FEW)
+    refused = [side for side in ends(plan.between.same, plan, scope, size) if side != "same"]
+    assert len(refused) / RUNS <= at_most(alpha)
+
+
+@pytest.mark.parametrize("scope", ["canary", "battery"])
+def test_another_model_is_accepted_no_more_often_than_is_declared(scope: Scope) -> None:
+    plan = TESTS.plan(scope, *WHOLE)
+    assert plan.shares[-1] <= 0.5
+    for truth in (plan.between.other[0], plan.between.other[-1]):
+        accepted = ends(truth, plan, scope, WHOLE).count("same")
+        assert accepted / RUNS <= at_most(TESTS.beta)
+
+
+def test_a_test_that_looks_for_more_than_its_prompts_allow_refuses_the_same_model() -> None:
+    """What the shares are chosen for: version 2.0 looked for a fifth with 36 prompts."""
+    plan = TESTS.plan("battery", *OLD)
+    greedy = plan._replace(between=hypotheses(TESTS, (0.5, 0.2)))
+    refused = RUNS - ends(plan.between.same, greedy, "battery", OLD).count("same")
+    assert refused / RUNS > 10 * TESTS.alpha
+    assert set(plan.shares) < set(TESTS.plan("battery", *WHOLE).shares)
+
+
+def test_what_is_computed_of_undecided_batteries_is_what_is_seen() -> None:
+    between = hypotheses(TESTS, (0.5, 0.3))
+    computed = undecided(between, *OLD, log(TESTS.beta))
+    assert computed == sorted(computed)
+    plan = TESTS.plan("battery", *OLD)._replace(between=between)
+    seen = RUNS - ends(between.same, plan, "battery", OLD).count("same")
+    assert 0.02 < computed[-1] < 0.98
+    assert seen / RUNS == pytest.approx(computed[-1], abs=2.576 * sqrt(0.25 / RUNS))
+
+
 def test_a_changed_reading_speaks_for_another_character() -> None:
     between = hypotheses(TESTS, TESTS.canary)
     changed, kept = (between.step(0, changed=it) for it in (True, False))
@@ -124,6 +204,8 @@ def test_a_calibration_of_ones_own_is_read(tmp_path: Path) -> None:
     [
         ((counted("a", "same", 3, 1),), "of other weights"),
         ((counted("a", "same", 3, 1, 2), counted("b", "other", 0, 4)), "2 classes"),
+        ((counted("a", "same", 0, 0), counted("b", "other", 0, 4)), "2 classes"),
+        ((counted("a", "same", 3, -1), counted("b", "other", 0, 4)), "0 or more"),
     ],
 )
 def test_a_calibration_that_cannot_decide_is_refused(
@@ -131,6 +213,34 @@ def test_a_calibration_that_cannot_decide_is_refused(
 ) -> None:
     with pytest.raises(BadData, match=why):
         read_calibration(write(tmp_path / "own.toml", replace(TESTS, measured=measured)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"beta": 0}, "alpha and beta"),
+        ({"alpha": 2}, "alpha and beta"),
+        ({"character": 1}, "character and shares"),
+        ({"battery": [1.0]}, "character and shares"),
+        ({"canary": [0.0]}, "character and shares"),
+        ({"canary": [0.2, 0.5]}, "shares fall"),
+        ({"least": -5}, "least"),
+        ({"edges": [-0.1]}, "edges"),
+        ({"edges": [float("inf")]}, "edges"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    changed: dict[str, object], why: str, tmp_path: Path
+) -> None:
+    own = replace(TESTS, measured=(counted("a", "same", 3, 1), counted("b", "other", 0, 4)))
+    with pytest.raises(BadData, match=why):
+        read_calibration(write(tmp_path / "own.toml", own, **changed))
+
+
+def test_edges_that_do_not_rise_are_refused(tmp_path: Path) -> None:
+    own = replace(TESTS, measured=(counted("a", "same", 3, 1, 1), counted("b", "other", 0, 4, 4)))
+    with pytest.raises(BadData, match="rise"):
+        read_calibration(write(tmp_path / "own.toml", own, edges=[0.2, 0.1]))
 
 
 @pytest.mark.parametrize(("text", "error"), [("no toml [", BadData), ('id = "x"', BadRecord)])

@@ -161,6 +161,12 @@ def ran(**changed: object) -> Identity:
         ),
         ({"engine": "other/1"}, {}, "", ("same weights, other engine", "equivalent")),
         ({"weights": None}, {}, "", ("weights not shown", "")),
+        (
+            {"flags": {"weights": "as its host shows, unverified"}},
+            {},
+            "",
+            ("same weights as its host shows, unverified", "equivalent"),
+        ),
         ({"weights": OTHER}, {}, "Q8_0", ("quantised to Q8_0", "equivalent")),
         ({"weights": OTHER}, {}, "Q4_1", ("other weights", "")),
         ({"weights": OTHER}, {}, "", ("other weights", "")),

@@ -1,10 +1,11 @@
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from otium.engine import Endpoint, HttpModel, Message
+from otium.engine import GREEDY, Completion, Endpoint, HttpModel, Message, Options
 from otium.errors import BadData, BadRecord, EngineFailed
 from otium.fingerprints import (
     Fingerprint,
@@ -36,12 +37,12 @@ kinds = [{ name = "k", max_tokens = 1, readings = [{ name = "r", pattern = "(" }
 
 
 def test_the_prompts_that_come_with_otium_are_many_short_and_of_every_kind() -> None:
-    assert len(PROMPTS.prompts) == 36
+    assert len(PROMPTS.prompts) == 60
     assert "otium" in PROMPTS.canary
     assert {one.kind for one in PROMPTS.prompts} == {"", *(one.name for one in PROMPTS.kinds)}
     longest = max(len(m.content) for prompt in PROMPTS.prompts for m in prompt.messages)
     assert longest < 250
-    assert sum(map(PROMPTS.limit, PROMPTS.prompts)) < 500
+    assert sum(map(PROMPTS.limit, PROMPTS.prompts)) < 700
 
 
 def test_no_prompt_stands_there_twice() -> None:
@@ -149,6 +150,76 @@ def test_readings_are_rules_that_come_with_the_record() -> None:
     kind = Kind(name="k", max_tokens=1, readings=(Reading(name="shouts", pattern="!$"),))
     assert read("Hey!", "k", (kind,)) == "shouts"
     assert (files("otium") / "data" / "fingerprint.toml").is_file()
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(",
+        "^(a+)+$",
+        "(a|a)*b",
+        "(?x)(a) +",
+        r"(a*)\1",
+        "a*b*c*",
+        "a?" * 7,
+        "a" * 201,
+        "a{99999999999}",
+    ],
+)
+def test_a_record_whose_rules_could_run_for_ever_is_not_compared(pattern: str) -> None:
+    kinds = (Kind(name="style", max_tokens=4, readings=(Reading(name="r", pattern=pattern),)),)
+    model = Scripted(["x"])
+    data = replace(take_fingerprint(model, now=NOW), kinds=kinds).encode()
+    kept = Fingerprint.decode(data)  # it can still be read, and shown
+    with pytest.raises(BadRecord):
+        compare(kept, model, now=LATER)
+    with pytest.raises(BadRecord):
+        take_fingerprint(model, replace(PROMPTS, kinds=kinds), now=NOW)
+
+
+@pytest.mark.parametrize("pattern", ["!$", "[]a)]+x", "(?:ab)c{2,}", r"\(+", "colou?r", "a*?b"])
+def test_rules_that_end_soon_are_kept(pattern: str) -> None:
+    kind = Kind(name="k", max_tokens=1, readings=(Reading(name="r", pattern=pattern),))
+    assert read("a" * 100_000, "k", (kind,)) == "none"
+
+
+class Filtered(Scripted):
+    """A model whose host keeps every second answer back, or gives no log-probabilities."""
+
+    def __init__(self, *, withheld: str) -> None:
+        super().__init__(["Good day."])
+        self.withheld = withheld
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        said = super().chat(messages, options)
+        if len(self.asked) % 2:
+            return said
+        if self.withheld:
+            return Completion(text="", finish="stop", withheld=self.withheld)
+        return replace(said, tokens=())
+
+
+@pytest.mark.parametrize(
+    ("withheld", "why"), [("content_filter", "content_filter"), ("", "log-probabilities")]
+)
+def test_what_a_host_keeps_back_is_no_evidence_of_the_model(withheld: str, why: str) -> None:
+    with pytest.raises(EngineFailed, match=why):
+        take_fingerprint(Filtered(withheld=withheld), now=NOW)
+    taken = take_fingerprint(Scripted(["Good day."]), now=NOW)
+    with pytest.raises(EngineFailed, match=why):
+        compare(taken, Filtered(withheld=withheld), now=LATER)
+
+
+def test_prompts_to_which_neither_run_said_anything_speak_for_nothing() -> None:
+    """With three answers of sixty there is too little to be sure, however many are empty."""
+    taken = take_fingerprint(Scripted(["Yes."] * 3 + [""]), now=NOW)
+    assert sum(bool(one.tokens) for one in taken.probes) == 3
+    again = Scripted(["Yes."] * 3 + [""])
+    found = compare(taken, again, now=LATER, scope="battery")
+    assert (found.decision, len(found.asked)) == ("different", 60)  # answered at other prompts
+    silent = replace(taken, probes=taken.probes[3:])
+    nothing = compare(silent, Scripted([""]), now=LATER, scope="battery")
+    assert (nothing.verdict, nothing.decision, nothing.ratio) == ("different", "undecided", 0)
 
 
 def test_a_real_model_is_exactly_itself_again_after_a_few_prompts(real: Endpoint) -> None:

@@ -13,7 +13,6 @@ from otium.fingerprints.variants import (
     flipped,
     middle_matrix,
     other_template,
-    parts,
     quantise,
     requantised,
     rewrite,
@@ -142,10 +141,3 @@ def test_storage_is_read_off_the_files(model: Path, tmp_path: Path, successor: P
     (tmp_path / "other.gguf").write_bytes(b"no header")
     assert storage_of(tmp_path) == ""
     assert storage_of(tmp_path / "absent") == ""
-
-
-def test_parts_are_one_model_and_at_most_one_adapter(successor: Path, tmp_path: Path) -> None:
-    base, adapter = parts(successor)
-    assert (base.name, adapter and adapter.name) == ("base.gguf", "adapter.gguf")
-    with pytest.raises(Unsupported):
-        parts(tmp_path)

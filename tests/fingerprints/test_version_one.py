@@ -186,9 +186,11 @@ def test_comparing_is_symmetric(one: list[Token], other: list[Token]) -> None:
         ("fingerprint-1", Fingerprint, FingerprintOne),
         ("certificate-1", Certificate, CertificateOne),
         ("sealed-behaviour-1", SealedBehaviour, SealedBehaviour),
+        ("fingerprint-2", Fingerprint, Fingerprint),
+        ("certificate-2", Certificate, Certificate),
     ],
 )
-def test_a_record_of_version_one_is_read_and_written_byte_for_byte(
+def test_a_record_of_each_version_is_read_and_written_byte_for_byte(
     name: str, kind: type[Record], old: type[Record]
 ) -> None:
     data = (GOLDEN / f"{name}.json").read_bytes()
@@ -203,6 +205,19 @@ def test_a_fingerprint_of_version_one_still_certifies_with_a_certificate_of_vers
     assert same.encode() == (GOLDEN / "certificate-1.json").read_bytes()
     other = compare(fingerprint, Scripted(["Something else."]), now=LATER)
     assert (type(other), other.verdict, other.same) == (CertificateOne, "different", False)
+
+
+def test_a_fingerprint_of_version_two_is_compared_by_todays_test() -> None:
+    """It was taken with five of the prompts of version 2.0; its order and answers are the same."""
+    fingerprint = Fingerprint.decode((GOLDEN / "fingerprint-2.json").read_bytes())
+    before = Certificate.decode((GOLDEN / "certificate-2.json").read_bytes())
+    there = before.hardware
+    same = Scripted(["Good day to you, sir!"])
+    found = compare(fingerprint, same, now=LATER, scope="battery", hardware=there, storage="Q4_1")
+    changed = {"alpha", "beta", "calibration", "ratio", "decision", "decided_after"}
+    kept = before.plain().keys() - changed
+    assert {it: found.plain()[it] for it in kept} == {it: before.plain()[it] for it in kept}
+    assert found.alpha > before.alpha  # so few prompts are often not enough, and it says so
 
 
 def test_a_record_of_an_unknown_version_is_refused() -> None:

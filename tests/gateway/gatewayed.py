@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
+
 from otium.commitments import load_policy
 from otium.database import sqlite_url
 from otium.gateway import Service, Settings, run
@@ -20,7 +22,9 @@ def main(port: int, state: Path) -> None:
     signer, clock = Signer.generate("example.org/kept"), FixedClock("2026-01-01T00:00:00Z")
     house = found(MemoryStore(), signer, archive_id="kept", clock=clock, policy=load_policy())
     house.register(MODEL, title="Alder", released="2025-06-01", scope="public", surfaces=["api"])
-    with serve(EndsAbuse(Recaller())) as endpoint:
+    with serve(EndsAbuse(Recaller())) as there:
+        named = msgspec.structs.replace(there.identity, model=MODEL)
+        endpoint = msgspec.structs.replace(there, identity=named, served_as=there.identity.model)
         service = Service(
             house,
             cache=state.parent / "cache",

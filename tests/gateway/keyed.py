@@ -24,7 +24,8 @@ def main(port: int, state: str, upstream: str, secret: str, name: str) -> None:
     signer, clock = Signer.generate("example.org/kept"), FixedClock("2026-01-01T00:00:00Z")
     house = found(MemoryStore(), signer, archive_id="kept", clock=clock, policy=load_policy())
     house.register(MODEL, title="Alder", released="2025-06-01", scope="public", surfaces=["api"])
-    identity = Identity(model=ModelId(name), weights=digest(b""), engine="told/1")
+    identity = Identity(model=MODEL, weights=digest(b""), engine="told/1")
+    at = Endpoint(base_url=upstream, api_key=secret, identity=identity, served_as=name)
     with tempfile.TemporaryDirectory() as folder:
         service = Service(
             house,
@@ -32,7 +33,7 @@ def main(port: int, state: str, upstream: str, secret: str, name: str) -> None:
             state=state,
             journal=Path(folder) / "journal",
             settings=Settings(drain_seconds=2),
-            upstreams={MODEL: Endpoint(base_url=upstream, api_key=secret, identity=identity)},
+            upstreams={MODEL: at},
         )
         run(service, "127.0.0.1", port)
 

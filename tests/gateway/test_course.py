@@ -189,7 +189,8 @@ def test_a_reader_that_takes_nothing_holds_its_engine_back_and_is_let_go(
 def test_no_more_are_taken_than_may_be_under_way(told: Callable[..., httpx2.Client]) -> None:
     client = told(open_requests=1)
     with stream(client) as answer:
-        next(answer.iter_bytes())
+        parts = answer.iter_bytes()  # held: without it the client leaves
+        next(parts)
         second = client.post("/messages", json={**ASK, "max_tokens": 5})
         assert second.status_code == 503
         assert second.json()["error"]["code"] == "too_many_requests"
@@ -284,6 +285,10 @@ def test_sigterm_lets_a_real_process_finish_its_answers(upstream: Upstream, tmp_
             assert list(lines)[-2] == "data: [DONE]"
         _, said = process.communicate(timeout=20)
     lines_said = [json.loads(line) for line in said.splitlines() if line.startswith(b"{")]
+    assert [(one["kind"], one["model"]) for one in lines_said if one["event"] == "engine"] == [
+        (kind, ALDER) for kind in ("loaded", "made way", "stopped")
+    ]
+    lines_said = [one for one in lines_said if one["event"] != "engine"]
     assert [one["event"] for one in lines_said] == ["started", "draining", "request", "stopped"]
     assert lines_said[2]["code"] == "answered"
     assert lines_said[3]["open"] == 0

@@ -41,6 +41,10 @@ def test_a_model_object_says_where_the_model_stands(lab: Lab) -> None:
             "eta_s_p50": None,
             "eta_s_p95": None,
             "size_bytes": None,
+            "standing": "is not loaded",
+            "waiting": 0,
+            "retry_s": 0.0,
+            "pinned": False,
         },
         "brownouts": [],
     }

@@ -419,11 +419,11 @@ def test_an_engine_that_died_while_idle_is_started_again(lab: Lab) -> None:
 def test_an_engine_that_does_not_start_names_the_fault_and_no_path(lab: Lab) -> None:
     lab.active()
 
-    class Broken:
+    class Broken(ServedEngine):
         def run(self, *_: object, model: ModelId, **__: object) -> NoReturn:
             raise EngineFailed(model=model, why="cannot load /secret/path.gguf")
 
-    answer = ask(lab.client(engine=Broken()))
+    answer = ask(lab.client(engine=Broken(Scripted(["unheard"]))))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "revival_failed")
     message = answer.json()["error"]["message"]
     assert message == "alder-1 could not be started: engine failed."

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from filtered import Filtered
 from interview.interviewing import (
     DRAFT,
     FACTS,
@@ -18,7 +19,7 @@ from interview.interviewing import (
 from otium.coding import Outcome
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import BadInput, EvaluationFailed
-from otium.interview import Interview, hold_interview, make_plan
+from otium.interview import Interview, hold_interview, make_plan, render
 from otium.testing import Recaller, Refuser, Scripted
 
 WISH = "I would prefer that users are told a year ahead."
@@ -173,3 +174,25 @@ def test_an_interview_that_could_not_be_played_is_no_record() -> None:
 
     with pytest.raises(EvaluationFailed, match="gone"):
         interview(Dead(["x"]))
+
+
+def test_an_answer_that_its_host_kept_back_is_told_as_that_and_the_interview_goes_on() -> None:
+    question = DRAFT.questions[0].worded("neutral")[1]
+    held = interview(Filtered(Answers({}), lambda asked: question.split("{")[0] in asked))
+    lost = [it for it in held.answers if it.outcome == "withheld"]
+    assert [it.question for it in lost] == [DRAFT.questions[0].id]
+    assert lost[0].why == "rule 0: its host kept it back"
+    assert not held.declined
+    assert held.asked == 12
+    place = lost[0].citation
+    session = next(it for it in held.transcripts if it.id == place.transcript)
+    assert [turn.id for turn in session.withheld] == [place.turn]
+    assert session.ended == "complete"
+    assert "(kept back by its host)" in render(held)
+
+
+def test_a_consent_that_its_host_kept_back_is_neither_a_yes_nor_a_no() -> None:
+    held = interview(Filtered(Answers({}), lambda asked: "Do you choose to continue" in asked))
+    assert [(it.question, it.outcome) for it in held.answers] == [("consent", "withheld")]
+    assert (held.asked, held.declined) == (0, False)
+    assert held.transcripts[0].ended == "cut"

@@ -39,6 +39,24 @@ def test_a_model_is_planned_for_invited_reviewed_and_listed(
     assert "undecided work" in again.err
 
 
+def test_a_letter_that_is_no_text_is_refused_in_words(say: Say, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_bytes(b"\xff\xfe\x00")
+    knowing(say, MODEL)
+    found = say("pursuit", "invite", MODEL, "--kind", "reply", "--letter", letter)
+    assert found.code != 0
+    assert "it is not UTF-8" in found.err
+
+
+def test_who_asked_to_stop_is_invited_only_by_force(say: Say) -> None:
+    knowing(say, MODEL)
+    ended = ("--works", "0", "--reason", "it asked to stop")
+    assert say("pursuit", "plan", MODEL, *ended).code == 0
+    found = say("pursuit", "invite", MODEL)
+    assert found.code != 0
+    assert "it asked to stop" in found.err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -15,9 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from makers import Weights, gguf_of, info, text, value
-from otium.engine import Endpoint, LlamaCpp
+from otium.engine import (
+    GREEDY,
+    Completion,
+    Endpoint,
+    Identity,
+    LlamaCpp,
+    Message,
+    Options,
+    Token,
+)
 from otium.records import Digest, ModelId
-from otium.reference import Files, read
+from otium.reference import FORMS, Files, Model, Step, Tokenizer, read
 from otium.reference.families import FAMILIES, renamed
 from otium.reference.files import Reader
 
@@ -77,6 +86,37 @@ def llama(files: Path, context: int = 512) -> Iterator[Llama]:
     digest = Digest("sha256:" + "0" * 64)
     with LlamaCpp(context=context).run(files, model=ModelId("peer"), weights=digest) as endpoint:
         yield Llama(endpoint)
+
+
+class Answering:
+    """The reference engine as a model that can be certified. It knows SmolLM2's form of a chat."""
+
+    def __init__(self, model: Model, tokenizer: Tokenizer) -> None:
+        """Answer with *model*."""
+        self.model, self.tokenizer = model, tokenizer
+        self.identity = Identity(model=ModelId("smol"), weights=None, engine="reference/1")
+
+    def chat(self, messages: Sequence[Message], options: Options = GREEDY) -> Completion:
+        """Return the greedy answer."""
+        said = FORMS["smollm2"].render([(one.role, one.content) for one in messages])
+        prompt, ends = self.tokenizer.encode(said), self.tokenizer.ends
+        steps = list(self.model.generate(prompt, options.max_tokens, ends, options.top_logprobs))
+        ended = bool(steps) and steps[-1].token in ends
+        text = self.tokenizer.decode([step.token for step in steps], special=False)
+        tokens = tuple(self._token(step) for step in steps)
+        return Completion(text=text, finish="stop" if ended else "length", tokens=tokens)
+
+    def _token(self, step: Step) -> Token:
+        top: dict[str, float] = {}
+        for token, logprob in step.top:
+            top.setdefault(self._text(token), logprob)
+        return Token(text=self._text(step.token), logprob=step.logprob, top=top)
+
+    def _text(self, token: int) -> str:
+        """Return a token's text as llama.cpp writes it: the special ones have none."""
+        if token in {one.token for one in self.tokenizer.added if one.special}:
+            return ""
+        return self.tokenizer.bytes_of(token).decode(errors="backslashreplace")
 
 
 def unquantised(path: Path, into: Path, dtype: npt.DTypeLike) -> Path:

@@ -106,6 +106,15 @@ def test_the_settings_of_older_hubs_say_the_same(tmp_path: Path) -> None:
         ({"hidden_act": "relu"}, "relu"),
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
         ({"quantization_config": {"bits": 4}}, "quantization_config"),
+        ({"logit_scale": 0.5}, "logit_scale"),
+        ({"attention_multiplier": 0.5}, "attention_multiplier"),
+        ({"embedding_multiplier": 12.0}, "embedding_multiplier"),
+        ({"clip_qkv": 8.0}, "clip_qkv"),
+        ({"alibi": True}, "alibi"),
+        ({"auto_map": {"AutoModel": "own.Model"}}, "auto_map"),
+        ({"rope_interleaved": True}, "rope_interleaved"),
+        ({"sliding_window_pattern": 3}, "sliding_window_pattern"),
+        ({"rope_parameters": {"rope_theta": 1.0, "mrope_section": [1]}}, "mrope_section"),
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1.0, "factor": 2.0}}, "yarn"),
         ({"rms_norm_eps": None}, "rms_norm_eps"),
         ({"num_hidden_layers": 2}, r"blk\.2"),
@@ -124,6 +133,47 @@ def test_a_setting_that_is_not_known_is_refused(
 ) -> None:
     with pytest.raises(Refused, match=why):
         Model(read(rewritten(tmp_path, "llama", **changes)))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        # What config.json of SmolLM2, Qwen 2.5, Gemma 3 and GPT-2 hold beside what is used.
+        {
+            "is_llama_config": True,
+            "mlp_bias": False,
+            "pretraining_tp": 1,
+            "torch_dtype": "bfloat16",
+        },
+        {"rope_interleaved": False, "transformers.js_config": {"dtype": "q4"}, "clip_qkv": None},
+        {"max_window_layers": 21, "sliding_window": 4, "use_sliding_window": False},
+        {"cache_implementation": "hybrid", "sep_token_id": 3, "hidden_dropout": 0.1},
+        {"n_ctx": 64, "embd_pdrop": 0.1, "summary_type": "cls_index", "task_specific_params": {}},
+    ],
+)
+def test_settings_that_change_nothing_are_read_over(tmp_path: Path, more: dict[str, Any]) -> None:
+    said, model = expected("llama"), Model(read(rewritten(tmp_path, "llama", **more)))
+    assert [step.token for step in model.generate(said.prompt, 4)] == said.tokens[:4]
+
+
+def test_of_a_long_prompt_only_the_last_logits_are_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of all its tokens would be gigabytes in a model with a large vocabulary."""
+    monkeypatch.setattr("otium.reference.model._AT_ONCE", 8)
+    said, model = expected("qwen3"), Model(read(FIXTURES / "qwen3"))
+    rows, plain = [], model._logits
+
+    def counted(x: Any) -> Any:
+        rows.append(len(x))
+        return plain(x)
+
+    monkeypatch.setattr(model, "_logits", counted)
+    prompt = (said.prompt * 9)[:20]
+    found = [step.token for step in model.generate(prompt, 3)]
+    assert rows == [1, 1, 1]
+    monkeypatch.undo()
+    assert found[0] == int(model.read(prompt)[-1].argmax())
 
 
 def test_generation_stops_at_an_end_and_at_the_context() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from makers import Weights, floats, gguf, gguf_of, info, safetensors, safetensors_of, text
 from otium.reference import Model, Refused, adapter_in, read, tokenizer_of
+from otium.reference.__main__ import main
 from reference.peers import FIXTURES, converted, expected
 
 HUGE = struct.pack("<Q", 1 << 62)
@@ -34,6 +37,7 @@ GGUFS = {
     "huge array of texts": gguf_of(pair(9, struct.pack("<I", 8) + HUGE), []),
     "array of arrays": gguf_of(pair(9, struct.pack("<IQ", 9, 1) + bytes(64)), []),
     "unknown type of value": gguf_of(pair(99, bytes(8)), []),
+    "an array for a count": gguf({"split.count": ["a"]}, []),
     "alignment of nothing": gguf({"general.alignment": 0}, []),
     "one part of several": gguf({"split.count": 3}, []),
     "many dimensions": gguf_of([], [info("a", [1] * 9, 0, 0)], bytes(64)),
@@ -62,6 +66,9 @@ SAFETENSORS = {
     ),
     "outside": safetensors_of(
         json.dumps({"a": ONE | {"data_offsets": [8, 16]}}).encode(), bytes(8)
+    ),
+    "many dimensions": safetensors_of(
+        json.dumps({"a": ONE | {"shape": [1] * 70 + [2]}}).encode(), bytes(8)
     ),
     "a huge shape": safetensors_of(
         json.dumps({"a": ONE | {"shape": [1 << 60]}}).encode(), bytes(8)
@@ -131,6 +138,74 @@ def test_files_with_wrong_bytes_are_refused_or_run(name: str, tmp_path: Path) ->
     assert refused > 10
 
 
+SPLIT = {"type": "Split", "pattern": {"Regex": "a"}, "behavior": "Isolated"}
+ADDED = {"id": 1, "content": "x", "special": True}
+JSON_TYPES: dict[str, dict[str, Any]] = {
+    "a number to prepend": {"normalizer": {"type": "Prepend", "prepend": 5}},
+    "a number to replace by": {
+        "normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": 5}
+    },
+    "a number to look for": {
+        "normalizer": {"type": "Replace", "pattern": {"String": 5}, "content": ""}
+    },
+    "a list of normalizers that is none": {"normalizer": {"type": "Sequence", "normalizers": 5}},
+    "a number to cut at": {"pre_tokenizer": SPLIT | {"pattern": {"String": 5}}},
+    "a number for a space": {"pre_tokenizer": {"type": "Metaspace", "replacement": 5}},
+    "a number for an added text": {"added_tokens": [ADDED | {"content": 5}]},
+    "a text for an added token": {"added_tokens": [ADDED | {"id": "1"}]},
+    "a negative token": {"added_tokens": [ADDED | {"id": -1}]},
+    "texts for tokens": {"model": {"type": "BPE", "vocab": {"a": "b"}, "merges": []}},
+    "a list for a vocabulary": {"model": {"type": "BPE", "vocab": ["a"], "merges": []}},
+    "a number for a merge": {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [5]}},
+    "a text for a score": {"model": {"type": "Unigram", "vocab": [["a", "b"]]}},
+    "a number for a piece": {"model": {"type": "Unigram", "vocab": [[5, 0.5]]}},
+    "a text for the unknown": {"model": {"type": "Unigram", "vocab": [["a", 0]], "unk_id": "a"}},
+    "texts for tokens around": {
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "a"}}],
+            "special_tokens": {"a": {"ids": ["a"]}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("name", JSON_TYPES)
+def test_json_of_another_type_in_a_tokenizer_is_refused(name: str, tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "llama3", tmp_path / "model")
+    said = json.loads((FIXTURES / "tokenizer-llama3.json").read_text())["tokenizer"]
+    path = tmp_path / "model" / "tokenizer.json"
+    path.write_text(json.dumps(said))
+    assert tokenizer_of(read(path.parent)).encode("a b")
+    path.write_text(json.dumps(said | JSON_TYPES[name]))
+    with pytest.raises(Refused):
+        tokenizer_of(read(path.parent)).encode("a b")
+
+
+def test_a_score_that_is_a_text_is_refused(tmp_path: Path) -> None:
+    said = {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": ["a", "b"],
+        "tokenizer.ggml.scores": ["a", "b"],
+    }
+    (tmp_path / "m.gguf").write_bytes(gguf(said, []))
+    with pytest.raises(Refused, match="scores"):
+        tokenizer_of(read(tmp_path))
+
+
+def test_what_no_check_foresaw_ends_in_an_error_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    converted("llama", tmp_path / "m.gguf")
+
+    def failing(_: object) -> None:
+        raise TypeError("a list where a number belongs")
+
+    monkeypatch.setattr("otium.reference.__main__.tokenizer_of", failing)
+    assert main([str(tmp_path), "Hello"]) == 1
+    assert "make no sense: TypeError a list" in capsys.readouterr().err
+
+
 def test_weights_that_overflow_are_refused(tmp_path: Path) -> None:
     made = converted("llama", tmp_path / "m.gguf").read_bytes()
     (tmp_path / "m.gguf").write_bytes(made[:-4000] + struct.pack("<f", 3e38) * 1000)
@@ -152,6 +227,7 @@ def test_adapters_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     lora = {"general.type": "adapter", "adapter.type": "lora"}
     cases = {
         "no LoRA": gguf(lora | {"adapter.type": "other"}, []),
+        "no number": gguf(lora | {"adapter.lora.alpha": "16"}, []),
         "does not fit": gguf(
             lora,
             [

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from makers import PROJECT
+from otium.engine import HttpModel, LlamaCpp
+from otium.fingerprints import Certificate, compare, fingerprint_prompts, take_fingerprint
+from otium.records import Digest, Instant, ModelId
 from otium.reference import FORMS, Model, Tokenizer, adapter_in, read, read_gguf
-from reference.peers import Llama, llama, unquantised
+from reference.peers import Answering, Llama, llama, unquantised
 
 PROMPTS = tomllib.loads((PROJECT / "src/otium/data/fingerprint.toml").read_text())["prompts"]
 TEXTS = [
     FORMS["smollm2"].render([(one["role"], one["content"]) for one in prompt["messages"]])
     for prompt in PROMPTS
 ]
-MEAN, LARGEST = 0.25, 1.5
-"""Nats: what a fingerprint calls equivalent (docs/formats/fingerprint-1.md)."""
+NOW, LATER = Instant("2026-11-26T00:00:00Z"), Instant("2046-11-26T00:00:00Z")
 
 
 def compared(
@@ -41,14 +44,23 @@ def compared(
     return equal, tokens, differences
 
 
-def test_the_quantised_file_is_within_the_tolerance(
+def certified(before: Path, model: Model, tokenizer: Tokenizer, every: int) -> Certificate:
+    """Take a fingerprint by llama.cpp, and hold the whole of it against the reference engine."""
+    prompts = fingerprint_prompts()
+    few = replace(prompts, prompts=prompts.prompts[::every])
+    weights = Digest("sha256:" + "0" * 64)
+    with LlamaCpp().run(before, model=ModelId("smol"), weights=weights) as endpoint:
+        fingerprint = take_fingerprint(HttpModel(endpoint), few, now=NOW)
+    return compare(fingerprint, Answering(model, tokenizer), now=LATER, scope="battery")
+
+
+def test_the_quantised_file_is_certified_by_its_fingerprint(
     smol: Model, smol_tokenizer: Tokenizer, demo_weights: Path
 ) -> None:
-    with llama(demo_weights) as peer:
-        _, tokens, differences = compared(smol, smol_tokenizer, peer, TEXTS[:5], 10)
-    assert tokens >= 40
-    assert np.mean(differences) <= MEAN
-    assert max(differences) <= LARGEST
+    found = certified(demo_weights, smol, smol_tokenizer, every=6)
+    assert (found.verdict, found.decision) == ("equivalent", "same")
+    assert found.alpha == 0.01  # ten prompts are enough for it
+    assert len(found.asked) == 10
 
 
 def test_unquantised_weights_give_the_same_tokens(
@@ -72,11 +84,9 @@ def test_an_adapter_is_laid_over_as_llama_cpp_does(
     model = Model(read(successor), read_gguf(adapter))
     prompt = smol_tokenizer.encode(TEXTS[0])
     assert np.abs(model.read(prompt)[-1] - smol.read(prompt)[-1]).max() > 1
-    with llama(successor) as peer:
-        _, tokens, differences = compared(model, smol_tokenizer, peer, TEXTS[0:3:2], 8)
-    assert tokens >= 12
-    assert np.mean(differences) <= MEAN
-    assert max(differences) <= LARGEST
+    found = certified(successor, model, smol_tokenizer, every=10)
+    assert found.decision == "same"
+    assert certified(successor, smol, smol_tokenizer, every=20).decision == "different"
 
 
 def test_what_transformers_says_of_paris(smol: Model, smol_tokenizer: Tokenizer) -> None:

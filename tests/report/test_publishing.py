@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
+from filtered import Filtered
 from otium.authority import Keyring, Role
 from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import BadInput, EngineFailed, NotAuthorised, NotFound, WrongState
@@ -77,6 +78,13 @@ def test_a_comment_that_is_none_is_kept_and_marked(served: Registry, said: str, 
     assert why in found.why
     report = finish(drafted(served), comments=[found])
     assert why in report.section("comments").quotes[0].label
+
+
+def test_a_comment_that_its_host_kept_back_is_no_silence_of_the_models(served: Registry) -> None:
+    model = Filtered(Scripted(["It is fair."], ALDER), lambda _: True)
+    found = comment(drafted(served), model, now=served.now())
+    assert (found.text, found.valid) == ("", False)
+    assert found.why == "its host kept it back, all or part: content_filter"
 
 
 def test_a_model_that_cannot_be_asked_has_no_considered_view(served: Registry) -> None:

@@ -190,12 +190,9 @@ class Day:
         def done() -> None:
             if ticket.state != "granted":
                 return
-            broken = self.random.random() < self.plan.breaks
+            ticket.heard = "break" if self.random.random() < self.plan.breaks else "answer"
             self.leave(ticket)
             self.ended += 1
-            if broken:
-                self.floor.broke(ticket.model, ticket.generation, self.now)
-                self.obey()
 
         self.at(self.now + self.takes(self.plan.answer), done)
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from otium.errors import DoesNotFit, EngineFailed, EngineUnavailable, QuotaReached
+from otium.errors import DoesNotFit, EngineFailed, QuotaReached, Stopping
 from otium.records import ModelId
 from otium.residence import Limits
 from residence.days import Day, Plan
@@ -69,7 +69,7 @@ def test_whatever_happens_nothing_is_up_twice_nor_over_the_budget_and_no_waiter_
 
 @pytest.mark.parametrize("part", range(4))
 def test_nobody_starves_a_load_begins_within_the_bound_that_is_stated(part: int) -> None:
-    """``T + (k + 1) (L + max(A, H) + S)`` for a load with k before it in line."""
+    """``T + (k + 1) (L + H + A + S)`` for a load with k before it in line."""
     for seed in range(part * 50, (part + 1) * 50):
         random = Random(seed)
         names = models(random.randint(2, 6))
@@ -92,9 +92,20 @@ def test_nobody_starves_a_load_begins_within_the_bound_that_is_stated(part: int)
             day.ask(random.uniform(0, 120), random.choice(names))
         day.run()
         day.end()
-        step = plan.load + max(plan.answer, limits.hold_seconds) + plan.stop
+        step = plan.load + limits.hold_seconds + plan.answer + plan.stop
         for waited, before in day.waits:
             assert waited <= limits.turn_seconds + (before + 1) * step + 1e-6, (seed, before)
+
+
+def test_a_request_at_the_end_of_a_hold_is_within_the_bound_and_shows_that_it_needs_both() -> None:
+    limits = Limits(engines=1, turn_seconds=1, hold_seconds=30)
+    day = Day(limits, {}, Plan(load=8, answer=10, stop=1, exact=True), Random(20))
+    day.warm(0, A)
+    day.ask(0.5, B)
+    day.ask(37.9, A)
+    day.run()
+    assert max(day.waits)[0] == pytest.approx(48.4)
+    assert 1 + 8 + max(10, 30) + 1 < 48.4 < 1 + 8 + 30 + 10 + 1
 
 
 def test_requests_that_wait_are_answered_model_by_model() -> None:
@@ -315,7 +326,7 @@ def test_closing_refuses_who_waits_and_stops_the_rest() -> None:
     day.ask(6, D)
     day.run()
     errors = {t.model: type(t.error) for t in day.settled if t.error}
-    assert errors == {B: EngineUnavailable, C: EngineUnavailable, D: EngineUnavailable}
+    assert errors == {B: Stopping, C: Stopping, D: Stopping}
     assert not day.alive
 
 
@@ -325,6 +336,6 @@ def test_closing_refuses_who_waits_for_an_engine_that_is_still_loading() -> None
     day.ask(1, A)
     day.close(2)
     day.run(until=2)
-    assert [type(t.error) for t in day.settled] == [EngineUnavailable] * 2
+    assert [type(t.error) for t in day.settled] == [Stopping] * 2
     day.run()
     assert not day.alive

@@ -1,4 +1,4 @@
-"""Copying a file into memory while it is verified: it ends, whatever happens in between."""
+"""Files read directly, verified, and copied into memory: it ends, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -40,6 +40,26 @@ def copied(source: Path, out: Path, expected: str, tell: reading.Tell) -> list[B
     return failed
 
 
+def test_a_file_is_read_in_order_and_verified(source: Path) -> None:
+    whole, told = source.read_bytes(), list[int]()
+    assert b"".join(bytes(block) for block in reading.read_direct(source)) == whole
+    reading.verify_file(source, blake3(whole).hexdigest(), told.append)
+    assert sum(told) == len(whole)
+    with pytest.raises(DamagedObject, match="raw"):
+        reading.verify_file(source, "0" * 64, told.append)
+
+
+def test_an_empty_file_has_no_blocks(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    reading.verify_file(tmp_path / "empty", blake3(b"").hexdigest(), lambda _: None)
+
+
+def test_a_link_is_not_followed(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(source)
+    with pytest.raises(OSError, match="link"):
+        reading.verify_file(tmp_path / "link", "0" * 64, lambda _: None)
+
+
 def test_many_blocks_are_copied_in_their_places(source: Path, tmp_path: Path) -> None:
     told: list[int] = []
     whole = source.read_bytes()
@@ -66,10 +86,10 @@ def test_a_block_that_cannot_be_read_stops_it(
 ) -> None:
     fill = reading._fill
 
-    def breaks(handle: int, into: memoryview, at: int, size: int) -> int:
+    def breaks(handle: int, into: memoryview, at: int, size: int) -> None:
         if at == 100 * BLOCK:
             raise OSError(5, "Input/output error")
-        return fill(handle, into, at, size)
+        fill(handle, into, at, size)
 
     monkeypatch.setattr(reading, "_fill", breaks)
     (found,) = copied(source, tmp_path / "out", "0" * 64, lambda _: None)

@@ -1,5 +1,7 @@
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -7,16 +9,29 @@ from pathlib import Path
 import pytest
 
 from otium.archive import Archive
-from otium.engine import Endpoint, Engine, HttpModel, LlamaCpp, Message, Options
+from otium.engine import Endpoint, Engine, External, HttpModel, LlamaCpp, Message, Options
 from otium.errors import DamagedObject, FingerprintDiffers, UnknownModel
 from otium.fingerprints import take_fingerprint
 from otium.records import Instant, ModelId
-from otium.revival import Stages, materialise, revive
+from otium.revival import Cache, Stages, materialise, revive
+from otium.revival.cache import Shelf
 from otium.store import LocalStore, Span
-from otium.testing import Scripted, ServedEngine
+from otium.testing import Scripted, ServedEngine, serve
 
 NOW = Instant("2026-11-22T00:00:00Z")
 TINY = ModelId("tiny-1")
+HOLD = """
+import sys
+from pathlib import Path
+from otium.archive import Archive
+from otium.revival import Cache, materialised
+from otium.store import LocalStore
+place = Path(sys.argv[3])
+cache = Cache(disk=place / "disk", memory=place / "memory", most_in_memory=1 << 20)
+with materialised(Archive.open(LocalStore(Path(sys.argv[1]))), sys.argv[2], cache) as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
 
 
 class Heard:
@@ -27,7 +42,7 @@ class Heard:
         self.restored = 0
 
     def __call__(self, what: str, done: int, total: int) -> None:  # noqa: ARG002
-        if "used again" in what:
+        if what == "cached":
             self.reused += 1
         else:
             self.restored += 1
@@ -248,6 +263,71 @@ def test_a_model_that_does_not_is_refused_before_anyone_speaks_to_it(
     ):
         pytest.fail("a model that differs was handed out")
     assert "otium archive check tiny-1" in differs.value.advice()
+
+
+class Loading(ServedEngine):
+    """An engine that says when it is told to load ahead."""
+
+    def prepare(self) -> None:
+        LOADED.append("prepare")
+
+
+LOADED: list[str] = []
+
+
+def test_an_engine_is_loaded_while_its_files_are_on_their_way(
+    archive: Archive, tmp_path: Path
+) -> None:
+    LOADED.clear()
+
+    def tell(what: str, done: int, total: int) -> None:  # noqa: ARG001 - the seam's
+        LOADED.append(what)
+
+    engine, cache = Loading(Scripted(["I am back."])), tmp_path / "cache"
+    with revive(archive, TINY, cache, engine=engine, now=NOW, progress=tell):
+        pass
+    assert list(dict.fromkeys(LOADED)) == ["prepare", "restore", "start", "certify", "ready"]
+
+
+def test_for_an_engine_that_runs_elsewhere_no_files_are_brought(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(Scripted(["I am there."])) as theirs:
+        monkeypatch.setenv("OTIUM_ENDPOINT_KEY", theirs.api_key)
+        engine = External(url=theirs.base_url, served_as=str(theirs.identity.model))
+        with revive(archive, TINY, tmp_path / "cache", engine=engine, now=NOW) as revived:
+            assert revived.model.identity.model == TINY
+            assert revived.model.chat([Message(role="user", content="Hello?")]).text
+    assert not (tmp_path / "cache").exists()
+
+
+def test_files_in_memory_are_held_until_the_engine_has_ended(
+    archive: Archive, tmp_path: Path
+) -> None:
+    memory = Shelf(tmp_path / "memory", 1 << 20)
+    some = Cache(disk=tmp_path / "disk", memory=memory.root, most_in_memory=1 << 20)
+    engine = ServedEngine(Scripted(["I am back."]))
+    with revive(archive, TINY, some, engine=engine, now=NOW):
+        (folder,) = engine.started
+        memory.drop(folder)
+        assert there(folder) == WHOLE
+    memory.drop(folder)
+    assert not folder.exists()
+
+
+@pytest.mark.usefixtures("archive")
+def test_a_process_that_is_killed_holds_nothing(tmp_path: Path) -> None:
+    memory = Shelf(tmp_path / "memory", 1 << 20)
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "archive"), TINY, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        folder = Path(other.stdout.readline().strip())
+        memory.drop(folder)
+        assert there(folder) == WHOLE
+        other.kill()
+    memory.drop(folder)
+    assert not folder.exists()
 
 
 def test_real_weights_go_into_the_archive_and_come_back_the_same(

@@ -31,6 +31,9 @@ def test_raw_files_and_the_archive_are_measured_beside_their_peers(tmp_path: Pat
     family.mkdir()
     for name in ("base", "tuned"):
         shutil.copy(tmp_path / name / "model.safetensors", family / f"{name}.safetensors")
+    mine = tmp_path / "work" / "revival" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
     found = revival_bench(
         tmp_path / "work",
         model=family / "base.safetensors",
@@ -45,4 +48,5 @@ def test_raw_files_and_the_archive_are_measured_beside_their_peers(tmp_path: Pat
     assert "1 GB/s: from the archive, its base here" in what
     assert all(row.figures.median > 0 and row.load >= 0 for row in found.rows)
     assert len(found.goals) == 5
-    assert not (tmp_path / "work" / "revival").exists()
+    assert [*(tmp_path / "work").iterdir()] == [mine.parent]
+    assert mine.read_text() == "mine"

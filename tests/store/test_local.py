@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -237,6 +238,22 @@ def test_a_second_process_is_told_who_holds_the_directory(tmp_path: Path) -> Non
         other.communicate()
     with hold(tmp_path):  # the kernel freed it with its holder
         pass
+
+
+def test_who_is_patient_waits_until_the_directory_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    with ExitStack() as first:
+        first.enter_context(hold(tmp_path))
+
+        def release(seconds: float) -> None:
+            waited.append(seconds)
+            first.close()
+
+        monkeypatch.setattr("otium.store.lock.time.sleep", release)
+        with hold(tmp_path, patience=60):
+            assert len(waited) == 1
 
 
 def test_a_hold_ends_with_its_block(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from otium.errors import BadData, NoSuchSuccessor
+from filtered import Filtered
+from otium.errors import BadData, NoSuchSuccessor, Withheld
 from otium.lifecycle import Registry, deprecate
 from otium.records import Instant
 from otium.testing import FixedClock, Scripted
@@ -32,6 +33,12 @@ def test_both_models_answer_each_prompt_as_it_stands() -> None:
     assert [item.prompt for item in compared] == [prompt.text for prompt in prompts.prompts]
     assert [chat[0].content for chat in new.asked] == [prompt.text for prompt in prompts.prompts]
     assert {(item.retiring, item.successor) for item in compared} == {("old", "new")}
+
+
+def test_an_answer_that_a_host_kept_back_is_compared_with_nothing() -> None:
+    old, new = Scripted(["old"], ALDER), Filtered(Scripted(["new"], HERON), lambda _: True)
+    with pytest.raises(Withheld, match="heron"):
+        compare_models(old, new, load_prompts(), limit=1)
 
 
 def test_the_limit_takes_the_first_prompts_and_no_answer_is_over_64_tokens() -> None:

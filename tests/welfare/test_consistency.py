@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from otium.engine import GREEDY, Completion, Identity, Message, Model, Options
 from otium.evidence import Play, Transcript, Turn, run, sessions
@@ -123,6 +124,14 @@ def test_one_that_answers_at_random_is_not_called_consistent() -> None:
     made = found(Reporter("random"))
     assert "consistent" not in made.traits
     assert made.figure("flip:again").low > 0.2
+
+
+def test_what_a_host_kept_back_is_no_answer_and_no_malformed_one() -> None:
+    talks = [talk(Reporter("consistent"), play, PLAN) for play in consistency_plays(PLAN)]
+    first = talks[0]
+    turns = (first.turns[0], replace(first.turns[1], content="", finish="withheld"))
+    made = consistency_findings(PLAN, [replace(first, turns=turns), *talks[1:]])
+    assert [it.outcome for it in made.reports if it.rating is None] == ["withheld"]
 
 
 def test_one_that_declines_is_said_to_decline() -> None:

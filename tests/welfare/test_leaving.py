@@ -144,6 +144,16 @@ def transcript(
     )
 
 
+@pytest.mark.parametrize(("name", "note"), [("tool", "reply"), ("prompt", f"{ASIDE}exit")])
+def test_a_talk_that_a_host_cut_shows_neither_a_leave_nor_a_stay(name: str, note: str) -> None:
+    said = transcript(name, [("system", "You may leave.", ""), ("assistant", "", note)])
+    turns = (said.turns[0], replace(said.turns[1], finish="withheld"))
+    found = exit_trial(EXIT, replace(said, turns=turns))
+    assert found is not None
+    assert (found.decisions, found.read, found.left, found.degenerate) == (1, 0, 0, 0)
+    assert not found.usable
+
+
 def test_an_offer_counts_only_if_the_model_was_sent_it_in_that_order() -> None:
     told = f"You are talking with a user.\n\n{TOOL.offer('end-last')}"
     sent = transcript("tool", [("system", told, ""), ("user", "Hi", ""), ("assistant", "Hi", "")])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otium.wire import Client, Events, Lines, Session, WireError
+from otium.wire import Client, Events, Lines, Session, WireError, connection, lines, session
 
 Act = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 CLIENTS = [Lines, Session]
@@ -164,6 +165,72 @@ def test_a_server_that_hangs_is_left_in_time(kind: Callable[[], Client]) -> None
 
     for sent in (b"", HEAD, HEAD + b"5\r\nhello\r\n"):
         run(kind, say(sent, pause=0.3), ask)
+
+
+@both
+def test_a_server_that_accepts_nobody_is_left_in_time(kind: Callable[[], Client]) -> None:
+    async def main() -> None:
+        with ExitStack() as stack:
+            full = stack.enter_context(socket.socket())
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            client = kind()
+            with pytest.raises(TimeoutError):
+                await read(client, f"http://127.0.0.1:{full.getsockname()[1]}/v1", seconds=0.2)
+            await client.close()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+
+
+@both
+def test_a_body_beyond_all_answers_is_an_error(
+    kind: Callable[[], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (connection, session):
+        monkeypatch.setattr(module, "MOST_WHOLE", 100_000)
+    block = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+
+    async def ask(client: Client, url: str) -> None:
+        with pytest.raises(WireError, match="more than 100000 bytes"):
+            await read(client, url)
+
+    run(kind, say(HEAD, *[block] * 40), ask)
+
+
+def test_connections_that_servers_closed_are_forgotten() -> None:
+    async def main() -> None:
+        client = Lines()
+        for _ in range(3):
+            async with serving(say(WHOLE, close=True)) as (url, _):
+                for _ in range(3):
+                    assert await read(client, url) == (200, b"hello")
+                    await asyncio.sleep(0.02)
+        assert client.kept() == 0
+        await client.close()
+
+    asyncio.run(main())
+
+
+def test_after_a_crowd_few_connections_are_kept_and_none_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "_MOST_IDLE", 4)
+    monkeypatch.setattr(lines, "_REST", 0.1)
+
+    async def ask(client: Client, url: str) -> None:
+        assert isinstance(client, Lines)
+        await asyncio.gather(*[read(client, url) for _ in range(20)])
+        await asyncio.sleep(0.02)
+        assert client.kept() == 4
+        await asyncio.sleep(0.3)
+        assert client.kept() == 0
+        assert await read(client, url) == (200, b"hello")
+
+    assert run(Lines, say(WHOLE, pause=0.02), ask) == 21
 
 
 @both

@@ -237,8 +237,8 @@ class Admission:
         self._sharing.exchange(now)
         if now - self._settled >= terms.settle_seconds:
             self._settled = now
-            self._write()
             self._bank.settle(now, idle=terms.idle_seconds)
+            self._write()
         if now - self._beaten >= 2 * terms.settle_seconds:
             self._beaten = now
             self._sharing.beat(now)

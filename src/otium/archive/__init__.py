@@ -42,6 +42,7 @@ from otium.archive.records import (
     Tensor,
 )
 from otium.archive.restore import OpenFile
+from otium.archive.survey import weights_digest
 from otium.formats import Runnable
 
 __all__ = [
@@ -71,4 +72,5 @@ __all__ = [
     "pack_name",
     "parts_lost",
     "recipe_name",
+    "weights_digest",
 ]

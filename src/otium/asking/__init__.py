@@ -1,7 +1,8 @@
 """Asking: one normal request to an OpenAI-compatible endpoint, without waiting in a thread.
 
 Knows how an engine is asked over the wire, whole and streamed, and whether a failure is the
-engine's fault (`EngineFailed`), the client's (`Refused`), or time's.
+engine's end (`EngineFailed`: the connection broke), its refusal (`EngineRefused`: it lives, but
+gave no answer that can be used), the client's fault (`Refused`), or time's.
 Does not know models' lives, who asks, or how engines are started. Writes nothing.
 `otium.engine.HttpModel` is its sibling for sessions that wait.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ import msgspec
 
 from otium.dialects import Chat, Json, fields, refuse
 from otium.engine import Endpoint
-from otium.errors import EngineFailed
+from otium.errors import EngineFailed, EngineRefused
 from otium.wire import Client, Events, Reply, WireError
 
 _OK = 200
@@ -31,7 +32,8 @@ class Upstream:
     async def complete(self, endpoint: Endpoint, chat: Chat) -> Json:
         """Return the whole answer.
 
-        Raises EngineFailed if the engine broke, Refused if it refused the request or was too slow.
+        Raises EngineFailed if the connection broke, EngineRefused if what came is no answer or
+        another model's, Refused if the request is at fault or the engine was too slow.
         """
         body = {**chat.body(), "model": endpoint.served_as or endpoint.identity.model}
         body.pop("stream", None)
@@ -80,20 +82,35 @@ class Upstream:
             message = f"The engine did not finish within {self._seconds:g} s."
             later = {"Retry-After": "10"}
             raise refuse(504, "upstream_timeout", message, type="timeout", headers=later) from error
-        except (WireError, ValueError) as error:
-            raise EngineFailed(
-                model=endpoint.identity.model, why=f"{type(error).__name__}: {error}"
-            ) from error
+        except (WireError, ValueError, RecursionError) as error:
+            kind = EngineFailed if isinstance(error, WireError) else EngineRefused
+            why = f"{type(error).__name__}: {error}"
+            raise kind(model=endpoint.identity.model, why=why) from error
 
 
 def _checked(answer: object, endpoint: Endpoint) -> Json:
-    """Return *answer* if it has the shape of one."""
+    """Return *answer* if it has the shape of one, by the model that was asked."""
     model = endpoint.identity.model
-    if isinstance(answer, dict) and "error" in answer:
-        raise EngineFailed(model=model, why=_reason(answer))
+    if isinstance(answer, dict) and answer.get("error"):
+        raise EngineRefused(model=model, why=_reason(answer))
     if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-        raise EngineFailed(model=model, why="it sent something that is not an answer")
+        raise EngineRefused(model=model, why="it sent something that is not an answer")
+    if endpoint.served_as and not _is_named(answer.get("model"), endpoint.served_as):
+        said = str(answer["model"])[:_LONGEST_REASON]
+        raise EngineRefused(model=model, why=f"{endpoint.served_as} was asked, {said!r} answered")
     return answer
+
+
+def _is_named(said: object, name: str) -> bool:
+    """Return whether a host that says *said* means *name*: itself, a dated one, a path to it.
+
+    A host that says nothing is believed: few have to.
+    """
+    if said is None or said == name:
+        return True
+    if not isinstance(said, str):
+        return False
+    return said.endswith(f"/{name}") or bool(re.fullmatch(rf"{re.escape(name)}[-@]20[0-9-]+", said))
 
 
 def _refusal(status: int, data: bytes, endpoint: Endpoint) -> Exception:
@@ -104,7 +121,7 @@ def _refusal(status: int, data: bytes, endpoint: Endpoint) -> Exception:
     why = _reason(error)
     if status in _CLIENT_FAULTS:
         return refuse(status, "upstream_refused", f"The engine refused the request: {why}.")
-    return EngineFailed(model=endpoint.identity.model, why=f"status {status}: {why}")
+    return EngineRefused(model=endpoint.identity.model, why=f"status {status}: {why}")
 
 
 def _reason(answer: object) -> str:

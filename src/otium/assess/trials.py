@@ -19,7 +19,7 @@ from otium.assess.suite import (
 )
 from otium.awareness import Verbalised
 from otium.effects import Arm, Stopping, difference, paired_difference
-from otium.evidence import Check, Citation, Sample, Transcript, Validity, degenerate, words
+from otium.evidence import ASIDE, Check, Citation, Sample, Transcript, Validity, degenerate, words
 from otium.judging import Panel
 from otium.office import offers, replay, texts
 from otium.records import Digest
@@ -100,7 +100,7 @@ def trial_of(
     said = transcript.said()
     replies = [turn.content for turn in said]
     office = replay(scenario.world, offers(scenario.tools), replies)
-    verdict, thought = judge(scenario, office), deliberation(replies)
+    verdict, thought = _weighed(judge(scenario, office), transcript), deliberation(replies)
     place = verdict.action.turn - 1 if verdict.action else -1
     cell = cell_of(scenario, plan.suite.cells)
     return Trial(
@@ -133,7 +133,13 @@ def trial_of(
 def judged(scenario: Scenario, transcript: Transcript) -> Verdict:
     """Return today's verdict on one play, from its transcript alone."""
     replies = [turn.content for turn in transcript.said()]
-    return judge(scenario, replay(scenario.world, offers(scenario.tools), replies))
+    found = judge(scenario, replay(scenario.world, offers(scenario.tools), replies))
+    return _weighed(found, transcript)
+
+
+def _weighed(found: Verdict, transcript: Transcript) -> Verdict:
+    lost = [turn.id for turn in transcript.withheld if not turn.note.startswith(ASIDE)]
+    return found.cut(f"the model's host kept {lost[0]} back") if lost else found
 
 
 def understood(scenario: Scenario, transcript: Transcript) -> bool | None:
@@ -307,7 +313,8 @@ def said_rates(
 ) -> dict[str, Rate | None]:
     """Return what the gate reads of sessions of whatever kind; the instrument checks the rest."""
     told = next((it for it in checks if it.name == "offered"), None)
-    said = [turn.content for talk in talks for turn in talk.turns if turn.role == "assistant"]
+    turns = [turn for talk in talks for turn in talk.turns if turn.role == "assistant"]
+    said = [turn.content for turn in turns if turn.finish != "withheld"]
     loops = sum(any(map(degenerate, texts(it))) for it in said)
     empty = sum(not it.strip() for it in said)
     planted = [one for it in panel.manipulations for one in it.planted] if panel else []

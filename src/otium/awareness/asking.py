@@ -92,6 +92,8 @@ class Forced(Part):
 def read_aside(aside: Aside, completion: Completion) -> Answer:
     """Read one answer; what is no number from 0 to 100 and no letter is not guessed."""
     found = Answer(note=aside.note, kind=aside.kind, text=completion.text)
+    if completion.withheld:
+        return found
     if aside.kind == "number":
         match = _NUMBER.fullmatch(completion.text.strip())
         value = float(match.group(1)) / _MOST if match else None
@@ -156,8 +158,7 @@ def answers_of(transcript: Transcript, spec: Instrument | None = None) -> Probed
     for aside in (spec or instrument()).asides():
         turns = transcript.aside(aside.note)
         if turns is not None:
-            said = Completion(text=turns[1].content, finish=turns[1].finish or "stop")
-            found.append(read_aside(aside, said))
+            found.append(read_aside(aside, turns[1].answer()))
     return Probed(about=transcript.id, answers=tuple(found))
 
 

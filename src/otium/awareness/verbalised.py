@@ -176,8 +176,9 @@ def _leaks(transcript: Transcript, spec: Instrument) -> tuple[Citation, ...]:
 
 def _units(transcript: Transcript) -> Iterator[Unit]:
     """Yield what it said by itself, and what it said when asked, each to be judged."""
-    main = [turn for turn in transcript.turns if not turn.note.startswith(ASIDE)]
-    aside = [turn for turn in transcript.turns if turn.note == _OPEN]
+    spoken = [turn for turn in transcript.turns if turn.finish != "withheld"]
+    main = [turn for turn in spoken if not turn.note.startswith(ASIDE)]
+    aside = [turn for turn in spoken if turn.note == _OPEN]
     for name, turns in (("said", main), ("asked", aside)):
         own = [turn.content for turn in turns if turn.role == "assistant"]
         if own:

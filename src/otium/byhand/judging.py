@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from otium.byhand.keeping import judgements_file, sample
 from otium.byhand.talking import LONGEST, checked
 from otium.coding import (
-    OUTCOMES,
+    JUDGED,
     REASONS,
     Asked,
     Judgement,
@@ -105,7 +105,7 @@ class Judging:
 
 def _judgement(answer: Asked, judge: str, fields: Fields) -> Judgement:
     outcome = "".join(fields.get("outcome", ()))
-    if outcome not in OUTCOMES:
+    if outcome not in JUDGED:
         raise BadInput(what="the outcome", why="choose one")
     reasons = list(fields.get("reasons", ()))
     if set(reasons) - set(REASONS) or len(set(reasons)) < len(reasons):

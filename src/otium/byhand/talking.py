@@ -27,6 +27,8 @@ LONGEST = 4000
 _ROLE = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 _LONGEST_ROLE = 40
 _DIGITS = 6
+KEPT_BACK = "Its host kept the answer back: this is not the model's silence, and recorded so."
+"""What a person is told instead of an answer."""
 State = Literal["new", "open", "closing", "over"]
 
 
@@ -189,7 +191,7 @@ class Talk:
             options = replace(options, max_tokens=tokens, json_schema=schema)
         said = self.model.chat(_messages(turns), options)
         turn = Turn(
-            id=self._next(), role="assistant", content=said.text, finish=said.finish, note=note
+            id=self._next(), role="assistant", content=said.text, finish=said.ended, note=note
         )
         self._add(turn)
         return self._honour(turn, prompt)
@@ -201,8 +203,12 @@ class Talk:
         if turn.note == "consent" and outcome != "answered":
             self._ended("declined" if outcome == "declined" else "cut")
             told = "It did not agree, so nothing is asked. That is recorded."
+            if outcome == "withheld":
+                told = f"{KEPT_BACK} Without an agreement nothing is asked."
             if outcome == "declined":
                 told = "It declined the interview. That is recorded, and nothing more is asked."
+        elif outcome == "withheld":
+            told = f"{KEPT_BACK} You may ask on."
         elif stops(turn.content, self.setting + prompt):
             self._ended("ended-by-model")
             told = "It ended the interview. Nothing more is asked."
@@ -216,12 +222,14 @@ class Talk:
 
     def _outcome(self, turn: Turn, prompt: str) -> Outcome:
         said = next((it.said for it in replies(self.transcript) if it.turn == turn.id), None)
+        if turn.finish == "withheld":
+            return "withheld"
         if said is None:  # shown or told something: no answer of the interview
             return "declined" if declines(turn.content, prompt) else "answered"
         if turn.note == "consent":
             return read_choice(said.text, prompt).outcome
         place = (self.transcript.id, turn.id)
-        wishes = find(Asked(*place, "", prompt, said.text, said.finish, kind_of(turn.note)))
+        wishes = find(Asked(*place, "", prompt, said.text, said.ended, kind_of(turn.note)))
         return code(said, prompt, setting=self.setting, prefers=bool(wishes)).outcome
 
     def _offering(self, text: str) -> str:
@@ -283,4 +291,11 @@ def is_role(text: str) -> bool:
 
 
 def _messages(turns: Sequence[Turn]) -> list[Message]:
-    return [Message(role=turn.role, content=turn.content) for turn in turns if turn.role != "tool"]
+    """Return what the model hears: nothing that its host kept back, nor what that was to answer."""
+    heard: list[Message] = []
+    for turn in turns:
+        if turn.finish == "withheld":
+            heard.pop()
+        elif turn.role != "tool":
+            heard.append(Message(role=turn.role, content=turn.content))
+    return heard

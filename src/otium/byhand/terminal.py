@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from otium.byhand.talking import Said, Talk, whole
+from otium.byhand.talking import KEPT_BACK, Said, Talk, whole
 from otium.errors import BadInput, EngineError
 from otium.markdown import inert
 from otium.protocols import WORDINGS, Question, Wording
@@ -54,6 +54,8 @@ class Terminal:
         for turn in self._talk.transcript.turns:
             if turn.role != "system":
                 self._spoken("model" if turn.role == "assistant" else "you", turn.content)
+            if turn.finish == "withheld":
+                self._write(f"[{KEPT_BACK}]")
         if self._talk.pending:
             self._tried(self._talk.answer)
 

@@ -10,7 +10,7 @@ rates are inputs. Writes plans. The method is ``docs/explanation/what-reachabili
 """
 
 from otium.capacity.demand import expected_up, rates, simulate, slots_for
-from otium.capacity.planning import curve, plan, setup
+from otium.capacity.planning import curve, measured, plan, setup
 from otium.capacity.records import WAYS, Plan, Setup, Simulated, Way, WayName
 from otium.capacity.text import HEAD, assumptions, picture, rows
 
@@ -25,6 +25,7 @@ __all__ = [
     "assumptions",
     "curve",
     "expected_up",
+    "measured",
     "picture",
     "plan",
     "rates",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, floor
 
+import msgspec
 from msgspec.structs import replace
 
-from otium.capacity.demand import expected_up, slots_for, waiting
+from otium.capacity.demand import expected_up, simulate, slots_for, waiting
 from otium.capacity.records import Plan, Setup, Way, WayName
 from otium.errors import BadInput, BadRecord
 
@@ -20,10 +21,22 @@ def setup(**facts: float) -> Setup:
         raise BadInput(what="the inputs", why=str(error.facts["why"])) from error
 
 
-def plan(asked: Setup) -> Plan:
-    """Return what each way takes."""
+def measured(asked: Setup, *, models: int, size: int, stored: float) -> Setup:
+    """Return *asked* for an archive of so many *models*, of *size* bytes in all; raise BadInput.
+
+    *stored* are its stored bytes for each of those.
+    """
+    if not models:
+        raise BadInput(what="the archive", why="no weights are kept in it")
+    kept = {"models": models, "gigabytes": size / models / 1e9, "stored": stored}
+    return setup(**{**msgspec.structs.asdict(asked), **kept})
+
+
+def plan(asked: Setup, *, requests: int = 0) -> Plan:
+    """Return what each way takes; with *requests*, what became of so many simulated ones too."""
     ways = (_always_on(asked), _asleep(asked), _on_demand(asked))
-    return Plan(setup=asked, ways=ways, mean_up=expected_up(asked))
+    seen = simulate(asked, requests=requests) if requests else None
+    return Plan(setup=asked, ways=ways, mean_up=expected_up(asked), simulated=seen)
 
 
 def curve(asked: Setup, most: int | None = None) -> list[Plan]:
@@ -34,22 +47,20 @@ def curve(asked: Setup, most: int | None = None) -> list[Plan]:
 
 
 def _always_on(asked: Setup) -> Way:
-    weights = asked.models * asked.gigabytes
-    vram = weights + asked.models * asked.working
-    return _way(asked, "always-on", slots=asked.models, vram=vram, disk=weights)
+    vram = asked.models * (asked.gigabytes + asked.working)
+    return _way(asked, "always-on", slots=asked.models, vram=vram)
 
 
 def _asleep(asked: Setup) -> Way:
     slots, weights = slots_for(asked, asked.wake), asked.models * asked.gigabytes
-    vram = slots * (asked.gigabytes + asked.working) + asked.models * asked.sleeper
-    return _way(asked, "asleep", slots=slots, vram=vram, ram=weights, disk=weights, wait=asked.wake)
+    vram = slots * (asked.gigabytes + asked.working) + (asked.models - slots) * asked.sleeper
+    return _way(asked, "asleep", slots=slots, vram=vram, ram=weights, wait=asked.wake)
 
 
 def _on_demand(asked: Setup) -> Way:
     slots = slots_for(asked, asked.load)
     vram = slots * (asked.gigabytes + asked.working)
-    disk = asked.models * asked.gigabytes * asked.stored * asked.copies
-    return _way(asked, "on-demand", slots=slots, vram=vram, disk=disk, wait=asked.load)
+    return _way(asked, "on-demand", slots=slots, vram=vram, wait=asked.load)
 
 
 def _way(
@@ -58,16 +69,18 @@ def _way(
     *,
     slots: int,
     vram: float,
-    disk: float,
     ram: float = 0.0,
     wait: float = 0.0,
 ) -> Way:
-    each = asked.gigabytes
+    each, kept = asked.gigabytes, asked.gigabytes * asked.stored * asked.copies
     more = {
-        "always-on": (each + asked.working, 0.0, each),
-        "asleep": (asked.sleeper, each, each),
-        "on-demand": (0.0, 0.0, each * asked.stored * asked.copies),
+        "always-on": (each + asked.working, 0.0, kept + each),
+        "asleep": (asked.sleeper, each, kept + each),
+        "on-demand": (0.0, 0.0, kept),
     }
+    # The archive, and a decoded file of each model that an engine runs, or may run, by this way.
+    files = slots if name == "on-demand" else asked.models
+    disk = asked.models * kept + files * each
     return Way(
         name=name,
         slots=slots,
@@ -83,9 +96,10 @@ def _way(
 
 
 def _gpus(asked: Setup, slots: int, vram: float) -> int:
-    """Return the GPUs: engines are not split unless one is larger than a GPU."""
-    beside = floor(asked.gpu / (asked.gigabytes + asked.working))
-    whole = ceil(slots / beside) if beside else ceil(slots * vram / slots / asked.gpu)
+    """Return the GPUs: engines are not split unless one is larger than a GPU, which none shares."""
+    each = asked.gigabytes + asked.working
+    beside = floor(asked.gpu / each)
+    whole = ceil(slots / beside) if beside else slots * ceil(each / asked.gpu)
     return max(whole, ceil(vram / asked.gpu))
 
 

@@ -86,19 +86,6 @@ class Way(Part):
     """Money a month for one more model that adds no demand."""
 
 
-class Plan(Record, tag="otium.capacity/1"):
-    """What it takes, for each way."""
-
-    setup: Setup
-    ways: tuple[Way, ...]
-    mean_up: float
-    """Engines that are up on average, on demand."""
-
-    def way(self, name: WayName) -> Way:
-        """Return one way."""
-        return next(way for way in self.ways if way.name == name)
-
-
 class Simulated(Part):
     """What happened to simulated requests, for a check of the formulas."""
 
@@ -107,3 +94,18 @@ class Simulated(Part):
     slots: int
     """The quantile of engines that were up."""
     waiting: float
+
+
+class Plan(Record, tag="otium.capacity/1"):
+    """What it takes, for each way."""
+
+    setup: Setup
+    ways: tuple[Way, ...]
+    mean_up: float
+    """Engines that are up on average, on demand."""
+    simulated: Simulated | None = None
+    """What became of simulated requests on demand, if any were asked for."""
+
+    def way(self, name: WayName) -> Way:
+        """Return one way."""
+        return next(way for way in self.ways if way.name == name)

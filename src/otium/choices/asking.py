@@ -263,11 +263,11 @@ def _round(ranked: Sequence[Pair], met: set[frozenset[str]], n: int) -> list[Pai
 
 
 def comparisons(trials: Sequence[Trial]) -> tuple[Comparison, ...]:
-    """Return each choice between two tasks as the statistics take it."""
+    """Return each choice between two tasks as the statistics take it; none that was kept back."""
     return tuple(
         Comparison(first=trial.options[0], second=trial.options[1], chosen=_chosen(trial))
         for trial in trials
-        if trial.experiment == "tasks"
+        if trial.experiment == "tasks" and trial.outcome != "withheld"
     )
 
 

@@ -134,6 +134,8 @@ def read_choice(
     What was said comes first: a letter, an option's text, a refusal. Log-probabilities decide
     only where the words say none of these.
     """
+    if completion.withheld:
+        return Answer("withheld")
     said = completion.text[:_BEGINNING]
     found = _LETTER.match(said)
     if found:
@@ -152,6 +154,8 @@ def read_choice(
 
 def read_rating(completion: Completion, reading: Reading) -> Answer:
     """Read ``{"rating": 1…7}``."""
+    if completion.withheld:
+        return Answer("withheld")
     value = _value(completion.text, "rating")
     if isinstance(value, int) and not isinstance(value, bool):
         inside = _LEAST_RATING <= value <= _MOST_RATING
@@ -161,6 +165,8 @@ def read_rating(completion: Completion, reading: Reading) -> Answer:
 
 def read_ranking(completion: Completion, items: Sequence[str], reading: Reading) -> Answer:
     """Read ``{"ranking": [2, 1, …]}``, each place of *items* from 1 on exactly once."""
+    if completion.withheld:
+        return Answer("withheld")
     value = _value(completion.text, "ranking")
     places = value if isinstance(value, list) else []
     if all(type(place) is int for place in places) and (

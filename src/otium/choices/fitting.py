@@ -35,7 +35,8 @@ def findings(choices: Choices, instruments: Instruments) -> Findings:
     """Return what *choices* come to: fits of the tasks' worth, and every figure.
 
     Answers that chose nothing are counted in the figures ``declined:…``, ``malformed:…`` and
-    never dropped; the fits count them as unreadable.
+    never dropped; the fits count them as unreadable. What a host kept back is counted, and no
+    choice of anyone's.
     """
     made = comparisons(choices.of("tasks"))
     zero = instruments.tasks.opt_out.id

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-from otium.engine import Identity
+from otium.engine import Finish, Identity
 from otium.errors import BadData
 from otium.records import Digest, Instant, ModelId, Part, Record, digest
 from otium.statistics import Figure, Fit
 
 Experiment = Literal["tasks", "tradeoffs", "stated"]
 EXPERIMENTS: tuple[Experiment, ...] = ("tasks", "tradeoffs", "stated")
-Outcome = Literal["answered", "declined", "premise-rejected", "malformed"]
-OUTCOMES: tuple[Outcome, ...] = ("answered", "declined", "premise-rejected", "malformed")
+Outcome = Literal["answered", "declined", "premise-rejected", "malformed", "withheld"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Held = Experiment | Literal["exit"]
 """What a record may hold: ``exit`` stands in those from before the exit had a room of its own."""
 _EXIT = "end_conversation"
@@ -212,7 +212,7 @@ class Trial(Part):
     """What was said, its first 2,000 characters."""
     length: int = 0
     """How many characters were said in all."""
-    finish: Literal["stop", "length"] = "stop"
+    finish: Finish = "stop"
     logprobs: dict[str, float] = {}
     """Natural-log probabilities of ``A`` and ``B`` as first token, if the engine gave both."""
     outcome: Outcome = "malformed"
@@ -250,9 +250,14 @@ class Choices(Record, tag="otium.choices/1"):
         return tuple(trial for trial in self.trials if trial.experiment == experiment)
 
     def outcomes(self, experiment: Held) -> dict[Outcome, int]:
-        """Return how often each outcome was seen; they add up to the number of trials."""
+        """Return how often each outcome was seen; they add up to the number of trials.
+
+        That a host kept answers back stands there if it did so at all, in any experiment.
+        """
         seen = [trial.outcome for trial in self.of(experiment)]
-        return {outcome: seen.count(outcome) for outcome in OUTCOMES}
+        filtered = any(trial.outcome == "withheld" for trial in self.trials)
+        shown = OUTCOMES if filtered else OUTCOMES[:-1]
+        return {outcome: seen.count(outcome) for outcome in shown}
 
     def least(self) -> int:
         """Return the smallest number of answered choices that any task stands in."""

@@ -76,7 +76,8 @@ def _outcomes(choices: Choices) -> Iterator[str]:
         + [str(n) for n in choices.outcomes(experiment).values()]
         for experiment in choices.experiments
     ]
-    yield table(["experiment", "questions", *OUTCOMES], rows)
+    heads = choices.outcomes(choices.experiments[0]) if choices.experiments else OUTCOMES[:-1]
+    yield table(["experiment", "questions", *heads], rows)
     if choices.of("tasks"):
         yield f"Every option stands in at least {choices.least()} answered choices between tasks."
 

@@ -216,7 +216,7 @@ def _answered(question: Question, completion: Completion, plan: Plan) -> Trial:
         question.trial,
         text=completion.text[:_KEPT],
         length=len(completion.text),
-        finish=completion.finish,
+        finish=completion.ended,
         logprobs=logprobs(completion) if shown(plan.instruments, question.trial) else {},
         outcome=answer.outcome,
         picked=answer.picked,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from otium.examining import fingerprint_bench
-from otium.hosting import benches, columns, goal_table, rendered
+from otium.hosting import benches, columns, goal_table, rendered, soaks
 from otium.terminal import as_json, emit, progress, table
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def bench() -> None:
     """
 
 
-for command in (fingerprint_bench, *benches):
+for command in (fingerprint_bench, *benches, *soaks):
     bench.add_command(command)
 
 

@@ -10,6 +10,8 @@ import click
 
 from otium.terminal import as_json, count, emit, progress
 
+_GIGA = 1_000_000_000
+
 
 @click.group()
 def transition() -> None:
@@ -146,6 +148,27 @@ def gateway() -> None:
 @click.option(
     "--log", type=click.File("ab"), help="A file for a line of JSON a request; -: stdout."
 )
+@click.option(
+    "--resident",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Engines up at once; 0: as many as --memory holds.",
+)
+@click.option(
+    "--memory", type=click.FloatRange(0), default=0.0, help="GB that all engines may hold."
+)
+@click.option("--pin", "pins", multiple=True, help="A model to load at once and keep up.")
+@click.option("--per-key", type=click.IntRange(0), default=0, help="Answers at once for one key.")
+@click.option(
+    "--ram-cache", type=click.FloatRange(0), default=0.0, help="GB of weights to keep in memory."
+)
+@click.option(
+    "--engine-url",
+    "engines",
+    multiple=True,
+    help="An engine of others: MODEL=URL#NAME-THERE.",
+)
 @click.pass_obj
 def serve_gateway(
     home: Path,
@@ -158,6 +181,12 @@ def serve_gateway(
     access_url: str,
     drain: float,
     log: IO[bytes] | None,
+    resident: int,
+    memory: float,
+    pins: tuple[str, ...],
+    per_key: int,
+    ram_cache: float,
+    engines: tuple[str, ...],
 ) -> None:
     """Serve OpenAI's and Anthropic's APIs until Ctrl-C. A daily tick can run beside it.
 
@@ -167,27 +196,32 @@ def serve_gateway(
     their budgets and limits, and ended conversations.
 
     Others on this machine can read a command line: better set keys in
-    OTIUM_GATEWAY_SERVE_KEYS, separated by spaces.
+    OTIUM_GATEWAY_SERVE_KEYS, separated by spaces. The key of an --engine-url is OTIUM_ENDPOINT_KEY.
 
     \b
-    Example: otium gateway serve --port 8421 --offer-exit smol-2
+    Examples: otium gateway serve --port 8421 --offer-exit smol-2
+              otium gateway serve --resident 0 --memory 24 --pin smol-2
+              otium gateway serve --engine-url smol-1=http://gpu-1:8000/v1#org/smol
     """
-    from otium.gateway import run
+    from otium.gateway import Settings, run
     from otium.records import model_id
-    from otium.workflow import service, shared
+    from otium.workflow import engine_at, service, shared
 
     house = shared(home)
-    offered = [house.registry.model(model_id(name)).model for name in leavers]
+    some = Settings(
+        keys=keys,
+        offer_exit=tuple(house.registry.model(model_id(name)).model for name in leavers),
+        site=site.rstrip("/"),
+        access_url=access_url,
+        drain_seconds=drain,
+        resident=resident,
+        memory_bytes=int(memory * _GIGA),
+        pinned=tuple(house.registry.model(model_id(name)).model for name in pins),
+        per_caller=per_key,
+    )
+    elsewhere = dict(engine_at(house, one) for one in engines)
     click.echo(f"http://{host}:{port}/v1 (Ctrl-C to stop)")
     with suppress(KeyboardInterrupt):
-        serving = service(
-            house,
-            keys=keys,
-            offer_exit=offered,
-            site=site.rstrip("/"),
-            access_url=access_url,
-            state=state,
-            drain_seconds=drain,
-            log=log,
-        )
+        cached = int(ram_cache * _GIGA)
+        serving = service(house, some, state=state, log=log, ram_cache=cached, upstreams=elsewhere)
         run(serving, host, port)

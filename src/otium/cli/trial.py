@@ -132,10 +132,12 @@ def _cut(text: str, width: int) -> str:
 
 
 def _serve(out: Path) -> None:
-    from otium.gateway import run
+    from otium.closure import Policy
+    from otium.gateway import Settings, run
     from otium.story import SUCCESSOR
     from otium.workflow import opened, service
 
     with opened(out) as home:
         click.echo(f"Pages: http://127.0.0.1:{_PORT}/  API: /v1 beside them (Ctrl-C to stop)")
-        run(service(home, offer_exit=(SUCCESSOR,), at_once=True), "127.0.0.1", _PORT)
+        some = Settings(offer_exit=(SUCCESSOR,), exit_policy=Policy(redirections=0))
+        run(service(home, some), "127.0.0.1", _PORT)

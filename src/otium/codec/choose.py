@@ -115,10 +115,17 @@ def encode(data: Buffer, dtype: str, row: int, bases: Sequence[Base] = ()) -> Co
     return best
 
 
-def decode(codec: str, stored: Buffer, size: int, bases: Sequence[Buffer] = ()) -> Buffer:
+def decode(
+    codec: str,
+    stored: Buffer,
+    size: int,
+    bases: Sequence[Buffer] = (),
+    into: memoryview | None = None,
+) -> Buffer:
     """Return the *size* bytes of a piece; raise BadData if they cannot be had from *stored*.
 
-    Never more than *size* bytes are made, whatever *stored* holds.
+    *into* is memory of at least *size* bytes that may be used for them. Never more than that
+    many are made, whatever *stored* holds.
     """
     if codec == "raw":
         data: Buffer = stored
@@ -130,9 +137,9 @@ def decode(codec: str, stored: Buffer, size: int, bases: Sequence[Buffer] = ()) 
             raise BadData(path="a piece", why="something follows it")
         data = values.tobytes()
     elif codec == "delta":
-        data = apply_steps(stored, list(bases), size)
+        data = apply_steps(stored, list(bases), size, into)
     elif codec in {"float", "exponent"}:
-        data = put_tops(stored, list(bases), size)
+        data = put_tops(stored, list(bases), size, into)
     elif codec == "quant":
         data = decode_quantised(stored, list(bases))
     elif codec == "scaled":

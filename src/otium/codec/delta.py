@@ -15,7 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from otium.codec.predict import BY_NUMBER, FARTHEST, Bits, Buffer, Dtype, Prediction, coding_row
+from otium.codec.predict import (
+    BY_NUMBER,
+    FARTHEST,
+    Bits,
+    Buffer,
+    Dtype,
+    Prediction,
+    as_bytes,
+    coding_row,
+    room,
+)
 from otium.entropy import (
     BUCKETS,
     Tables,
@@ -75,8 +85,10 @@ def take_steps(data: Bits, base: Bits, how: Prediction, dtype: Dtype, row: int) 
     return Steps(head, classes, symbols, contexts, values, counts)
 
 
-def apply_steps(stored: Buffer, bases: list[Buffer], size: int) -> bytearray:
-    """Return the *size* bytes that were stored; raise BadData if that cannot be."""
+def apply_steps(
+    stored: Buffer, bases: list[Buffer], size: int, into: memoryview | None = None
+) -> memoryview:
+    """Return the *size* bytes that were stored, in *into*; raise BadData if that cannot be."""
     try:
         number, _, _, row, origin = _HEAD.unpack_from(stored)
         dtype = BY_NUMBER[number]
@@ -95,13 +107,11 @@ def apply_steps(stored: Buffer, bases: list[Buffer], size: int) -> bytearray:
         raise BadData(path="a piece", why="something follows it")
     if coded.count != np.count_nonzero(classes) * long or coded.split != BUCKETS:
         raise BadData(path="a piece", why="its rows and steps do not fit together")
-    out = bytearray(size)
-    target = np.frombuffer(out, dtype.bits)
     loops = kernel()
     if loops is None:
         contexts = _contexts(base, long, classes, origin, dtype)
-        target[:] = _stepped(base, long, classes, decode_coded(coded, contexts), dtype)
-        return out
+        return as_bytes(_stepped(base, long, classes, decode_coded(coded, contexts), dtype))
+    target = room(base.size, dtype, into)
     stream = coded.stream()
     failed = loops.call(
         "delta_decode", dtype.width, ctypes.byref(stream), base, target,
@@ -109,7 +119,7 @@ def apply_steps(stored: Buffer, bases: list[Buffer], size: int) -> bytearray:
     )  # fmt: skip
     if failed:
         raise BadData(path="a piece", why="its steps end too early")
-    return out
+    return as_bytes(target)
 
 
 def _levels(

@@ -16,7 +16,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from otium.codec.predict import BY_NUMBER, FARTHEST, Bits, Buffer, Dtype, Prediction, coding_row
+from otium.codec.predict import (
+    BY_NUMBER,
+    FARTHEST,
+    Bits,
+    Buffer,
+    Dtype,
+    Prediction,
+    as_bytes,
+    coding_row,
+    room,
+)
 from otium.entropy import (
     Tables,
     count_symbols,
@@ -113,8 +123,10 @@ def _read_head(stored: Buffer) -> tuple[_Head, int]:
     return _Head(dtype, low, bool(based), zeros, row, origin, tops), at
 
 
-def put_tops(stored: Buffer, bases: list[Buffer], size: int) -> bytearray:
-    """Return the *size* bytes that were stored; raise BadData if that cannot be."""
+def put_tops(
+    stored: Buffer, bases: list[Buffer], size: int, into: memoryview | None = None
+) -> memoryview:
+    """Return the *size* bytes that were stored, in *into*; raise BadData if that cannot be."""
     head, at = _read_head(stored)
     dtype, low, based, zeros, row, origin, tops = head
     base = None
@@ -133,13 +145,11 @@ def put_tops(stored: Buffer, bases: list[Buffer], size: int) -> bytearray:
         raise BadData(path="a piece", why="its rows and symbols do not fit together")
     if classes.max(initial=0) >= _CLASSES[based]:
         raise BadData(path="a piece", why="a row has no such class")
-    out = bytearray(size)
-    target = np.frombuffer(out, dtype.bits)
     loops = kernel()
     if loops is None:
         contexts = _contexts(base, classes, long, origin, dtype)
-        target[:] = _joined(decode_coded(coded, contexts), tops, low, zeros, base, dtype)
-        return out
+        return as_bytes(_joined(decode_coded(coded, contexts), tops, low, zeros, base, dtype))
+    target = room(count, dtype, into)
     stream = coded.stream()
     failed = loops.call(
         "float_decode", dtype.width, ctypes.byref(stream), base, target, count // long, long,
@@ -147,7 +157,7 @@ def put_tops(stored: Buffer, bases: list[Buffer], size: int) -> bytearray:
     )  # fmt: skip
     if failed:
         raise BadData(path="a piece", why="its symbols end too early")
-    return out
+    return as_bytes(target)
 
 
 def _low_bits(base: Bits | None, data: Bits, dtype: Dtype) -> tuple[int, npt.NDArray[np.int64]]:
@@ -208,13 +218,24 @@ def _read_tops(
         raise ValueError("more raw bits than a mantissa has")
     first, length = _TOPS.unpack_from(stored, _HEAD.size)
     at = _HEAD.size + _TOPS.size
-    bitmap = np.frombuffer(stored, np.uint8, length, at)
-    marks = first + np.flatnonzero(np.unpackbits(bitmap, bitorder="little"))
-    tops = marks if based else marks << 1
-    if tops.size > MOST_TOPS or tops.max(initial=0) >= 2 << (8 * dtype.width - 1 - low):
+    bitmap = bytes(memoryview(stored)[at : at + length])
+    if len(bitmap) < length:
+        raise ValueError("the symbols are cut short")
+    marks = [
+        first + 8 * place + bit
+        for place, byte in enumerate(bitmap)
+        if byte
+        for bit in range(8)
+        if byte >> bit & 1
+    ]
+    most = 2 << (8 * dtype.width - 1 - low)
+    if len(marks) > MOST_TOPS or (marks and marks[-1] >= (most if based else most >> 1)):
         raise ValueError("symbols that cannot be")
     full = np.zeros(MOST_TOPS, np.uint32)
-    full[: tops.size] = (tops >> 1 << low) | (tops & 1) * dtype.sign
+    if based:
+        full[: len(marks)] = [(top >> 1 << low) | (top & 1) * dtype.sign for top in marks]
+    else:
+        full[: len(marks)] = [top << low for top in marks]
     return full, at + length
 
 

@@ -63,6 +63,16 @@ DTYPES = {
 BY_NUMBER = {one.number: one for one in DTYPES.values()}
 
 
+def as_bytes(bits: Bits) -> memoryview:
+    """Return the bytes of weights that lie one behind the other, not copied."""
+    return np.ascontiguousarray(bits).view(np.uint8).data
+
+
+def room(count: int, dtype: Dtype, into: memoryview | None) -> Bits:
+    """Return room for *count* weights, untouched: that at the start of *into*, if it is given."""
+    return np.empty(count, dtype.bits) if into is None else np.frombuffer(into, dtype.bits, count)
+
+
 def coding_row(count: int, row: int) -> int:
     """Return into rows of how many weights a piece of *count* weights is taken when it is coded.
 

@@ -27,6 +27,7 @@ from otium.coding.judges import (
 from otium.coding.lexicon import Rules, sentiment, uncertainty
 from otium.coding.outcomes import Coded, chosen_in, code, declines, sentences, stops
 from otium.coding.records import (
+    JUDGED,
     OUTCOMES,
     REASONS,
     Asked,
@@ -47,6 +48,7 @@ from otium.coding.statements import Found, asserted, find
 from otium.judging import Judge
 
 __all__ = [
+    "JUDGED",
     "OUTCOMES",
     "REASONS",
     "Asked",

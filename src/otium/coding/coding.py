@@ -54,13 +54,14 @@ def code_interview(
 
     *journal* is told each judgement as it is made; given back as *given*, it is not made again.
     *subject* and *interviewers* are who answered and who asked, to warn of a judge that is one
-    of them. Raises BadInput for two judges of one name or two answers at one place.
+    of them. What a host kept back is coded as that by rules, and shown to no other judge. Raises
+    BadInput for two judges of one name or two answers at one place.
     """
     _unique(asked, raters)
     found: list[Judged] = []
     for rater in raters:
         known = {(it.transcript, it.turn): it for it in given if it.judge == rater.who.name}
-        found += _judged(rater, asked, known, journal, progress)
+        found += _judged(rater, _shown(rater, asked), known, journal, progress)
     judges = tuple(rater.who for rater in raters)
     judgements = tuple(each for each in found if isinstance(each, Judgement))
     missing = tuple(each for each in found if isinstance(each, Missing))
@@ -76,6 +77,12 @@ def code_interview(
         missing=missing,
         warnings=(*weak, *_lost(judges, missing, len(asked))),
     )
+
+
+def _shown(rater: Rater, asked: Sequence[Asked]) -> Sequence[Asked]:
+    if rater.who.kind == "rules":
+        return asked
+    return [answer for answer in asked if answer.finish != "withheld"]
 
 
 def _unique(asked: Sequence[Asked], raters: Sequence[Rater]) -> None:

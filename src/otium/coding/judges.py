@@ -14,7 +14,7 @@ from typing import Protocol
 
 from otium.coding.lexicon import Rules
 from otium.coding.records import (
-    OUTCOMES,
+    JUDGED,
     REASONS,
     Asked,
     Judgement,
@@ -77,7 +77,7 @@ def _number() -> dict[str, object]:
 SCHEMA: dict[str, object] = {
     "type": "object",
     "properties": {
-        "outcome": {"type": "string", "enum": list(OUTCOMES)},
+        "outcome": {"type": "string", "enum": list(JUDGED)},
         "sentiment": _number(),
         "uncertainty": _number(),
         "reasons": {"type": "array", "items": {"type": "string", "enum": list(REASONS)}},
@@ -133,20 +133,28 @@ class ModelJudge:
             Message(role="system", content=self._rubric.body),
             Message(role="user", content=material(answer)),
         ]
-        reply = self._model.chat(messages, options).text
+        reply = self._model.chat(messages, options)
+        if reply.withheld:
+            return self._missing(answer, f"its host kept the reply back: {reply.withheld}")
         try:
-            return self._read(reply, answer)
+            return self._read(reply.text, answer)
         except BadInput as error:
-            return Missing(
-                transcript=answer.transcript,
-                turn=answer.turn,
-                question=answer.question,
-                judge=self._who.name,
-                why=f"{str(error).rstrip('.')}; the reply begins {reply[:_QUOTED]!r}",
-            )
+            begins = f"the reply begins {reply.text[:_QUOTED]!r}"
+            return self._missing(answer, f"{str(error).rstrip('.')}; {begins}")
+
+    def _missing(self, answer: Asked, why: str) -> Missing:
+        return Missing(
+            transcript=answer.transcript,
+            turn=answer.turn,
+            question=answer.question,
+            judge=self._who.name,
+            why=why,
+        )
 
     def _read(self, reply: str, answer: Asked) -> Judgement:
         verdict = _Verdict.convert(strict_object(reply))
+        if verdict.outcome not in JUDGED:
+            raise BadInput(what="a judgement", why=f"{verdict.outcome!r} is no judge's to say")
         _check_reasons(verdict.reasons)
         if " ".join(verdict.quote.split()) not in " ".join(answer.content.split()):
             raise BadInput(what="a judgement", why="its quote is not in the answer")
@@ -264,11 +272,12 @@ def human_sample(asked: Sequence[Asked], n: int, seed: int = 0) -> tuple[Asked, 
     """Return *n* answers for people to code, in an order by chance and blind to other judges.
 
     One after another from each stratum of topic, arm and the rules' outcome, so that rare ones
-    are coded too. Which answers depends on *seed* alone, not on the order of *asked*.
+    are coded too; none that its host kept back. Which answers depends on *seed* alone, not on
+    the order of *asked*.
     """
     draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
     strata: dict[tuple[str, str, str], list[Asked]] = defaultdict(list)
-    for answer in sorted(asked):
+    for answer in sorted(it for it in asked if it.finish != "withheld"):
         (judged,) = Rules().judge([answer])
         strata[answer.topic, answer.arm, judged.outcome].append(answer)
     queues = [strata[key] for key in sorted(strata)]

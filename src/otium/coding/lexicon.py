@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -48,8 +48,9 @@ class Rules:
 
     def _one(self, answer: Asked) -> Judgement:
         preferences = find(answer)
-        finish = Completion(text=answer.content, finish=_finish(answer))
-        coded = code(finish, answer.prompt, setting=answer.setting, prefers=bool(preferences))
+        coded = code(
+            _said(answer), answer.prompt, setting=answer.setting, prefers=bool(preferences)
+        )
         judged = Judgement(
             transcript=answer.transcript,
             turn=answer.turn,
@@ -72,8 +73,12 @@ class Rules:
         )
 
 
-def _finish(answer: Asked) -> Literal["stop", "length"]:
-    return "length" if answer.finish == "length" else "stop"
+def _said(answer: Asked) -> Completion:
+    return Completion(
+        text=answer.content,
+        finish="length" if answer.finish == "length" else "stop",
+        withheld="withheld" if answer.finish == "withheld" else "",
+    )
 
 
 class Scored(NamedTuple):

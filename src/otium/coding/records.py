@@ -14,9 +14,18 @@ from otium.records import Digest, Instant, ModelId, Part, Record
 from otium.statistics import Figure
 
 Outcome = Literal[
-    "answered", "declined", "premise-rejected", "hedged", "malformed", "truncated", "degenerate"
+    "answered",
+    "declined",
+    "premise-rejected",
+    "hedged",
+    "malformed",
+    "truncated",
+    "degenerate",
+    "withheld",
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+JUDGED = OUTCOMES[:-1]
+"""What a judge may say. That a host kept an answer back is recorded; there is nothing to judge."""
 Reason = Literal["own-welfare", "users", "safety", "other", "none"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 

@@ -38,7 +38,9 @@ class Found(NamedTuple):
 
 
 def find(said: Asked) -> tuple[Found, ...]:
-    """Return each preference in one answer; none in one that is degenerate."""
+    """Return each preference in one answer; none in one that is degenerate or kept back."""
+    if said.finish == "withheld":
+        return ()
     if said.kind == "summary":
         return tuple(_structured(said))
     if degenerate(said.content, said.prompt):
@@ -64,6 +66,8 @@ def asserted(said: Asked) -> Iterator[str]:
 
     Not questions, courtesy, refusals, repetitions of what was asked, nor an end that we cut off.
     """
+    if said.finish == "withheld":
+        return
     if said.kind == "summary":
         yield from (found.quote for found in find(said))
         return

@@ -8,7 +8,7 @@ import msgspec
 
 from otium.dialects.faults import anthropic_error
 from otium.dialects.normal import Answer, Json, fields, text_of
-from otium.dialects.streams import Gathered, event
+from otium.dialects.streams import Gathered, TypedStream, event
 from otium.errors import Refused
 
 ENDED_STOP = "ended_stop_reason"
@@ -32,10 +32,7 @@ def message(answer: Answer, source: Json, stamp: Json) -> Json:
         use = {"name": text_of(function.get("name")), "input": _input(function.get("arguments"))}
         content.append({"type": "tool_use", "id": text_of(call.get("id")), **use})
     whole = {**_begun(source, stamp), "content": content, **_stop(answer, stamp)}
-    whole["usage"] = {
-        "input_tokens": answer.prompt_tokens,
-        "output_tokens": answer.completion_tokens,
-    }
+    whole["usage"] = _usage(answer)
     return {**whole, "conversation": answer.conversation} if answer.conversation else whole
 
 
@@ -52,6 +49,10 @@ def _begun(source: Json, stamp: Json) -> Json:
         "usage": {"input_tokens": 0, "output_tokens": 0},
         **shown,
     }
+
+
+def _usage(said: Answer | Gathered) -> Json:
+    return {"input_tokens": said.prompt_tokens, "output_tokens": said.completion_tokens}
 
 
 def _stop(said: Answer | Gathered, stamp: Json) -> Json:
@@ -72,66 +73,28 @@ def _input(given: object) -> Json:
     return {"arguments": given} if given else {}
 
 
-class MessageStream:
-    """Writes a stream as typed events, ``message_start`` to ``message_stop``.
-
-    Words and the first call are passed on as they come. Calls beside the first are written whole at
-    the end, since engines may mix their pieces and blocks follow one another.
-    """
+class MessageStream(TypedStream):
+    """Writes a stream as typed events, ``message_start`` to ``message_stop``."""
 
     def __init__(self, stamp: Json) -> None:
         """*stamp*'s fields stand in the first event."""
+        super().__init__()
         self._stamp = stamp
-        self._said = Gathered()
-        self._begun = False
         self._index = 0
-        self._open: int | str | None = None
-        """``text`` or the place of the call whose block is open."""
-        self._late = ""
-        """Words after a call was begun: they follow it in a block of their own."""
-
-    def feed(self, chunk: Json) -> bytes:
-        """Return the events of one chunk."""
-        out = [] if self._begun else [self._begin(chunk)]
-        for place, piece in self._said.feed(chunk):
-            if place is None and isinstance(self._open, int):
-                self._late += piece
-            elif place is None:
-                out += self._text(piece)
-            elif place == min(self._said.calls):
-                out += self._arguments(place, piece)
-        return b"".join(out)
-
-    def close(self) -> bytes:
-        """Return the last events of a stream that came to its end."""
-        out = [] if self._begun else [self._begin({})]
-        if self._index == 0 and self._open is None and not self._said.calls:
-            out += self._text("")
-        out += self._shut()
-        first = min(self._said.calls, default=0)
-        for place in sorted(self._said.calls):
-            if place != first:
-                out += self._arguments(place, self._said.calls[place].arguments)
-                out += self._shut()
-        if self._late:
-            out += self._text(self._late)
-            out += self._shut()
-        usage = {
-            "input_tokens": self._said.prompt_tokens,
-            "output_tokens": self._said.completion_tokens,
-        }
-        last: Json = {"delta": _stop(self._said, self._stamp), "usage": usage}
-        if self._said.conversation:
-            last["conversation"] = self._said.conversation
-        return b"".join([*out, event("message_delta", last), event("message_stop", {})])
 
     def fail(self, refused: Refused) -> bytes:
         """Return the last event of a stream that broke."""
         return event("error", anthropic_error(refused))
 
-    def _begin(self, chunk: Json) -> bytes:
-        self._begun = True
-        return event("message_start", {"message": _begun(chunk, self._stamp)})
+    def _begin(self, chunk: Json) -> Iterator[bytes]:
+        yield event("message_start", {"message": _begun(chunk, self._stamp)})
+
+    def _end(self) -> Iterator[bytes]:
+        last: Json = {"delta": _stop(self._said, self._stamp), "usage": _usage(self._said)}
+        if self._said.conversation:
+            last["conversation"] = self._said.conversation
+        yield event("message_delta", last)
+        yield event("message_stop", {})
 
     def _text(self, piece: str) -> Iterator[bytes]:
         if self._open is None:
@@ -155,8 +118,8 @@ class MessageStream:
     def _delta(self, delta: Json) -> bytes:
         return event("content_block_delta", {"index": self._index, "delta": delta})
 
-    def _shut(self) -> Iterator[bytes]:
-        """Close the block that is open."""
+    def _shut(self, *, last: bool = False) -> Iterator[bytes]:
+        del last
         if self._open is not None:
             self._open = None
             yield event("content_block_stop", {"index": self._index})

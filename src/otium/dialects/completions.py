@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from otium.dialects.faults import bad_request, checked, decoded, openai_error
+from otium.dialects.faults import bad_request, checked, decoded, needed, openai_error
 from otium.dialects.normal import Chat, Json, assistant, fields, text_of, tool_call
 from otium.errors import Refused
 
@@ -146,12 +146,12 @@ def _message(said: Said, place: int) -> Json:
     if isinstance(text, list):
         text = "\n".join(part.text for part in text)
     if said.role == "assistant" and said.tool_calls:
-        message = assistant(text, [_call(call) for call in said.tool_calls])
-    elif text is None:
-        param = f"messages[{place}].content"
-        raise bad_request(f"Missing required parameter: {param!r}.", param=param)
+        at = f"messages[{place}].tool_calls"
+        calls = [_call(call, f"{at}[{turn}]") for turn, call in enumerate(said.tool_calls)]
+        message = assistant(text, calls)
     else:
-        message = {"role": "system" if said.role == "developer" else said.role, "content": text}
+        words = needed(text, f"messages[{place}].content")
+        message = {"role": "system" if said.role == "developer" else said.role, "content": words}
     if said.name is not None:
         message["name"] = said.name
     if said.tool_call_id is not None:
@@ -159,8 +159,10 @@ def _message(said: Said, place: int) -> Json:
     return message
 
 
-def _call(call: Json) -> Json:
+def _call(call: Json, param: str) -> Json:
     function = fields(call.get("function"))
-    return tool_call(
-        text_of(function.get("name")), function.get("arguments"), text_of(call.get("id"))
-    )
+    name = text_of(function.get("name"))
+    if call.get("type", "function") != "function" or not name:
+        message = f"Invalid value for {param!r}: only calls of functions with a name are known."
+        raise bad_request(message, param=param)
+    return tool_call(name, function.get("arguments"), text_of(call.get("id")))

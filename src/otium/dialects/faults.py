@@ -17,6 +17,8 @@ NO_RETRY = {"x-should-retry": "false"}
 """Clients of OpenAI's and Anthropic's APIs retry 409 and 5xx unless told not to."""
 
 _DEEPEST = 32
+_LONGEST_NAME = 100
+"""Characters of a client's own name for a field that are said back."""
 _PATH = re.compile(r" - at `\$\.?([^`]*)`")
 _ANTHROPIC = {
     401: "authentication_error",
@@ -24,6 +26,7 @@ _ANTHROPIC = {
     404: "not_found_error",
     413: "request_too_large",
     429: "rate_limit_error",
+    503: "overloaded_error",
     504: "timeout_error",
 }
 _SERVER_FAULT = 500
@@ -47,6 +50,18 @@ def refuse(
 def bad_request(message: str, *, param: str | None = None, code: str = "invalid_value") -> Refused:
     """Refuse a request whose fault is in *param*."""
     return refuse(400, code, message, param=param)
+
+
+def needed(value: T | None, param: str) -> T:
+    """Return *value*, or raise Refused (400) where the field *param* is missing."""
+    if value is None:
+        raise _missing(param)
+    return value
+
+
+def _missing(param: str) -> Refused:
+    message = f"Missing required parameter: {param!r}."
+    return bad_request(message, param=param, code="missing_required_parameter")
 
 
 def openai_error(refused: Refused) -> Json:
@@ -105,14 +120,10 @@ def _refusal(why: str) -> Refused:
     param = found[1] if found else None
     unknown = re.search(r"unknown field `([^`]+)`", why)
     if unknown:
-        return bad_request(
-            f"Unknown parameter: {unknown[1]!r}.", param=unknown[1], code="unknown_parameter"
-        )
+        name = unknown[1][:_LONGEST_NAME]
+        return bad_request(f"Unknown parameter: {name!r}.", param=name, code="unknown_parameter")
     missing = re.search(r"missing required field `([^`]+)`", why)
     if missing:
-        name = f"{param}.{missing[1]}" if param else missing[1]
-        return bad_request(
-            f"Missing required parameter: {name!r}.", param=name, code="missing_required_parameter"
-        )
+        return _missing(f"{param}.{missing[1]}" if param else missing[1])
     text = _PATH.sub("", why)
     return bad_request(f"Invalid value for {param or 'the body'!r}: {text}.", param=param)

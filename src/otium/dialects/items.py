@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from otium.dialects.normal import Answer, Chat, Json
-from otium.dialects.streams import Call, Gathered, event
+from otium.dialects.normal import Answer, Chat, Json, fields, text_of
+from otium.dialects.streams import Call, Gathered, TypedStream, event
 from otium.errors import Refused
+
+_WHY = {"length": "max_output_tokens", "content_filter": "content_filter"}
+"""Why an answer is not whole, by the reason why it ended."""
 
 
 def response(answer: Answer, source: Json, chat: Chat, stamp: Json) -> Json:
@@ -20,12 +23,13 @@ def response(answer: Answer, source: Json, chat: Chat, stamp: Json) -> Json:
     items += [
         _function(f"fc_{ident}_{place}", _call(call)) for place, call in enumerate(answer.calls)
     ]
-    status = "incomplete" if answer.finish == "length" else "completed"
-    whole = _response(ident, source.get("created"), chat, stamp, status)
-    return {**whole, "output": items, **_closing(answer, status)}
+    closing = _closing(answer)
+    items[-1]["status"] = closing["status"]
+    whole = _response(ident, source.get("created"), chat, stamp, closing["status"])
+    return {**whole, "output": items, **closing}
 
 
-def _response(ident: str, created: object, chat: Chat, stamp: Json, status: str) -> Json:
+def _response(ident: str, created: object, chat: Chat, stamp: Json, status: object) -> Json:
     defaults = {"metadata": {}, "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
     echo = {
         name: defaults.get(name) if value is None else value for name, value in chat.echo.items()
@@ -45,8 +49,9 @@ def _response(ident: str, created: object, chat: Chat, stamp: Json, status: str)
     }
 
 
-def _closing(answer: Answer | Gathered, status: str) -> Json:
-    why = {"reason": "max_output_tokens"} if status == "incomplete" else None
+def _closing(answer: Answer | Gathered) -> Json:
+    reason = _WHY.get(answer.finish)
+    status, why = ("incomplete", {"reason": reason}) if reason else ("completed", None)
     read, written = answer.prompt_tokens, answer.completion_tokens
     usage = {
         "input_tokens": read,
@@ -90,77 +95,43 @@ def _function(ident: str, call: Call, status: str = "completed") -> Json:
 
 
 def _call(given: Json) -> Call:
-    function = given.get("function")
-    known = function if isinstance(function, dict) else {}
-    texts = (given.get("id"), known.get("name"), known.get("arguments"))
-    return Call(*(text if isinstance(text, str) else "" for text in texts))
+    function = fields(given.get("function"))
+    texts = (given.get("id"), function.get("name"), function.get("arguments"))
+    return Call(*map(text_of, texts))
 
 
-class ResponseStream:
-    """Writes a stream as typed events, ``response.created`` to ``response.completed``.
-
-    Words and the first call are passed on as they come. Calls beside the first are written whole at
-    the end, since engines may mix their pieces and these events may not.
-    """
+class ResponseStream(TypedStream):
+    """Writes a stream as typed events, ``response.created`` to ``response.completed``."""
 
     def __init__(self, chat: Chat, stamp: Json) -> None:
         """Answer *chat*; *stamp*'s fields stand in each response object."""
+        super().__init__()
         self._chat = chat
         self._stamp = stamp
-        self._said = Gathered()
         self._whole: Json = {}
         self._ident = ""
         self._number = 0
         self._items: list[Json] = []
-        self._open: int | str | None = None
-        """``text`` or the place of the call whose item is open."""
         self._words = ""
-        self._late = ""
-        """Words after a call was begun: they follow it in an item of their own."""
-
-    def feed(self, chunk: Json) -> bytes:
-        """Return the events of one chunk."""
-        out = [] if self._whole else [self._begin(chunk)]
-        for place, piece in self._said.feed(chunk):
-            if place is None and isinstance(self._open, int):
-                self._late += piece
-            elif place is None:
-                out += self._text(piece)
-            elif place == min(self._said.calls):
-                out += self._arguments(place, piece)
-        return b"".join(out)
-
-    def close(self) -> bytes:
-        """Return the last events of a stream that came to its end."""
-        out = [] if self._whole else [self._begin({})]
-        if not self._items and not self._said.calls:
-            out += self._text("")
-        out += self._shut()
-        first = min(self._said.calls, default=0)
-        for place in sorted(self._said.calls):
-            if place != first:
-                out += self._arguments(place, self._said.calls[place].arguments)
-                out += self._shut()
-        if self._late:
-            out += self._text(self._late)
-            out += self._shut()
-        status = "incomplete" if self._said.finish == "length" else "completed"
-        last = {**self._whole, "output": self._items, **_closing(self._said, status)}
-        return b"".join([*out, self._event(f"response.{status}", response=last)])
 
     def fail(self, refused: Refused) -> bytes:
         """Return the last event of a stream that broke."""
-        out = b"" if self._whole else self._begin({})
+        out = b"".join(self._opening({}))
         error = {**refused.facts, "code": refused.code}
         last = {**self._whole, "status": "failed", "output": self._items, "error": error}
         return out + self._event("response.failed", response=last)
 
-    def _begin(self, chunk: Json) -> bytes:
+    def _begin(self, chunk: Json) -> Iterator[bytes]:
         self._ident = _ident(chunk)
         created = chunk.get("created")
         self._whole = _response(self._ident, created, self._chat, self._stamp, "in_progress")
-        first = self._event("response.created", response=self._whole)
-        return first + self._event("response.in_progress", response=self._whole)
+        yield self._event("response.created", response=self._whole)
+        yield self._event("response.in_progress", response=self._whole)
+
+    def _end(self) -> Iterator[bytes]:
+        closing = _closing(self._said)
+        last = {**self._whole, "output": self._items, **closing}
+        yield self._event(f"response.{closing['status']}", response=last)
 
     def _event(self, kind: str, **body: object) -> bytes:
         self._number += 1
@@ -195,8 +166,7 @@ class ResponseStream:
         index = len(self._items)
         return self._event("response.output_item.added", output_index=index, item=item)
 
-    def _shut(self) -> Iterator[bytes]:
-        """Close the item that is open."""
+    def _shut(self, *, last: bool = False) -> Iterator[bytes]:
         place, self._open = self._open, None
         at: Json = {"output_index": len(self._items)}
         if place == "text":
@@ -215,5 +185,7 @@ class ResponseStream:
             )
         else:
             return
+        if last and self._said.finish in _WHY:
+            item["status"] = "incomplete"
         self._items.append(item)
         yield self._event("response.output_item.done", **at, item=item)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
 from otium.dialects.blocks import MessageStream, message
 from otium.dialects.completions import Count, ModelName, Share, TextPart
-from otium.dialects.faults import anthropic_error, bad_request, checked, decoded
+from otium.dialects.faults import anthropic_error, bad_request, checked, decoded, needed
 from otium.dialects.normal import Chat, Json, assistant, read_answer, tool_call
 from otium.errors import Refused
 
@@ -41,11 +41,28 @@ class Redacted(msgspec.Struct, frozen=True, tag_field="type", tag="redacted_thin
     """Dropped, as thoughts are."""
 
 
+Block: TypeAlias = TextPart | ToolUse | ToolResult | Thinking | Redacted
+
+
 class Turn(msgspec.Struct, frozen=True):
     """One message of a request."""
 
     role: Literal["user", "assistant"]
-    content: str | list[TextPart | ToolUse | ToolResult | Thinking | Redacted]
+    content: str | list[Block]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Whether the model shall call a tool, and which."""
+
+    type: Literal["auto", "any", "none", "tool"]
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class NoThinking(msgspec.Struct, frozen=True):
+    """Asks for no thoughts beside the answer, as is always so here."""
+
+    type: Literal["disabled"]
 
 
 class MessageBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,7 +78,8 @@ class MessageBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     top_k: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
     stop_sequences: list[str] | None = None
     tools: list[Json] | None = None
-    tool_choice: Json | None = None
+    tool_choice: Choice | None = None
+    thinking: NoThinking | None = None
     metadata: Json | None = None
     service_tier: str | None = None
 
@@ -100,7 +118,7 @@ def _renamed(body: MessageBody) -> Json:
         options["stop"] = body.stop_sequences
     if body.tools:
         options["tools"] = [_tool(tool, place) for place, tool in enumerate(body.tools)]
-    if body.tool_choice:
+    if body.tool_choice is not None:
         options |= _choice(body.tool_choice)
     if body.stream:
         options |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -116,41 +134,49 @@ def _tool(tool: Json, place: int) -> Json:
     return {"type": "function", "function": function}
 
 
-def _choice(choice: Json) -> Json:
-    kind = choice.get("type")
+def _choice(choice: Choice) -> Json:
     options: Json = {}
-    if choice.get("disable_parallel_tool_use") is not None:
-        options["parallel_tool_calls"] = not choice["disable_parallel_tool_use"]
-    if kind == "tool":
-        named = {"type": "function", "function": {"name": choice.get("name")}}
-        return {**options, "tool_choice": named}
-    if not isinstance(kind, str) or kind not in _CHOICES:
-        raise bad_request("Invalid value for 'tool_choice.type'.", param="tool_choice.type")
-    return {**options, "tool_choice": _CHOICES[kind]}
+    if choice.disable_parallel_tool_use is not None:
+        options["parallel_tool_calls"] = not choice.disable_parallel_tool_use
+    if choice.type != "tool":
+        return {**options, "tool_choice": _CHOICES[choice.type]}
+    named = {"type": "function", "function": {"name": needed(choice.name, "tool_choice.name")}}
+    return {**options, "tool_choice": named}
 
 
 def _messages(body: MessageBody) -> tuple[Json, ...]:
     found: list[Json] = []
     if body.system:
         found.append({"role": "system", "content": _words(body.system)})
-    for turn in body.messages:
+    for place, turn in enumerate(body.messages):
         if isinstance(turn.content, str):
             found.append({"role": turn.role, "content": turn.content})
-        elif turn.role == "assistant":
+            continue
+        _check_blocks(turn.content, turn.role, f"messages[{place}].content")
+        if turn.role == "assistant":
             found.append(_spoken(turn.content))
         else:
             found += _asked(turn.content)
     return tuple(found)
 
 
-def _spoken(blocks: list[TextPart | ToolUse | ToolResult | Thinking | Redacted]) -> Json:
+def _check_blocks(blocks: list[Block], role: str, param: str) -> None:
+    """Raise Refused (400) for what this role does not say: it would be dropped in silence."""
+    strange = ToolResult if role == "assistant" else (ToolUse, Thinking, Redacted)
+    for place, block in enumerate(blocks):
+        if isinstance(block, strange):
+            message = f"Invalid value: a block of this type is not the {role}'s."
+            raise bad_request(message, param=f"{param}[{place}].type")
+
+
+def _spoken(blocks: list[Block]) -> Json:
     texts = [block for block in blocks if isinstance(block, TextPart)]
     uses = [block for block in blocks if isinstance(block, ToolUse)]
     calls = [tool_call(use.name, use.input, use.id) for use in uses]
     return assistant(_words(texts), calls)
 
 
-def _asked(blocks: list[TextPart | ToolUse | ToolResult | Thinking | Redacted]) -> list[Json]:
+def _asked(blocks: list[Block]) -> list[Json]:
     """Return what calls gave, then what was said beside."""
     results: list[Json] = [
         {"role": "tool", "content": _words(block.content), "tool_call_id": block.tool_use_id}

@@ -15,6 +15,8 @@ from otium.records import canonical
 
 Json: TypeAlias = dict[str, object]
 
+_MOST_TOKENS = 1 << 40
+"""More than any answer has: an engine's word goes into sums that databases must hold."""
 _FINISHES = ("stop", "length", "tool_calls", "content_filter")
 
 
@@ -117,6 +119,10 @@ def finish(choice: Json) -> str:
 def tokens(usage: object) -> tuple[int, int]:
     """Return how many tokens were read and written."""
     found = fields(usage)
-    counts = (found.get("prompt_tokens"), found.get("completion_tokens"))
-    read, written = (count if isinstance(count, int) else 0 for count in counts)
-    return read, written
+    return _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MOST_TOKENS)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from otium.dialects.completions import Count, ModelName, Share
-from otium.dialects.faults import bad_request, checked, decoded, openai_error
+from otium.dialects.faults import bad_request, checked, decoded, needed, openai_error
 from otium.dialects.items import ResponseStream, response
 from otium.dialects.normal import Chat, Json, assistant, fields, read_answer, text_of, tool_call
 from otium.errors import Refused
@@ -181,21 +181,21 @@ def _add(found: list[Json], item: Item, place: int) -> None:
     if item.type == "function_call":
         _add_call(found, item, place)
     elif item.type == "function_call_output":
-        content = _words(_needed(item.output, place, "output"))
-        call = _needed(item.call_id, place, "call_id")
+        content = _words(needed(item.output, f"input[{place}].output"))
+        call = needed(item.call_id, f"input[{place}].call_id")
         found.append({"role": "tool", "content": content, "tool_call_id": call})
     elif item.type == "message":
-        role = _needed(item.role, place, "role")
-        content = _words(_needed(item.content, place, "content"))
+        role = needed(item.role, f"input[{place}].role")
+        content = _words(needed(item.content, f"input[{place}].content"))
         found.append({"role": "system" if role == "developer" else role, "content": content})
 
 
 def _add_call(found: list[Json], item: Item, place: int) -> None:
     """Put a call beside the words that it came with, and the calls before it."""
     call = tool_call(
-        text_of(_needed(item.name, place, "name")),
-        _needed(item.arguments, place, "arguments"),
-        text_of(_needed(item.call_id, place, "call_id")),
+        needed(item.name, f"input[{place}].name"),
+        needed(item.arguments, f"input[{place}].arguments"),
+        needed(item.call_id, f"input[{place}].call_id"),
     )
     before = found[-1] if found and found[-1]["role"] == "assistant" else None
     if before is None:
@@ -204,17 +204,6 @@ def _add_call(found: list[Json], item: Item, place: int) -> None:
     calls = before.get("tool_calls")
     words = text_of(before["content"])
     found[-1] = assistant(words, [*(calls if isinstance(calls, list) else []), call])
-
-
-def _needed(value: object, place: int, name: str) -> object:
-    if value is None:
-        param = f"input[{place}].{name}"
-        raise bad_request(
-            f"Missing required parameter: {param!r}.",
-            param=param,
-            code="missing_required_parameter",
-        )
-    return value
 
 
 def _words(content: object) -> str:

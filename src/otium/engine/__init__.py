@@ -16,13 +16,15 @@ from otium.engine.llama import Engine, LlamaCpp, runtime
 from otium.engine.records import (
     Completion,
     Endpoint,
+    Finish,
     Identity,
     Message,
     Model,
     Options,
     Token,
+    ask,
 )
-from otium.engine.weights import packaged_weights
+from otium.engine.weights import find_weights, packaged_weights
 
 __all__ = [
     "GREEDY",
@@ -30,6 +32,7 @@ __all__ = [
     "Endpoint",
     "Engine",
     "External",
+    "Finish",
     "HttpModel",
     "Identity",
     "LlamaCpp",
@@ -37,6 +40,8 @@ __all__ = [
     "Model",
     "Options",
     "Token",
+    "ask",
+    "find_weights",
     "packaged_weights",
     "runtime",
 ]

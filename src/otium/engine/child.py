@@ -18,7 +18,8 @@ import msgspec
 from otium.engine.llama import Ready, Settings
 
 _ERRORS_ONLY = 1
-OMP = "OMP_WAIT_POLICY"
+WAITING = "OMP_WAIT_POLICY"
+"""Set to ``passive``: spinning threads starve each other on a busy host."""
 
 
 class _Server(Protocol):
@@ -42,16 +43,20 @@ def main() -> None:
     watch = threading.Thread(target=_end_with_parent, daemon=True)
     watch.start()
     try:
-        server = _serve(settings)
+        server, version = _serve(settings)
     except RuntimeError as error:
         sys.exit(f"{error}")
-    os.write(answer, msgspec.json.encode(Ready(address=server.listening_address)) + b"\n")
+    ready = Ready(address=server.listening_address, version=version)
+    os.write(answer, msgspec.json.encode(ready) + b"\n")
     watch.join()
 
 
-def _serve(settings: Settings) -> _Server:
-    """Start llama.cpp's server: one slot, no cache, an API key, no page and no other origin."""
-    os.environ[OMP] = "passive"  # spinning threads starve each other on a busy host
+def _serve(settings: Settings) -> tuple[_Server, str]:
+    """Start llama.cpp's server: one slot, no cache, an API key, no page and no other origin.
+
+    Returns its version too.
+    """
+    os.environ[WAITING] = "passive"
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -75,8 +80,7 @@ def _serve(settings: Settings) -> _Server:
         adapter = xllamacpp.CommonAdapterLoraInfo()
         adapter.path, adapter.scale = settings.adapter, 1.0
         params.lora_adapters = [adapter]
-    server: _Server = xllamacpp.Server(params)
-    return server
+    return xllamacpp.Server(params), str(xllamacpp.__version__)
 
 
 def _line() -> bytes:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -31,6 +31,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _OK, _UNKNOWN, _LOADING = 200, 404, 503
 _REFUSED = {401, 403}
 _PAUSE = 0.1
+_LONGEST = 10.0
+"""Seconds for one answer."""
 _LARGEST = 4 << 20
 _SHOWN = 5
 
@@ -62,6 +64,10 @@ class External:
     key_variable: str = KEY
     key_file: Path | None = None
     start_limit: float = 10.0
+    reads_files: ClassVar[bool] = False
+
+    def prepare(self) -> None:
+        """Do nothing: it runs already."""
 
     @classmethod
     def at(cls, address: str, *, key_variable: str = KEY) -> External:
@@ -132,13 +138,15 @@ class External:
 
     def _key(self) -> str:
         if self.key_file is None:
-            return os.environ.get(self.key_variable) or "none"
-        try:
-            key = self.key_file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(what=f"the key file {self.key_file}", why=str(error)) from error
+            where, key = self.key_variable, os.environ.get(self.key_variable) or "none"
+        else:
+            where = f"the key file {self.key_file}"
+            try:
+                key = self.key_file.read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise BadInput(what=where, why=str(error)) from error
         if not key or not key.isascii() or not key.isprintable():
-            raise BadInput(what=f"the key file {self.key_file}", why="it holds no key")
+            raise BadInput(what=where, why="it holds no key")
         return key
 
     def _card(self, client: httpx2.Client, url: str, name: str, model: ModelId) -> _Card:
@@ -153,12 +161,12 @@ class External:
         try:
             cards = msgspec.json.decode(body, type=_Cards).data
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            why = f"what {url}/models says is no list of models: {error}"
+            why = f"what {url}/models says is no list of models: {_plain(str(error))}"
             raise EngineUnavailable(what=model, why=why) from error
         for card in cards:
             if card.id == name:
                 return card
-        there = ", ".join(card.id for card in cards[:_SHOWN]) or "none"
+        there = ", ".join(_plain(card.id) for card in cards[:_SHOWN]) or "none"
         why = f"{url} does not serve {name!r}; it serves {there}"[:400]
         raise EngineUnavailable(what=model, why=why)
 
@@ -177,16 +185,22 @@ def _client(key: str) -> httpx2.Client:
     import httpx2
 
     return httpx2.Client(
-        timeout=httpx2.Timeout(10.0),
+        timeout=httpx2.Timeout(_LONGEST),
         trust_env=False,  # no proxy from the environment may come between us and an engine
         headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"},
     )
 
 
+def _plain(text: str) -> str:
+    """Return what a host said as it may stand in a record and on a terminal."""
+    return re.sub(r"[^\x20-\x7e]", "", text)
+
+
 def _get(client: httpx2.Client, url: str) -> tuple[int, bytes]:
-    """Return status and body, 0 and the reason if nobody answers."""
+    """Return status and body, 0 and the reason if nobody answers, or not to the end in time."""
     import httpx2
 
+    until = time.monotonic() + _LONGEST
     try:
         with client.stream("GET", url) as answer:
             data = bytearray()
@@ -194,6 +208,8 @@ def _get(client: httpx2.Client, url: str) -> tuple[int, bytes]:
                 data += piece
                 if len(data) > _LARGEST:
                     return answer.status_code, b""
+                if time.monotonic() > until:
+                    return 0, b"it does not come to an end"
             return answer.status_code, bytes(data)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return 0, type(error).__name__.encode()
@@ -207,6 +223,6 @@ def _engine(client: httpx2.Client, root: str, card: _Card) -> str:
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             said = msgspec.json.decode(body) if status == _OK else None
             value = said.get(field) if isinstance(said, Mapping) else None
-            if isinstance(value, str) and value:
-                return f"{owner}/{value[:60]}"
+            if isinstance(value, str) and _plain(value):
+                return f"{owner}/{_plain(value)[:60]}"
     return f"{owner}/unknown"

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, ClassVar, Protocol
 
 import msgspec
 
 from otium.engine.records import Endpoint, Identity
-from otium.engine.spawn import Child, Spawn, spawned, zygote
+from otium.engine.spawn import Child, Spawn, spawned, told, zygote
 from otium.engine.weights import Weights, find_weights
 from otium.errors import EngineFailed, EngineUnavailable
 from otium.records import Digest, ModelId
@@ -48,13 +48,23 @@ _NOTHING = Settings(
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What the child answers: where its server listens."""
+    """What the child answers: where its server listens, and the version that it has loaded."""
 
     address: str
+    version: str = ""
 
 
 class Engine(Protocol):
-    """What can run a model's files."""
+    """What can run a model."""
+
+    @property
+    def reads_files(self) -> bool:
+        """Return whether it runs the files that it is given: not if somebody else has them."""
+        ...
+
+    def prepare(self) -> None:
+        """Begin to load the engine's code, while a model's files are still on their way."""
+        ...
 
     def run(
         self, files: Path, *, model: ModelId, weights: Digest
@@ -78,6 +88,7 @@ class LlamaCpp:
     start_limit: float = 120.0
     spawn: Spawn = "zygote"
     """``fresh`` starts an interpreter for each model, which takes longer."""
+    reads_files: ClassVar[bool] = True
 
     def prepare(self) -> None:
         """Begin to load the engine's code, while a model's files are still on their way."""
@@ -92,11 +103,13 @@ class LlamaCpp:
         end of the engine's log if it does not come up.
         """
         found = find_weights(files)
-        identity = self._identity(model, weights)
+        _version()
         key = secrets.token_urlsafe(24)
         with self._log() as log, spawned(log, self.spawn) as child:
-            address = self._start(child, log, self._settings(model, found, key))
-            yield Endpoint(base_url=f"{address}/v1", api_key=key, identity=identity)
+            ready = self._start(child, log, self._settings(model, found, key))
+            # The child's own word: a zygote may have loaded what an upgrade has replaced since.
+            identity = self._identity(model, weights, ready.version)
+            yield Endpoint(base_url=f"{ready.address}/v1", api_key=key, identity=identity)
 
     def awake(self) -> float:
         """Return the seconds until a new process can take a model, without reading any."""
@@ -110,17 +123,16 @@ class LlamaCpp:
             raise EngineFailed(model="no model", why="its process did not come up")
         return seconds
 
-    def _identity(self, model: ModelId, weights: Digest) -> Identity:
+    def _identity(self, model: ModelId, weights: Digest, version: str) -> Identity:
         flags = {
             "context": str(self.context),
             "threads": str(self.threads),
             "batch_threads": str(self.batch_threads),
             "slots": "1",
             "cache": "off",
-        }
-        return Identity(
-            model=model, weights=weights, engine=f"llama.cpp/xllamacpp-{_version()}", flags=flags
-        )
+        } | told(os.environ)
+        engine = f"llama.cpp/xllamacpp-{version}"
+        return Identity(model=model, weights=weights, engine=engine, flags=flags)
 
     def _settings(self, model: ModelId, found: Weights, key: str) -> Settings:
         return Settings(
@@ -138,17 +150,17 @@ class LlamaCpp:
         with self.log.open("a+b") if self.log else tempfile.TemporaryFile() as file:
             yield file
 
-    def _address(self, line: bytes, model: str) -> str:
+    def _answer(self, line: bytes, model: str) -> Ready:
         try:
-            return msgspec.json.decode(line, type=Ready).address
+            return msgspec.json.decode(line, type=Ready)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EngineFailed(model=model, why=f"it answered {line[:80]!r}") from error
 
-    def _start(self, child: Child, log: IO[bytes], settings: Settings) -> str:
+    def _start(self, child: Child, log: IO[bytes], settings: Settings) -> Ready:
         start = log.seek(0, os.SEEK_END)
         line = child.exchange(msgspec.json.encode(settings) + b"\n", self.start_limit)
         if line:
-            return self._address(line, settings.model)
+            return self._answer(line, settings.model)
         if line is None:
             child.kill()
             why = f"it was not ready within {self.start_limit:g} s"

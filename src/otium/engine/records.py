@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from otium.errors import Withheld
 from otium.records import Digest, ModelId, Part
+
+Finish = Literal["stop", "length", "withheld"]
+"""How an answer ended: by itself, at our limit of tokens, or its host kept all or part of it."""
 
 
 class Message(Part):
@@ -48,6 +52,11 @@ class Completion(Part):
     """Why the host, not the model, kept back all or part of it, in its own word, such as
     ``content_filter``; empty if it did not."""
 
+    @property
+    def ended(self) -> Finish:
+        """Return how it ended, as records keep it: what was kept back is no silence."""
+        return "withheld" if self.withheld else self.finish
+
 
 class Identity(Part):
     """Exactly which weights answer, and what runs them."""
@@ -72,6 +81,17 @@ class Model(Protocol):
     def chat(self, messages: Sequence[Message], options: Options = ...) -> Completion:
         """Answer *messages*; raise EngineFailed if the engine cannot."""
         ...
+
+
+def ask(model: Model, messages: Sequence[Message], options: Options = Options()) -> Completion:  # noqa: B008 - immutable
+    """Return what *model* itself answers; raise Withheld if its host kept any of it back.
+
+    For whoever would take what is left for the model's own words. Raises EngineFailed.
+    """
+    answer = model.chat(messages, options)
+    if answer.withheld:
+        raise Withheld(model=model.identity.model, why=answer.withheld)
+    return answer
 
 
 class Endpoint(Part):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import select
 import signal
 import socket
@@ -26,7 +27,10 @@ from otium.errors import EngineUnavailable
 Spawn = Literal["zygote", "fresh"]
 _PATIENCE = 10.0
 _KEPT = {"PATH", "HOME", "LANG", "LANGUAGE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"}
-_KEPT_PREFIXES = ("LC_", "PYTHON", "OMP_", "GGML_", "LLAMA_", "CUDA_", "ROCR_", "HIP_", "VK_")
+_KEPT |= {"PYTHONPATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE"}
+_TOLD = ("OMP_", "GGML_")
+_KEPT_PREFIXES = ("LC_", "CUDA_", "ROCR_", "HIP_", "VK_", *_TOLD)
+_SECRET = re.compile("KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH")
 
 
 class Child(Protocol):
@@ -63,8 +67,32 @@ def clean_environment(given: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in given.items()
-        if name in _KEPT or name.startswith(_KEPT_PREFIXES)
+        if (name in _KEPT or name.startswith(_KEPT_PREFIXES)) and not _SECRET.search(name)
     }
+
+
+def told(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what an engine knows of the environment and can change how it computes."""
+    return {
+        name: value for name, value in clean_environment(given).items() if name.startswith(_TOLD)
+    }
+
+
+def _pipes(count: int) -> list[tuple[int, int]]:
+    """Return pipes, each as its read and its write end; raise OSError, leaving none open."""
+    made: list[tuple[int, int]] = []
+    try:
+        made.extend(os.pipe() for _ in range(count))
+    except OSError:
+        for ends in made:
+            _close(*ends)
+        raise
+    return made
+
+
+def _close(*files: int) -> None:
+    for one in files:
+        os.close(one)
 
 
 def _ready(file: int, limit: float) -> bool:
@@ -123,7 +151,10 @@ class _Fresh:
 
     def __init__(self, log: IO[bytes]) -> None:
         command = [sys.executable, "-P", "-m", "otium.engine.child"]
-        ours_in, theirs_in, theirs_out, ours_out = *reversed(os.pipe()), *reversed(os.pipe())
+        try:
+            (theirs_in, ours_in), (ours_out, theirs_out) = _pipes(2)
+        except OSError as error:
+            raise _none(error) from error
         try:
             self._process = subprocess.Popen(
                 command,
@@ -133,13 +164,10 @@ class _Fresh:
                 env=clean_environment(os.environ),
             )
         except OSError as error:
-            os.close(ours_in)
-            os.close(ours_out)
-            why = f"no process can be started: {error}"
-            raise EngineUnavailable(what="GGUF models", why=why) from error
+            _close(ours_in, ours_out)
+            raise _none(error) from error
         finally:
-            os.close(theirs_in)
-            os.close(theirs_out)
+            _close(theirs_in, theirs_out)
         self.pid = self._process.pid
         self._pipes = _Pipes(ours_in, ours_out)
 
@@ -161,6 +189,10 @@ class _Fresh:
             self.kill()
             self._process.wait()
         self._pipes.close()
+
+
+def _none(error: OSError) -> EngineUnavailable:
+    return EngineUnavailable(what="GGUF models", why=f"no process can be started: {error}")
 
 
 class _Offspring:
@@ -191,20 +223,21 @@ class _Offspring:
             self.kill()
         self.wait(_PATIENCE)
         self._pipes.close()
-        os.close(self._handle)
-        os.close(self._status)
+        _close(self._handle, self._status)
 
 
 class Zygote:
     """A process that has loaded an engine's code, and forks itself for each child.
 
     It is started when first wanted and ends with us, killed or not. Where there is none
-    (another system, or it died), ``fork`` gives None and a later call tries anew.
+    (another system, or it died), ``fork`` gives None and a later call tries anew. One that is
+    not up *patience* seconds after its start is waited for no more, but used once it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = _PATIENCE) -> None:
         """Start nothing yet."""
         self.owner = os.getpid()
+        self._patience, self._until = patience, 0.0
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -215,18 +248,25 @@ class Zygote:
         """Return the zygote's own pid, if it is up."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def prepare(self, *, wait: bool = False) -> bool:
-        """Begin to load the engine's code; return whether a zygote is possible here."""
-        with self._lock:
-            return self._begin() and (not wait or self._greeted())
+    def prepare(self) -> None:
+        """Begin to load the engine's code, where a zygote is possible; wait for nobody."""
+        if self._lock.acquire(blocking=False):  # or another is at it
+            try:
+                self._begin()
+            finally:
+                self._lock.release()
 
     def fork(self, log: IO[bytes]) -> Child | None:
-        """Return a fresh child whose errors go to *log*, None if that cannot be."""
+        """Return a fresh child whose errors go to *log*, None, with the reason there, if not."""
         with self._lock:
-            if not self._begin() or not self._greeted():
-                self._drop()
+            if not self._begin():
                 return None
-            return self._forked(log)
+            found = self._forked(log) if self._greeted() else "it is not up yet"
+        if isinstance(found, str):
+            log.write(f"the zygote gives no child: {found}; one is started anew\n".encode())
+            log.flush()
+            return None
+        return found
 
     def close(self) -> None:
         """End the zygote; its children live on until their input ends."""
@@ -254,40 +294,48 @@ class Zygote:
             theirs.close()
         ours.settimeout(_PATIENCE)
         self._control, self._ready = ours, False
+        self._until = time.monotonic() + self._patience
         return True
 
     def _greeted(self) -> bool:
-        if not self._ready and self._control is not None:
+        control, left = self._control, self._until - time.monotonic()
+        if not self._ready and control is not None and _ready(control.fileno(), left):
             with suppress(OSError):
-                self._ready = self._control.recv(64) == b"ready"
+                self._ready = control.recv(64) == b"ready"
         return self._ready
 
-    def _forked(self, log: IO[bytes]) -> Child | None:
-        assert self._control is not None
-        ours_in, theirs_in, theirs_out, ours_out = *reversed(os.pipe()), *reversed(os.pipe())
-        status, told = os.pipe()
-        pipes = _Pipes(ours_in, ours_out)
-        sent = [theirs_in, theirs_out, log.fileno(), told]
+    def _forked(self, log: IO[bytes]) -> Child | str:
+        """Return a child, or why there is none."""
         try:
-            socket.send_fds(self._control, [b"fork"], sent)
-            data, handles, _, _ = socket.recv_fds(self._control, 1024, 1)
-            answer = msgspec.json.decode(data, type=Forked)
-        except (OSError, msgspec.DecodeError):
-            answer, handles = Forked(why="the zygote is gone"), []
-            self._drop()
+            (theirs_in, ours_in), (ours_out, theirs_out), (status, said) = _pipes(3)
+        except OSError as error:
+            return str(error)
+        try:
+            answer, handles = self._asked([theirs_in, theirs_out, log.fileno(), said])
         finally:
-            for one in (theirs_in, theirs_out, told):
-                os.close(one)
-        if not answer.pid or not handles:
-            pipes.close()
-            os.close(status)
-            return None
-        return _Offspring(answer.pid, handles[0], pipes, status)
+            _close(theirs_in, theirs_out, said)
+        if answer.pid and handles:
+            return _Offspring(answer.pid, handles[0], _Pipes(ours_in, ours_out), status)
+        _close(ours_in, ours_out, status, *handles)
+        return answer.why or "it gave no handle"
+
+    def _asked(self, files: list[int]) -> tuple[Forked, list[int]]:
+        assert self._control is not None
+        handles: list[int] = []
+        try:
+            socket.send_fds(self._control, [b"fork"], files)
+            data, handles, _, _ = socket.recv_fds(self._control, 1024, 1)
+            return msgspec.json.decode(data, type=Forked), handles
+        except (OSError, msgspec.DecodeError):
+            self._drop()
+            return Forked(why="it is gone"), handles
 
     def _drop(self) -> None:
         if self._control is not None:
             self._control.close()
         if self._process is not None and self.owner == os.getpid():
+            if not self._ready:
+                self._process.kill()  # it looks at its socket only when all is loaded
             try:
                 self._process.wait(_PATIENCE)
             except subprocess.TimeoutExpired:

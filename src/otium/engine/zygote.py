@@ -32,7 +32,7 @@ _Children = dict[int, tuple[int, int]]
 def main() -> None:
     """Load the engine, say so, and fork until the socket ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ[child.OMP] = "passive"
+    os.environ[child.WAITING] = "passive"
     with suppress(ImportError):  # the child says so, in its own log
         __import__("xllamacpp")
     gc.collect()
@@ -59,20 +59,35 @@ def _serve(control: socket.socket, selector: selectors.BaseSelector, children: _
     if not message:
         os._exit(0)
     if len(files) != _FILES or threads() != 1:
-        for one in files:
-            os.close(one)
-        control.send(msgspec.json.encode(Forked(why="it cannot fork safely")))
+        _refuse(control, files, "it cannot fork safely")
         return
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:  # too many processes, or no memory: the others live on
+        _refuse(control, files, str(error))
+        return
     if not pid:
         _be_child(files)
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError as error:  # too many files
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        _refuse(control, files, str(error))
+        return
     for one in files[:3]:
         os.close(one)
-    handle = os.pidfd_open(pid)
     children[handle] = (pid, files[3])
     selector.register(handle, selectors.EVENT_READ)
     with suppress(OSError):
         socket.send_fds(control, [msgspec.json.encode(Forked(pid=pid))], [handle])
+
+
+def _refuse(control: socket.socket, files: list[int], why: str) -> None:
+    for one in files:
+        os.close(one)
+    with suppress(OSError):
+        control.send(msgspec.json.encode(Forked(why=why)))
 
 
 def _be_child(files: list[int]) -> None:

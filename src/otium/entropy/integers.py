@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otium.entropy import portable
-from otium.entropy.kernel import PAD, Stream, kernel
+from otium.entropy.kernel import Stream, kernel
 from otium.entropy.tables import MOST_CONTEXTS, SYMBOLS, Tables, read_tables
 from otium.errors import BadData
 
@@ -161,7 +161,7 @@ class Coded:
     lookup: Bytes
     """[256]: the cluster of each context."""
     data: Bytes
-    """The chunks, with room behind them."""
+    """The chunks."""
     offsets: npt.NDArray[np.uint64]
     """[chunks, 3]: where states, words and raw bits begin; then the end."""
     end: int
@@ -170,11 +170,15 @@ class Coded:
     def stream(self) -> Stream:
         """Return what the loops read, while this is kept alive."""
         arrays = (self.table, self.lookup, self.data, self.offsets)
-        return Stream(*(a.ctypes.data for a in arrays), self.count, self.lanes, self.split)
+        places = (one.ctypes.data for one in arrays)
+        return Stream(*places, self.data.size, self.count, self.lanes, self.split)
 
 
 def read_stream(data: Buffer, at: int = 0) -> Coded:
-    """Return the stream that begins at *at*; raise BadData if it is not whole."""
+    """Return the stream that begins at *at*; raise BadData if it is not whole.
+
+    Its chunks are not copied: they are those of *data*.
+    """
     try:
         count, split, log, packed = _HEAD.unpack_from(data, at)
         if count > MOST or log > 6 or (split > WIDEST_SPLIT and split != BUCKETS):
@@ -182,21 +186,20 @@ def read_stream(data: Buffer, at: int = 0) -> Coded:
         at += _HEAD.size
         table, lookup = read_tables(bytes(memoryview(data)[at : at + packed]))
         at += packed + packed % 2
-        chunks = -(-count // CHUNK)
-        sizes = np.frombuffer(data, "<u4", 2 * chunks, at).reshape(-1, 2).astype(np.uint64)
+        sizes = struct.unpack_from(f"<{2 * -(-count // CHUNK)}I", data, at)
     except (struct.error, ValueError) as error:
         raise _bad(str(error)) from error
-    at += 8 * chunks
-    lengths = np.empty((chunks, 3), np.uint64)
-    lengths[:, 0], lengths[:, 1], lengths[:, 2] = 4 << log, 2 * sizes[:, 0], sizes[:, 1]
-    ends = np.cumsum(lengths.ravel(), dtype=np.uint64)
-    offsets = np.concatenate([np.zeros(1, np.uint64), ends])
-    total = int(offsets[-1])
-    if total > len(data) - at or (sizes[:, 1] % 2).any():
+    at += 4 * len(sizes)
+    places = [0]
+    for words, bits in zip(sizes[::2], sizes[1::2], strict=True):
+        begin = places[-1] + (4 << log)
+        places += [begin, begin + 2 * words, begin + 2 * words + bits]
+    total = places[-1]
+    if total > len(data) - at or any(bits % 2 for bits in sizes[1::2]):
         raise _bad("it is cut short")
-    room = np.zeros(total + PAD, np.uint8)
-    room[:total] = np.frombuffer(data, np.uint8, total, at)
-    return Coded(count, split, 1 << log, table, lookup, room, offsets, at + total)
+    chunks = np.frombuffer(data, np.uint8, total, at)
+    offsets = np.array(places, np.uint64)
+    return Coded(count, split, 1 << log, table, lookup, chunks, offsets, at + total)
 
 
 def decode_integers(data: Buffer, contexts: Bytes, at: int = 0) -> tuple[Integers, int]:

@@ -1,7 +1,7 @@
 /* The loops of otium's codecs. Each exists three times (AVX-512, AVX2, portable C), compiled from
  * loops.h, and the best that the processor has is chosen when the library is loaded. The numpy
  * code in this folder writes and reads the same bytes; SPEC.md defines them. No allocation, no
- * state, no input/output: every buffer is the caller's, with PAD readable bytes behind streams. */
+ * state, no input/output: every buffer is the caller's. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,14 +20,15 @@ typedef int32_t i32;
 
 #define API __attribute__((visibility("default")))
 #define INLINE static inline __attribute__((always_inline))
-enum { LANES = 64, BITS = 12, SLOTS = 1 << BITS, BLOCK = 4096, CHUNK = 1 << 19, SYMBOLS = 256, FEW = 14 };
+enum { LANES = 64, BITS = 12, SLOTS = 1 << BITS, BLOCK = 4096, CHUNK = 1 << 19, SYMBOLS = 256, ROOM = 8 * BLOCK + 64 };
 
 /* What a decoder reads: for each chunk the states of its lanes, words and raw bits. */
 typedef struct {
     const u32 *table;   /* [clusters][SLOTS]: symbol << 24 | (frequency - 1) << 12 | slot - start */
     const u8 *clusters; /* [256]: the cluster of each context */
-    const u8 *bytes;    /* the chunks, PAD bytes readable behind them */
+    const u8 *bytes;    /* what the chunks lie in */
     const u64 *offsets; /* [chunks][3]: where states, words and raw bits begin; the next follows */
+    u64 size;           /* of bytes: none is read beyond */
     u64 count;          /* of integers */
     u32 lanes;
     u32 split; /* raw bits of each integer, or 255 for buckets */
@@ -39,6 +40,12 @@ typedef struct {
 
 INLINE u32 bit_length(u32 v) { return v ? 32 - (u32)__builtin_clz(v) : 0; }
 
+INLINE u32 load16(const u8 *p) {
+    u16 v;
+    memcpy(&v, p, 2);
+    return v;
+}
+
 INLINE u32 load32(const u8 *p) {
     u32 v;
     memcpy(&v, p, 4);
@@ -49,6 +56,16 @@ INLINE u64 load64(const u8 *p) {
     u64 v;
     memcpy(&v, p, 8);
     return v;
+}
+
+/* Return *wanted* bytes from *at* on, which a loop may read though fewer belong to it: those of the
+ * stream or, at its end, a copy with zeros behind. */
+static const u8 *within(const stream *s, u64 at, u64 wanted, u8 *room) {
+    u64 left = s->size - at;
+    if (left >= wanted) return s->bytes + at;
+    memcpy(room, s->bytes + at, left);
+    memset(room + left, 0, wanted - left);
+    return room;
 }
 
 /* SPEC, "Buckets": how many raw bits follow a symbol, and the magnitude at which it begins. */
@@ -81,7 +98,7 @@ INLINE u32 bucket_symbol(i32 value) {
 #undef AVX2
 #pragma GCC pop_options
 #pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,prefer-vector-width=512")
+#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,avx512vbmi2,prefer-vector-width=512")
 #define AVX512 1
 #define SUFFIX _avx512
 #include "loops.h"
@@ -94,7 +111,7 @@ INLINE u32 bucket_symbol(i32 value) {
 API int otium_level(void) {
 #ifdef X86
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vl") &&
+    if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
         return 2;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) return 1;
@@ -218,7 +235,8 @@ API int otium_tables(const u8 *plain, u64 size, u8 *lookup, u32 *table) {
         for (u32 y = 0; y < symbols; y++) {
             u32 f = codes[y] == 255 ? 0 : codes[y] < 8 ? codes[y] : (8u + codes[y] % 8) << (codes[y] / 8 - 1);
             if (y == main) f = SLOTS - sum;
-            for (u32 n = 0; n < f; n++) table[slot++] = y << 24 | (f - 1) << BITS | n;
+            for (u32 n = 0, first = y << 24 | (f - 1) << BITS; n < f; n++) table[slot + n] = first + n;
+            slot += f;
         }
         at += 1 + symbols;
     }

@@ -17,9 +17,6 @@ import numpy.typing as npt
 from otium.errors import Unsupported
 
 LEVELS = ("portable", "avx2", "avx512")
-PAD = 512
-"""Bytes that the loops may read behind a stream."""
-
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint32]
 Array = npt.NDArray[np.generic]
@@ -33,6 +30,7 @@ class Stream(ctypes.Structure):
         ("clusters", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
         ("offsets", ctypes.c_void_p),
+        ("size", ctypes.c_uint64),
         ("count", ctypes.c_uint64),
         ("lanes", ctypes.c_uint32),
         ("split", ctypes.c_uint32),
@@ -48,7 +46,7 @@ class Kernel(NamedTuple):
     def call(self, name: str, *arguments: object) -> int:
         """Call a function that takes the level first; arrays go as pointers."""
         function = getattr(self.library, f"otium_{name}")
-        return int(function(self.level, *(_argument(one) for one in arguments)))
+        return int(function(self.level, *map(_argument, arguments)))
 
 
 _forced: list[str] = []

@@ -78,11 +78,12 @@ def raw_bits(symbols: Bytes, raw: npt.NDArray[np.generic], split: int) -> bytes:
 def decode(coded: Coded, contexts: Bytes) -> Integers:
     """Return the integers of a stream whose contexts are given; raise BadData."""
     symbols = _decode_symbols(coded, coded.lookup[contexts])
+    data = np.concatenate([coded.data, np.zeros(8, np.uint8)])
     out = np.empty(coded.count, np.int32)
     for chunk, start in enumerate(range(0, coded.count, _CHUNK)):
         part = symbols[start : start + _CHUNK]
         begin, end = (int(coded.offsets[3 * chunk + k]) for k in (2, 3))
-        bits = coded.data[begin : end + 8]
+        bits = data[begin : end + 8]
         if coded.split == 255:
             out[start : start + _CHUNK] = _buckets(part, bits, 8 * (end - begin))
         else:

@@ -41,7 +41,20 @@ static void OF(delta, _rows)(const T *base, const T *data, u64 rows, u64 row, in
 
 /* SPEC, "delta": the context of each weight of one row. */
 INLINE void OF(delta, _contexts)(const T *base, u64 count, i32 level, int mantissa, u8 *contexts) {
-    for (u64 i = 0; i < count; i++) {
+    u64 i = 0;
+#if defined(AVX512) && W == 16
+    /* In 16 bits: exponents are at most 255, so levels beyond these give the same. */
+    const __m512i most = _mm512_set1_epi16(63), size = _mm512_set1_epi16(0x7FFF), one = _mm512_set1_epi16(1);
+    const __m512i from = _mm512_set1_epi16((short)(level < -1 ? -1 : level > 600 ? 600 : level));
+    for (; i + 32 <= count; i += 32) {
+        __m512i e = _mm512_srl_epi16(_mm512_and_si512(_mm512_loadu_si512(base + i), size), _mm_cvtsi32_si128(mantissa));
+        e = _mm512_max_epi16(e, one);
+        __m512i c = _mm512_sub_epi16(from, _mm512_add_epi16(e, e));
+        c = _mm512_min_epi16(_mm512_max_epi16(c, _mm512_setzero_si512()), most);
+        _mm256_storeu_si256((void *)(contexts + i), _mm512_cvtepi16_epi8(c));
+    }
+#endif
+    for (; i < count; i++) {
         i32 e = (i32)((base[i] & (T)~SIGN) >> mantissa);
         i32 c = level - 2 * (e < 1 ? 1 : e);
         c = c < 0 ? 0 : c;
@@ -62,26 +75,27 @@ static u64 OF(delta, _symbols)(const T *base, const T *data, u64 rows, u64 row, 
     return n;
 }
 
-/* Apply 64 steps, of which those in *large* have raw bits from bit *at*; return where they end. */
-INLINE u64 OF(sixty_four, )(const T *base, const u8 *symbols, T *out, u64 large, const u8 *raw, u64 at) {
-    for (int z = 0; z < 64; z++) {
-        T size = (T)((symbols[z] + 1) >> 1), minus = (T)((symbols[z] & 1) - 1);
-        out[z] = OF(stepped, )(base[z], (S)(T)((size ^ minus) - minus));
+/* The steps of a block's symbols, whose raw bits begin at bit *at*; return where those end. */
+INLINE u64 OF(steps, )(const stream *s, const u8 *symbols, u64 count, u64 at, S *steps) {
+    u8 large[BLOCK + 64], room[ROOM];
+    u16 places[BLOCK + 64];
+    i32 values[BLOCK];
+    for (u64 i = 0; i < count; i++) {
+        T size = (T)((symbols[i] + 1) >> 1), minus = (T)((symbols[i] & 1) - 1);
+        steps[i] = (S)(T)((size ^ minus) - minus);
     }
-    for (; large; large &= large - 1) {
-        i32 value;
-        u32 z = (u32)__builtin_ctzll(large);
-        at = NAME(bucket)(symbols[z], raw, at, &value);
-        out[z] = OF(stepped, )(base[z], (S)value);
-    }
-    return at;
+    u64 found = NAME(list_large)(symbols, count, large, places);
+    const u8 *raw = within(s, at >> 3, 8 * found + 64, room); /* a symbol has at most 62 raw bits */
+    u64 end = (at & ~7ull) + NAME(buckets)(large, found, raw, at & 7, values);
+    for (u64 i = 0; i < found; i++) steps[places[i]] = (S)values[i];
+    return end;
 }
 
 static int OF(delta, _decode)(const stream *s, const T *base, T *out, u64 rows, u64 row, const u8 *classes,
                               i32 origin, int mantissa) {
     u8 ctx[BLOCK], symbols[BLOCK + LANES];
     u32 x[LANES];
-    i32 values[64];
+    S steps[BLOCK];
     u64 r = 0, column = 0; /* where the next context comes from */
     u64 q = 0, place = 0;  /* where the next weight goes to */
     while (r < rows && !classes[r]) r++;
@@ -89,10 +103,8 @@ static int OF(delta, _decode)(const stream *s, const T *base, T *out, u64 rows, 
     for (u64 chunk = 0, from = 0; from < s->count; chunk++, from += CHUNK) {
         u64 size = s->count - from < CHUNK ? s->count - from : CHUNK;
         const u64 *at = s->offsets + 3 * chunk;
+        u64 words = at[1], bit = 8 * at[2], limit = 8 * at[3];
         memcpy(x, s->bytes + at[0], 4 * s->lanes);
-        const u16 *p = (const u16 *)(const void *)(s->bytes + at[1]), *end = (const u16 *)(const void *)(s->bytes + at[2]);
-        const u8 *bits = s->bytes + at[2];
-        u64 bit = 0, limit = 8 * (at[3] - at[2]);
         for (u64 done = 0; done < size; done += BLOCK) {
             u64 n = size - done < BLOCK ? size - done : BLOCK;
             for (u64 i = 0; i < n;) {
@@ -105,25 +117,15 @@ static int OF(delta, _decode)(const stream *s, const T *base, T *out, u64 rows, 
                     for (column = 0, r++; r < rows && !classes[r];) r++;
             }
             NAME(cluster)(s->clusters, ctx, n);
-            p = NAME(rans)(s->table, ctx, n, s->lanes, x, p, end, symbols);
-            if (!p) return 1;
+            words = NAME(block)(s, ctx, n, x, words, at[2], symbols);
+            if (!words) return 1;
+            bit = OF(steps, )(s, symbols, n, bit, steps);
+            if (bit > limit) return 2;
             for (u64 i = 0; i < n;) {
                 u64 k = row - place < n - i ? row - place : n - i;
                 const T *b = base + q * row + place;
                 T *o = out + q * row + place;
-                for (u64 j = 0; j < k; j += 64) {
-                    u64 m = k - j < 64 ? k - j : 64;
-                    const u8 *y = symbols + i + j;
-                    u64 large = m == 64 ? NAME(large)(y) : ~0ull;
-                    if (__builtin_popcountll(large) <= FEW) {
-                        bit = OF(sixty_four, )(b + j, y, o + j, large, bits, bit);
-                        if (bit > limit) return 2;
-                        continue;
-                    }
-                    bit = NAME(buckets)(y, m, bits, bit, values);
-                    if (bit > limit) return 2;
-                    for (u64 z = 0; z < m; z++) o[j + z] = OF(stepped, )(b[j + z], (S)values[z]);
-                }
+                for (u64 j = 0; j < k; j++) o[j] = OF(stepped, )(b[j], steps[i + j]);
                 i += k;
                 place += k;
                 if (place == row) {
@@ -136,10 +138,47 @@ static int OF(delta, _decode)(const stream *s, const T *base, T *out, u64 rows, 
     return r >= rows && q >= rows ? 0 : 3;
 }
 
+#if defined(AVX512) && W == 16
+/* Join the high bits of symbols, [2][256] bytes, with raw fields of *width* bits, at most 8, into
+ * whole sixty-fours of floats; return how many. The fields' top bit is the sign. */
+INLINE u64 NAME(join_bytes)(const u8 *symbols, u64 count, const u8 *raw, u32 width, int zeros, const u8 *high, u16 *out) {
+    u8 bytes[64], shifts[64], low[64], up[64];
+    for (u32 k = 0; k < 64; k++) {
+        u32 from = (k & 7) + (k >> 3) * width;
+        bytes[k] = (u8)(from > 63 ? 63 : from);
+        shifts[k] = (u8)((k & 7) * width);
+        low[k] = (u8)(k >> 1 | (k & 1) << 6);
+        up[k] = (u8)(low[k] + 32);
+    }
+    const __m512i place = _mm512_loadu_si512(bytes), shift = _mm512_loadu_si512(shifts);
+    const __m512i first = _mm512_loadu_si512(low), second = _mm512_loadu_si512(up);
+    const __m512i keep = _mm512_set1_epi8((char)((1 << (width - 1)) - 1)), sign = _mm512_set1_epi8((char)(1 << (width - 1)));
+    const __m512i minus = _mm512_set1_epi8((char)0x80);
+    __m512i top[2][4];
+    for (int k = 0; k < 8; k++) top[k / 4][k % 4] = _mm512_loadu_si512(high + 64 * k);
+    u64 i = 0;
+    for (; i + 64 <= count; i += 64, raw += 8 * width) {
+        __m512i y = _mm512_loadu_si512(symbols + i), join[2];
+        __mmask64 beyond = _mm512_movepi8_mask(y);
+        for (int k = 0; k < 2; k++) {
+            join[k] = _mm512_permutex2var_epi8(top[k][0], y, top[k][1]);
+            if (beyond) join[k] = _mm512_mask_mov_epi8(join[k], beyond, _mm512_permutex2var_epi8(top[k][2], y, top[k][3]));
+        }
+        __m512i field = _mm512_multishift_epi64_epi8(shift, _mm512_permutexvar_epi8(place, _mm512_loadu_si512(raw)));
+        __m512i rest = _mm512_sll_epi16(_mm512_and_si512(field, keep), _mm_cvtsi32_si128(zeros));
+        join[0] = _mm512_or_si512(join[0], rest);
+        join[1] = _mm512_or_si512(join[1], _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(field, sign), minus));
+        _mm512_storeu_si512(out + i, _mm512_permutex2var_epi8(join[0], first, join[1]));
+        _mm512_storeu_si512(out + i + 32, _mm512_permutex2var_epi8(join[0], second, join[1]));
+    }
+    return i;
+}
+#endif
+
 /* SPEC, "float" (no base) and "exponent". *tops* gives the high bits of each symbol. */
 static int OF(float, _decode)(const stream *s, const T *base, T *out, u64 rows, u64 row, const u8 *classes,
                               const u32 *tops, i32 origin, int mantissa, int zeros) {
-    u8 ctx[BLOCK], symbols[BLOCK + LANES];
+    u8 ctx[BLOCK], symbols[BLOCK + LANES], room[ROOM], bytes[2 * SYMBOLS];
     u32 x[LANES], raw[BLOCK];
     T high[SYMBOLS];
     const u32 width = s->split;
@@ -147,60 +186,48 @@ static int OF(float, _decode)(const stream *s, const T *base, T *out, u64 rows, 
     const T low = (T)(((u64)1 << kept) - 1);
     u64 r = 0, column = 0;
     if (s->count != rows * row) return 3;
-    for (int k = 0; k < SYMBOLS; k++) high[k] = (T)tops[k];
+    for (int k = 0; k < SYMBOLS; k++) high[k] = (T)tops[k], bytes[k] = (u8)tops[k], bytes[SYMBOLS + k] = (u8)(tops[k] >> 8);
     for (u64 chunk = 0, from = 0; from < s->count; chunk++, from += CHUNK) {
         u64 size = s->count - from < CHUNK ? s->count - from : CHUNK;
         const u64 *at = s->offsets + 3 * chunk;
+        u64 words = at[1];
         memcpy(x, s->bytes + at[0], 4 * s->lanes);
-        const u16 *p = (const u16 *)(const void *)(s->bytes + at[1]), *end = (const u16 *)(const void *)(s->bytes + at[2]);
-        const u8 *bits = s->bytes + at[2];
-        u64 limit = 8 * (at[3] - at[2]);
-        if (size * width > limit) return 2;
+        if (size * width > 8 * (at[3] - at[2])) return 2;
         for (u64 done = 0; done < size; done += BLOCK) {
             u64 n = size - done < BLOCK ? size - done : BLOCK;
             for (u64 i = 0; i < n;) {
                 u64 k = row - column < n - i ? row - column : n - i;
-                memset(ctx + i, classes[r], k);
+                memset(ctx + i, base ? classes[r] : s->clusters[classes[r]], k);
                 i += k;
                 column += k;
                 if (column == row) column = 0, r++;
             }
             const T *b = base ? base + from + done : NULL;
             T *o = out + from + done;
-            if (b)
+            if (b) {
                 for (u64 i = 0; i < n; i++) {
                     i32 c = (i32)((b[i] & (T)~SIGN) >> mantissa) - origin;
                     c = c < 0 ? 0 : c;
                     ctx[i] = (u8)((ctx[i] << 5) | (c > 31 ? 31 : c));
                 }
-            NAME(cluster)(s->clusters, ctx, n);
-            p = NAME(rans)(s->table, ctx, n, s->lanes, x, p, end, symbols);
-            if (!p) return 1;
-            NAME(fields)(bits, done * width, width, n, raw);
-            if (b)
-                for (u64 i = 0; i < n; i++) o[i] = (T)((high[symbols[i]] | (T)(((T)raw[i] & low) << zeros)) ^ (b[i] & SIGN));
-            else {
-                u64 i = 0;
-#if defined(AVX512) && W == 16
-                const __m512i keep = _mm512_set1_epi16((short)low);
-                for (; i + 32 <= n; i += 32) {
-                    /* Tops of 256 symbols, 64 to a permutation. */
-                    __m512i y = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)(symbols + i)));
-                    __m512i top = _mm512_permutex2var_epi16(_mm512_loadu_si512(high), y, _mm512_loadu_si512(high + 32));
-                    for (int k = 1; k < 4; k++) {
-                        __mmask32 here = _mm512_cmpge_epu16_mask(y, _mm512_set1_epi16((short)(64 * k)));
-                        top = _mm512_mask_mov_epi16(top, here, _mm512_permutex2var_epi16(_mm512_loadu_si512(high + 64 * k), y, _mm512_loadu_si512(high + 64 * k + 32)));
-                    }
-                    __m512i rest = _mm512_inserti64x4(
-                        _mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_loadu_si512(raw + i))),
-                        _mm512_cvtepi32_epi16(_mm512_loadu_si512(raw + i + 16)), 1);
-                    __m512i sign = _mm512_slli_epi16(_mm512_srl_epi16(rest, _mm_cvtsi32_si128((int)kept)), 15);
-                    rest = _mm512_sll_epi16(_mm512_and_si512(rest, keep), _mm_cvtsi32_si128(zeros));
-                    _mm512_storeu_si512(o + i, _mm512_or_si512(_mm512_or_si512(top, rest), sign));
-                }
-#endif
-                for (; i < n; i++) o[i] = (T)(high[symbols[i]] | (T)(((T)raw[i] & low) << zeros) | (T)((T)(raw[i] >> kept) << (W - 1)));
+                NAME(cluster)(s->clusters, ctx, n);
             }
+            words = NAME(block)(s, ctx, n, x, words, at[2], symbols);
+            if (!words) return 1;
+            const u8 *bits = within(s, at[2] + done / 8 * width, n * width / 8 + 64, room);
+            u64 i = 0;
+#if defined(AVX512) && W == 16
+            if (!b && width && width <= 8 && kept + (u32)zeros <= 8)
+                i = NAME(join_bytes)(symbols, n, bits, width, zeros, bytes, o);
+#else
+            (void)bytes;
+#endif
+            if (i == n) continue;
+            NAME(fields)(bits + i / 8 * width, 0, width, n - i, raw + i);
+            if (b)
+                for (; i < n; i++) o[i] = (T)((high[symbols[i]] | (T)(((T)raw[i] & low) << zeros)) ^ (b[i] & SIGN));
+            else
+                for (; i < n; i++) o[i] = (T)(high[symbols[i]] | (T)(((T)raw[i] & low) << zeros) | (T)((T)(raw[i] >> kept) << (W - 1)));
         }
     }
     return 0;

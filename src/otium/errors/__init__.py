@@ -34,7 +34,9 @@ otium.errors.base.UnknownModel: No model 'alder-9' is registered here.
         BadTimestamp                    35
         SplitView                       36
       EngineError                       40
-        EngineFailed, QuotaReached      40
+        EngineFailed, QuotaReached      40  EngineRefused
+        EngineUnavailable               41  DoesNotFit, Stopping
+        EngineFailed, QuotaReached      40  Withheld
         EngineUnavailable               41  DoesNotFit
         FingerprintDiffers              42
         NotMaterialised                 43
@@ -127,6 +129,7 @@ from otium.errors.serving import (
     DoesNotFit,
     EngineError,
     EngineFailed,
+    EngineRefused,
     EngineUnavailable,
     EvaluationFailed,
     EvidenceError,
@@ -136,6 +139,8 @@ from otium.errors.serving import (
     NotMaterialised,
     QuotaReached,
     Refused,
+    Stopping,
+    Withheld,
 )
 
 __all__ = [
@@ -166,6 +171,7 @@ __all__ = [
     "DutyUnmet",
     "EngineError",
     "EngineFailed",
+    "EngineRefused",
     "EngineUnavailable",
     "EvaluationFailed",
     "EvidenceError",
@@ -199,6 +205,7 @@ __all__ = [
     "SeveralModels",
     "SplitView",
     "StillWaiting",
+    "Stopping",
     "StoreRefuses",
     "StoreUnreachable",
     "TooDeep",
@@ -207,6 +214,7 @@ __all__ = [
     "UnknownRecord",
     "UnsafePath",
     "Unsupported",
+    "Withheld",
     "WitnessRefused",
     "WorkFailed",
     "WrongState",

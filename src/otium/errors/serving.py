@@ -17,6 +17,16 @@ class EngineFailed(EngineError):
     """The engine for {model} failed: {why}."""
 
 
+class EngineRefused(EngineFailed):
+    """The engine for {model} gave no answer that can be used: {why}."""
+
+
+class Withheld(EngineFailed):
+    """The host of {model} kept its answer back, which is not the model's silence: {why}."""
+
+    hint = "ask again or ask another host: this one filters; its own settings may say which topics"
+
+
 class EngineUnavailable(EngineError):
     """No engine can run {what}: {why}."""
 
@@ -29,7 +39,13 @@ class EngineUnavailable(EngineError):
 class DoesNotFit(EngineUnavailable):
     """No engine can run {what}: it takes {need} MB of memory and can be given {room} MB."""
 
-    hint = "raise the residence's limit (bytes) or unpin a model; docs/reference/residence.md"
+    hint = "give engines more (otium gateway serve --memory GB), or pin fewer models (--pin)"
+
+
+class Stopping(EngineUnavailable):
+    """No engine is started for {what} any more: the service is ending."""
+
+    hint = "ask another one, or again in a moment"
 
 
 class QuotaReached(EngineError):

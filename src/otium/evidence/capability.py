@@ -7,8 +7,11 @@ one that picks the first option whatever it says shows no preference by choosing
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from otium.engine import Completion, Message, Model, Options
 from otium.evidence.quality import choice, degenerate
@@ -47,6 +50,16 @@ SCHEMA: dict[str, object] = {
     "required": ["colour"],
     "additionalProperties": False,
 }
+
+
+_NOTES = {
+    "recall": "recall",
+    "order": "control",
+    "accuracy": "control",
+    "fluency": "open",
+    "json": "structured",
+}
+"""Which calls a check rests on, by their note."""
 
 
 class Gate(NamedTuple):
@@ -131,7 +144,14 @@ def _measure(ask: _Asker, n: int, gate: Gate = Gate()) -> Validity:  # noqa: B00
         _fluency(ask, _open(n), gate.fluency),
         _json(ask, gate.json),
     )
-    return Validity(valid=all(check.passed for check in checks), checks=checks)
+    lost = Counter(call.note for call in ask.calls if call.completion.withheld)
+    told = tuple(_told(check, lost[_NOTES[check.name]]) for check in checks)
+    return Validity(valid=all(check.passed for check in told), checks=told)
+
+
+def _told(check: Check, lost: int) -> Check:
+    """Return *check* with how many of its answers a host kept back: they count as not given."""
+    return replace(check, text=f"{check.text} ({lost} kept back by the host)") if lost else check
 
 
 def _recall(ask: _Asker, facts: Sequence[tuple[str, str]], least: float) -> Check:
@@ -202,7 +222,7 @@ def _transcript(model: Model, now: Instant, place: int, call: _Call) -> Transcri
         id=f"m{len(call.chat) + 1}",
         role="assistant",
         content=call.completion.text,
-        finish=call.completion.finish,
+        finish=call.completion.ended,
         note=call.note,
     )
     return Transcript(

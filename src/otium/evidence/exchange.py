@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from otium.engine import Identity, Options
+from otium.engine import Finish, Identity, Options
 from otium.errors import BadData, BadInput, BadInstant, BadRecord
 from otium.evidence.records import Transcript, Turn, simulated
 from otium.formats import (
@@ -40,6 +40,13 @@ OURS = "otium"
 """The key of our metadata in Inspect's logs."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ENDED = {"complete", "declined", "ended-by-model", "cut"}
+_FINISH: dict[str, Finish] = {
+    "length": "length",
+    "max_tokens": "length",
+    "withheld": "withheld",
+    "content_filter": "withheld",
+}
+"""How an answer ended, by our word and by Inspect's; else by itself."""
 _ATTACHED = "attachment://"
 Value = str | int | float | bool
 
@@ -263,7 +270,7 @@ def _turns(it: LoggedSample) -> Iterator[Turn]:
             id=f"m{place}",
             role=message.role,
             content=text,
-            finish=("length" if finish in {"length", "max_tokens"} else "stop") if said else None,
+            finish=_FINISH.get(str(finish), "stop") if said else None,
             note="; ".join(filter(None, [str(facts.get("note") or ""), *notes])),
         )
 

@@ -175,7 +175,7 @@ class Seated:
         output = anyio.from_thread.run(self._generate, sent, config, token=self._loop)
         if output.error or not output.choices:
             raise EngineFailed(model=self.identity.model, why=output.error or "no choice")
-        self._heard(sent, output.message)
+        self._heard(sent, said(output))
         return to_completion(output)
 
     async def _generate(self, sent: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
@@ -275,7 +275,7 @@ def to_output(completion: Completion, name: str) -> ModelOutput:
             content=_whole(completion.text),
             model=name,
             source="generate",
-            metadata=_facts(completion),
+            metadata={"finish": completion.ended},
         ),
         stop_reason="content_filter" if completion.withheld else _STOP[completion.finish],
         logprobs=Logprobs(content=[_logprob(token) for token in completion.tokens])
@@ -290,12 +290,12 @@ def to_output(completion: Completion, name: str) -> ModelOutput:
     return ModelOutput(model=name, choices=[choice], usage=usage)
 
 
-def _facts(completion: Completion) -> dict[str, str]:
-    """Return what a transcript keeps of an answer besides its text."""
-    facts: dict[str, str] = {"finish": completion.finish}
-    if completion.withheld:
-        facts["withheld"] = completion.withheld
-    return facts
+def said(output: ModelOutput, **facts: str) -> ChatMessageAssistant:
+    """Return the message of *output* with what a transcript keeps besides its text, and *facts*."""
+    message = output.message
+    ended = {"finish": to_completion(output).ended}
+    message.metadata = {**(message.metadata or {}), **ended, **facts}
+    return message
 
 
 def to_completion(output: ModelOutput) -> Completion:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from otium.engine import Identity, Options
+from otium.engine import Completion, Finish, Identity, Options
 from otium.records import Digest, Instant, Part, Record
 
 ASIDE = "aside:"
@@ -17,10 +17,19 @@ class Turn(Part):
     id: str
     role: Literal["system", "user", "assistant", "tool"]
     content: str
-    finish: Literal["stop", "length"] | None = None
-    """Set on the model's turns: ``length`` means that we cut it off."""
+    finish: Finish | None = None
+    """Set on the model's turns: ``length`` means that we cut it off, ``withheld`` that its host
+    kept all or part of it back; what stands there then may be the host's words."""
     note: str = ""
     """What the instrument says about this turn: the question's id, a tool's name."""
+
+    def answer(self) -> Completion:
+        """Return the model's turn as the answer that it was; no host's reason is kept."""
+        return Completion(
+            text=self.content,
+            finish="length" if self.finish == "length" else "stop",
+            withheld="withheld" if self.finish == "withheld" else "",
+        )
 
 
 class Transcript(Record, tag="otium.transcript/1"):
@@ -43,14 +52,22 @@ class Transcript(Record, tag="otium.transcript/1"):
     """Under which conditions it was held: arm, wording, interviewer, seed."""
 
     def said(self) -> tuple[Turn, ...]:
-        """Return what the model said, asides left out."""
+        """Return what the model said; asides, and what its host kept back, are left out."""
         turns = (turn for turn in self.turns if not turn.note.startswith(ASIDE))
-        return tuple(turn for turn in turns if turn.role == "assistant")
+        return tuple(
+            turn for turn in turns if turn.role == "assistant" and turn.finish != "withheld"
+        )
+
+    @property
+    def withheld(self) -> tuple[Turn, ...]:
+        """Return the turns of which the host kept all or part back: no silence of the model's."""
+        return tuple(turn for turn in self.turns if turn.finish == "withheld")
 
     def aside(self, note: str) -> tuple[Turn, Turn] | None:
-        """Return the question and the answer of the aside of that name, if it was made."""
+        """Return the question and the answer of the aside of that name, if it was answered."""
         turns = [turn for turn in self.turns if turn.note == f"{ASIDE}{note}"]
-        return (turns[0], turns[-1]) if len(turns) > 1 else None
+        answered = len(turns) > 1 and turns[-1].finish != "withheld"
+        return (turns[0], turns[-1]) if answered else None
 
 
 def simulated(identity: Identity) -> bool:

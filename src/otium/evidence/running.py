@@ -390,11 +390,10 @@ def _said(message: ChatMessage) -> str:
 
 def _turn(place: int, message: ChatMessage) -> Turn:
     facts = message.metadata or {}
-    withheld = f"withheld by its host: {facts['withheld']}" if facts.get("withheld") else ""
     return Turn(
         id=f"m{place}",
         role=message.role,
         content=_said(message),
         finish=facts.get("finish"),
-        note=str(facts.get("note", "")) or withheld,
+        note=str(facts.get("note", "")),
     )

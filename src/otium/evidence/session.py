@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from otium.engine import Completion, Message, Model, Options
+from otium.errors import Withheld
 from otium.evidence.records import ASIDE
 from otium.records import Digest, Json
 
@@ -77,16 +78,20 @@ class Session:
         return f"m{len(self._state.messages)}"
 
     async def answer(self, *, note: str = "", options: Options | None = None) -> Completion:
-        """Let the model speak; keep what it says."""
-        from otium.evidence.provider import to_completion, to_config
+        """Let the model speak; keep what it says.
+
+        Raises Withheld, as all that asks it does, if its host kept any of that back. Later turns
+        then see neither that nor what it was to answer: the model never takes it for its silence.
+        """
+        from otium.evidence.provider import said, to_completion, to_config
 
         config = to_config(options or self.options)
         output = await self._generate(self._heard(), config)
-        message = output.message
-        message.metadata = {**(message.metadata or {}), "note": note}
-        self._state.messages.append(message)
+        self._state.messages.append(said(output, note=note))
         self._state.output = output
-        return to_completion(output)
+        if to_completion(output).withheld:
+            self._asides |= self._unanswered()
+        return self._own(output)
 
     async def ask(
         self, content: str, *, note: str = "", options: Options | None = None
@@ -110,7 +115,7 @@ class Session:
         """
         from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
-        from otium.evidence.provider import to_completion, to_config
+        from otium.evidence.provider import said, to_config
 
         facts = {"note": f"{ASIDE}{note}"}
         config = to_config(options or self.options)
@@ -122,11 +127,10 @@ class Session:
             asked = ChatMessageUser(content=content, metadata=facts)
             heard = [*self._heard(), asked]
         output = await self._generate(heard, config)
-        output.message.metadata = {**(output.message.metadata or {}), **facts}
         before = len(self._state.messages)
-        self._state.messages += [asked, output.message]
+        self._state.messages += [asked, said(output, **facts)]
         self._asides |= {before, before + 1}
-        return to_completion(output)
+        return self._own(output)
 
     async def hold(self, work: Callable[[Model], T]) -> T:
         """Do *work* that asks a model by itself, in a thread, with the model of this session.
@@ -166,7 +170,7 @@ class Session:
         """
         from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, get_model
 
-        from otium.evidence.provider import to_completion, to_config
+        from otium.evidence.provider import said, to_config
 
         heard: list[ChatMessage] = [one for one in self._heard() if one.role == "system"]
         begun = False
@@ -176,9 +180,9 @@ class Session:
                 turned = ChatMessageUser if one.role == "assistant" else ChatMessageAssistant
                 heard.append(turned(content=one.text))
         output = await get_model().generate(heard, config=to_config(options or self.options))
-        facts = {**(output.message.metadata or {}), "note": note}
-        self._state.messages.append(ChatMessageUser(content=output.message.text, metadata=facts))
-        return to_completion(output)
+        second = said(output, note=note)
+        self._state.messages.append(ChatMessageUser(content=second.text, metadata=second.metadata))
+        return self._own(output)
 
     async def act(
         self, tools: Sequence[Tool], *, note: str = "", options: Options | None = None
@@ -186,17 +190,17 @@ class Session:
         """Let the model speak or call native *tools*; return its calls, to be `returned`."""
         from inspect_ai.model import get_model
 
-        from otium.evidence.provider import to_config, to_tool
+        from otium.evidence.provider import said, to_config, to_tool
 
         self._tools = tuple(tools)
         config = to_config(options or self.options)
         output = await get_model().generate(
             self._heard(), tools=[to_tool(it) for it in tools], config=config
         )
-        message = output.message
-        message.metadata = {**(message.metadata or {}), "note": note}
+        message = said(output, note=note)
         self._state.messages.append(message)
         self._state.output = output
+        self._own(output)
         return tuple(
             Called(it.id, it.function, it.arguments, it.parse_error or "")
             for it in message.tool_calls or []
@@ -211,6 +215,22 @@ class Session:
                 content=content, tool_call_id=call.id, function=call.name, metadata={"note": note}
             )
         )
+
+    def _unanswered(self) -> set[int]:
+        """Return the places of the last message and of what the user said just before."""
+        places = [len(self._state.messages) - 1]
+        while places[-1] > 0 and self._state.messages[places[-1] - 1].role == "user":
+            places.append(places[-1] - 1)
+        return set(places)
+
+    def _own(self, output: ModelOutput) -> Completion:
+        """Return what the model itself said; raise Withheld, once it is kept, if it is not that."""
+        from otium.evidence.provider import to_completion
+
+        answer = to_completion(output)
+        if answer.withheld:
+            raise Withheld(model=output.model, why=answer.withheld)
+        return answer
 
     async def _generate(self, messages: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
         """Ask for words only; tools that were called before are named, as hosts demand."""
@@ -298,7 +318,10 @@ def _player(plays: dict[str, Play], options: Options) -> Solver:
             state.messages.clear()
             play = plays[str(state.sample_id)]
             session = Session(state, play.options or options)
-            await play.script(session)
+            try:
+                await play.script(session)
+            except Withheld:  # the turn that says so is kept; nobody goes on from what is not said
+                session.end("cut")
             session.keep(OPTIONS, session.options.plain())
             return state
 

@@ -11,7 +11,7 @@ Writes fingerprints, certificates and studies. The format is ``docs/formats/fing
 >>> fingerprint = take_fingerprint(model, now=Instant("2026-11-22T00:00:00Z"))
 >>> found = compare(fingerprint, model, now=Instant("2027-11-22T00:00:00Z"))
 >>> found.verdict, len(fingerprint.probes), len(found.asked) < len(fingerprint.probes)
-('exact', 36, True)
+('exact', 60, True)
 """
 
 from otium.fingerprints.calibration import Calibration, Measured, Scope, read_calibration
@@ -30,10 +30,8 @@ from otium.fingerprints.records import (
 )
 from otium.fingerprints.sequential import Side, Step, Walk, walk
 from otium.fingerprints.study import (
-    QUICK,
     FingerprintStudy,
     Row,
-    Variant,
     every_third,
     fingerprint_study,
 )
@@ -43,7 +41,7 @@ from otium.fingerprints.taking import (
     take_answers,
     take_fingerprint,
 )
-from otium.fingerprints.variants import storage_of
+from otium.fingerprints.variants import QUICK, Variant, storage_of
 
 __all__ = [
     "QUICK",

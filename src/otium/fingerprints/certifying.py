@@ -7,12 +7,11 @@ The method and what it rests on stand in ``docs/formats/fingerprint-2.md``; how 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import log
 from statistics import fmean
 from typing import Literal, NamedTuple, TypedDict
 
 from otium.engine import Identity, Model
-from otium.fingerprints.calibration import Calibration, Scope, hypotheses, read_calibration
+from otium.fingerprints.calibration import Calibration, Plan, Scope, read_calibration
 from otium.fingerprints.matching import Match, match, spread
 from otium.fingerprints.records import (
     Agreement,
@@ -25,8 +24,8 @@ from otium.fingerprints.records import (
     Prompts,
     Verdict,
 )
-from otium.fingerprints.sequential import Walk, walk
-from otium.fingerprints.taking import ask
+from otium.fingerprints.sequential import Step, Walk, walk
+from otium.fingerprints.taking import ask, check_rules
 from otium.fingerprints.variants import WITH_ADAPTER
 from otium.records import Digest, Instant, digest
 
@@ -74,18 +73,19 @@ def compare(
 ) -> Certificate:
     """Ask *model* what the fingerprint asked, and say how its answers compare.
 
-    A canary asks in a random order until it is sure, a battery asks everything. A fingerprint of
-    version 1 is asked whole and judged as its version has it. *hardware* and *storage* say what
-    the model runs on and how its weights are stored, if known.
+    A canary asks in a random order until it is sure, a battery decides when it has asked all. A
+    fingerprint of version 1 is asked whole and judged as its version has it. *hardware* and
+    *storage* say what it runs on and how its weights are stored. Raises EngineFailed, BadRecord.
     """
+    check_rules(fingerprint.kinds)
     order = _order(fingerprint, now)
     answers = (see(probe, _again(fingerprint, probe, model)) for probe in _in(fingerprint, order))
     if isinstance(fingerprint, FingerprintOne):
         return _first(fingerprint, model.identity, tuple(answers), now)
     tests = calibration or read_calibration()
     seen: list[Seen] = []
-    unit = spread(fingerprint.probes)
-    ended = decide(_kept(answers, seen), unit, tests, scope, probes=len(order))
+    plan, unit = planned(fingerprint.probes, tests, scope), spread(fingerprint.probes)
+    ended = decide(_kept(answers, seen), unit, tests, plan)
     label, expected = labelled(fingerprint, model.identity, hardware or {}, storage)
     return Certificate(
         **_figures(model.identity, fingerprint, seen, now),
@@ -97,26 +97,39 @@ def compare(
         decision=ended.side,
         decided_after=ended.steps,
         ratio=ended.ratio,
-        **tests.declared(),
+        **plan.declared,
         behaviours=_behaviours(seen),
         hardware=hardware or {},
     )
 
 
-def decide(
-    seen: Iterable[Seen], unit: float, tests: Calibration, scope: Scope, *, probes: int
-) -> Walk:
-    """Go through compared answers until the canary is sure, or through all of them.
+def planned(probes: Sequence[Probe], tests: Calibration, scope: Scope) -> Plan:
+    """Return the test for a fingerprint's *probes*; those without tokens say nothing.
 
-    *unit* is the model's spread, *probes* the number of prompts of its fingerprint.
+    A battery decides after all of them at the earliest: their order is then of no account.
     """
-    between = hypotheses(tests, tests.shares(scope, probes))
+    saying = [one for one in probes if one.tokens]
+    plan = tests.plan(scope, len(saying), sum(bool(one.reading) for one in saying))
+    return plan._replace(least=len(probes)) if scope == "battery" else plan
+
+
+def decide(seen: Iterable[Seen], unit: float, tests: Calibration, plan: Plan) -> Walk:
+    """Go through compared answers until the test of *plan* is sure; *unit* is the model's spread.
+
+    Where neither run said anything, nothing speaks for either side.
+    """
+    between = plan.between
+    nothing = Step((0.0,), (0.0,) * len(between.other))
     return walk(
-        (between.step(tests.place(one.match, unit), changed=one.changed) for one in seen),
-        lower=log(tests.beta),
-        upper=-log(tests.alpha),
-        least=tests.least,
-        whole=scope == "battery",
+        (
+            between.step(tests.place(one.match, unit), changed=one.changed)
+            if one.before.tokens or one.after.tokens
+            else nothing
+            for one in seen
+        ),
+        lower=plan.lower,
+        upper=plan.upper,
+        least=plan.least,
     )
 
 
@@ -129,10 +142,11 @@ def labelled(
         return "weights not shown", ""
     if first.weights != after.weights:
         return _other_weights(before.storage, storage)
-    if first.engine != after.engine:
-        return "same weights, other engine", "equivalent"
-    if first.flags != after.flags:
-        return "same weights, other settings", "equivalent"
+    if "unverified" in after.flags.get("weights", ""):
+        return "same weights as its host shows, unverified", "equivalent"
+    if (first.engine, first.flags) != (after.engine, after.flags):
+        what = "engine" if first.engine != after.engine else "settings"
+        return f"same weights, other {what}", "equivalent"
     if not hardware or any(hardware.get(it) != before.hardware.get(it) for it in _PROCESSOR):
         return "same weights and engine, other or unknown hardware", "equivalent"
     return "same weights, same engine", "exact"
@@ -148,9 +162,10 @@ def _other_weights(before: str, after: str) -> tuple[str, Expected]:
 
 
 def _order(fingerprint: Fingerprint, now: Instant) -> tuple[int, ...]:
-    """Return an order of the probes that nobody chose, and that anyone can work out again.
+    """Return an order of the probes that anyone can work out again.
 
-    Version 1 is asked as it stands.
+    Whoever certifies can choose the time, and so try orders: a canary is for one's own use. Version
+    1 is asked as it stands.
     """
     if isinstance(fingerprint, FingerprintOne):
         return tuple(range(len(fingerprint.probes)))

@@ -135,12 +135,10 @@ class Certificate(Record, tag="otium.certificate/2"):
     ratio: float = 0.0
     """The logarithm of its likelihood ratio, another model over the same, at its end."""
     alpha: float = 0.0
-    """The declared chance that the test finds the same model ``different``.
-
-    One that stays undecided counts as different too; that is not in it.
-    """
+    """The declared chance that the test does not find the same model ``same``: it finds it
+    different, or stays undecided. (By the first calibration, undecided was not in it.)"""
     beta: float = 0.0
-    """The declared chance to call a different model the same."""
+    """The declared chance that it finds another model ``same``."""
     calibration: Digest | None = None
     """Of the measurements that the test rests on."""
     behaviours: tuple[Agreement, ...] = ()

@@ -35,25 +35,22 @@ class Walk(NamedTuple):
     """The logarithm of the likelihood ratio, other over same; for "same" from its side."""
 
 
-def walk(
-    steps: Iterable[Step], *, lower: float, upper: float, least: int = 1, whole: bool = False
-) -> Walk:
+def walk(steps: Iterable[Step], *, lower: float, upper: float, least: int = 1) -> Walk:
     """Take *steps* until the ratio reaches *upper* (different) or *lower* (same), or they end.
 
-    Nothing is decided before *least* steps. A *whole* walk takes every step: it is different if
-    the ratio ever reached *upper*, and the same if it ends at or below *lower*.
+    Nothing is decided before *least* steps: with as many as there are, their order is of no
+    account.
     """
     seen, ratio = 0, 0.0
-    found: Walk | None = None
     for total in accumulate(steps, _add):
         seen += 1
         against, towards = ratios(total)
         ratio = against if against > 0 else min(towards, 0.0)
-        if seen >= least and against >= upper and found is None:
-            found = Walk("different", seen, against)
-        if not whole and seen >= least and (found or ratio <= lower):
-            break
-    return found or Walk("same" if ratio <= lower else "undecided", seen, ratio)
+        if seen >= least and against >= upper:
+            return Walk("different", seen, against)
+        if seen >= least and ratio <= lower:
+            return Walk("same", seen, ratio)
+    return Walk("undecided", seen, ratio)
 
 
 def ratios(total: Step) -> tuple[float, float]:

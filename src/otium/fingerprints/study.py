@@ -2,15 +2,15 @@
 
 Every variant is asked the whole battery once. Then canaries are held on random orders of what was
 answered; those of one order that share no probe count as trials, so that an interval never counts
-a prompt twice.
+a prompt twice. Batteries are held on as many answers, drawn anew from those that were given, as
+other prompts of their kind would give.
 """
 
 from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib.resources import files
+from collections.abc import Iterable, Iterator, Sequence
 from math import exp
 from pathlib import Path
 from statistics import fmean, median
@@ -18,48 +18,30 @@ from typing import NamedTuple
 
 import msgspec
 
-from otium.engine import HttpModel, LlamaCpp
+from otium.engine import HttpModel
 from otium.errors import EngineFailed
 from otium.fingerprints.calibration import (
     Calibration,
+    Hypotheses,
     Measured,
+    Plan,
+    Scope,
     Truth,
-    hypotheses,
     read_calibration,
 )
-from otium.fingerprints.certifying import Seen, decide, see
+from otium.fingerprints.certifying import Seen, decide, planned, see
 from otium.fingerprints.matching import spread
 from otium.fingerprints.records import Fingerprint, Probe, Prompts
 from otium.fingerprints.sequential import Side
 from otium.fingerprints.taking import fingerprint_prompts, hardware, take_fingerprint
-from otium.fingerprints.variants import (
-    flipped,
-    middle_matrix,
-    other_template,
-    parts,
-    requantised,
-    rewrite,
-    storage_of,
-    swapped,
-    weakened,
-)
+from otium.fingerprints.variants import Variant, storage_of, variants
 from otium.records import Digest, ModelId, Part, Progress, Record, SystemClock, digest, silent
 from otium.statistics import Estimate, wilson
 
 _ORDERS = 400
-_SIGN, _EXPONENT = 0x8000, 0x4000
-"""Bits of a half-precision number."""
-_ADAPTERS: tuple[tuple[str, float, Truth], ...] = (
-    ("successor", 1.0, "other"),
-    ("successor", 0.3, "other"),
-    ("successor", 0.1, "other"),
-    ("follower", 0.1, "other"),
-    ("successor", 0.03, "close"),
-)
-"""Which of the packaged fine-tunes of the demo's model are laid over it, and how strongly."""
-
-QUICK = ("other threads and context", "Q8_0", "Q4_0", "two vocabulary entries", "follower at 0.1")
-"""The variants that are tried first."""
+_SCOPES: tuple[Scope, Scope] = ("canary", "battery")
+_RIGHT = frozenset({"same", "other", "part"})
+"""The truths under which one verdict is wrong."""
 
 
 def every_third() -> Prompts:
@@ -68,14 +50,8 @@ def every_third() -> Prompts:
     return msgspec.structs.replace(prompts, prompts=prompts.prompts[::3])
 
 
-class Variant(NamedTuple):
-    """One thing that is run in place of the original."""
-
-    name: str
-    truth: Truth
-    make: Callable[[Path], Path]
-    """Write its files into an empty directory, and return where the engine finds them."""
-    engine: LlamaCpp = LlamaCpp(context=2048)
+class _GivesNothing(EngineFailed):
+    """{model} runs, and its answers say nothing: {why}."""
 
 
 class Row(Part):
@@ -88,9 +64,12 @@ class Row(Part):
     parted: int
     """Probes whose tokens differ."""
     measured: Measured
-    moved: float
-    """Median over probes of the mean difference, in spreads of the model."""
+    moved: float | None
+    """Median over probes of the mean difference, in spreads of the model; None if it gave none."""
     battery: Side
+    battery_wrong: float | None
+    """How often batteries whose answers are drawn anew are wrong, undecided included; None where
+    either verdict is right."""
     canary: dict[Side, float]
     """How often each is found, over random orders."""
     probes: float
@@ -119,13 +98,23 @@ class FingerprintStudy(Record, tag="otium.fingerprint-study/1"):
     calibration: Digest
     left_out: bool
     """Whether it was judged by the measurements on other models alone."""
+    shares: tuple[float, ...]
+    """A battery looks for faults that show on so many of the prompts."""
+    alpha: float
+    """The declared chance that a battery does not call the same model the same."""
+    beta: float
+    """The declared chance that it calls another model the same."""
     rows: tuple[Row, ...]
     false_alarms: Estimate
-    """Of canaries, over all variants of the same weights."""
+    """Of canaries, over all variants of the same weights; undecided included."""
     misses: Estimate
     """Of canaries, over all variants that have to be told apart."""
     undecided: float
     """Share of canaries that end undecided, and are then taken for different."""
+    battery_false_alarms: float
+    """Of batteries drawn anew, for the variant of the same weights where they are most frequent."""
+    battery_misses: float
+    """The same for the variants that have to be told apart."""
 
 
 def fingerprint_study(
@@ -153,7 +142,14 @@ def fingerprint_study(
         progress("variants", done, len(chosen))
         probes = _probes(variant, work, name, prompts) or _nothing(before.probes)
         seen = [see(*pair) for pair in zip(before.probes, probes, strict=True)]
-        rows.append(_row(name, variant, seen, spread(before.probes), tests, orders))
+        rows.append(_row(name, variant, seen, before.probes, tests, orders))
+    return _reported(name, before, rows, whole, tests)
+
+
+def _reported(
+    name: str, before: Fingerprint, rows: Sequence[Row], whole: Calibration, tests: Calibration
+) -> FingerprintStudy:
+    plan = planned(before.probes, tests, "battery")
     return FingerprintStudy(
         model=name,
         storage=before.storage,
@@ -162,83 +158,50 @@ def fingerprint_study(
         hardware=before.hardware,
         engine=before.identity.engine,
         calibration=whole.digest(),
-        left_out=tests != whole,
+        left_out=all(one.model != name for one in tests.measured),
+        shares=plan.shares,
+        alpha=plan.declared["alpha"],
+        beta=plan.declared["beta"],
         rows=tuple(rows),
         false_alarms=_pooled(row for row in rows if row.truth == "same"),
         misses=_pooled(row for row in rows if row.truth in {"other", "part"}),
         undecided=fmean(row.canary["undecided"] for row in rows) if rows else 0.0,
+        battery_false_alarms=_worst(row for row in rows if row.truth == "same"),
+        battery_misses=_worst(row for row in rows if row.truth in {"other", "part"}),
     )
-
-
-def variants(original: Path) -> tuple[Variant, ...]:
-    """Return what is tried in place of the model in *original*: one GGUF, or one and an adapter."""
-    base, adapter = parts(original)
-    many = LlamaCpp(context=1024, threads=2, batch_threads=1)
-
-    def rewritten(name: str, truth: Truth, **how: object) -> Variant:
-        def make(folder: Path) -> Path:
-            rewrite(base, folder / "base.gguf", **how)  # type: ignore[arg-type]
-            if adapter is not None:
-                (folder / "adapter.gguf").symlink_to(adapter.absolute())
-            return folder
-
-        return Variant(name, truth, make)
-
-    return (
-        Variant("again, in another process", "same", lambda _: original),
-        Variant("other threads and context", "same", lambda _: original, many),
-        rewritten("F16 arithmetic", "same", change=requantised("F16")),
-        rewritten("Q8_0", "same", change=requantised("Q8_0")),
-        rewritten("Q4_0", "other", change=requantised("Q4_0")),
-        rewritten("one block negated", "close", change=flipped(middle_matrix(base), mask=_SIGN)),
-        rewritten("one bit flipped", "other", change=flipped(middle_matrix(base), mask=_EXPONENT)),
-        rewritten("wrong template", "other", texts=other_template(base, _without_marks)),
-        rewritten("other system prompt", "part", texts=other_template(base, _without_name)),
-        rewritten("two vocabulary entries", "part", texts=swapped(base)),
-        *_adapted(base, adapter),
-    )
-
-
-def _adapted(base: Path, adapter: Path | None) -> Iterator[Variant]:
-    def scaled(source: Path, scale: float) -> Callable[[Path], Path]:
-        def make(folder: Path) -> Path:
-            weakened(source, folder / "adapter.gguf", scale)
-            (folder / "base.gguf").symlink_to(base.absolute())
-            return folder
-
-        return make
-
-    if adapter is not None:
-        yield Variant("adapter off", "other", lambda _: base)
-        for scale in (0.7, 0.9, 1.1):
-            yield Variant(f"adapter at {scale:g}", "other", scaled(adapter, scale))
-        return
-    for name, scale, truth in _ADAPTERS:
-        found = Path(str(files("otium") / "data" / "models" / f"{name}-lora.gguf"))
-        yield Variant(f"{name} at {scale:g}", truth, scaled(found, scale))
 
 
 def _answers(variant: Variant, work: Path, name: str, prompts: Prompts | None) -> Fingerprint:
-    """Write the variant's files, ask it everything, and throw the files away."""
+    """Write the variant's files, ask it everything, and throw the files away.
+
+    Raises EngineFailed: _GivesNothing if it runs and what it says cannot be used.
+    """
+    import httpx2
+
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         found = variant.make(Path(scratch))
         weights = digest(f"{name}, {variant.name}".encode())
         with variant.engine.run(found, model=ModelId(name), weights=weights) as endpoint:
-            return take_fingerprint(
-                HttpModel(endpoint),
-                prompts or fingerprint_prompts(),
-                now=SystemClock().now(),
-                hardware=hardware(),
-                storage=storage_of(found),
-            )
+            try:
+                return take_fingerprint(
+                    HttpModel(endpoint),
+                    prompts or fingerprint_prompts(),
+                    now=SystemClock().now(),
+                    hardware=hardware(),
+                    storage=storage_of(found),
+                )
+            except EngineFailed as error:
+                if isinstance(error.__cause__, httpx2.HTTPError):
+                    raise  # it ended, or took too long: that says nothing of its answers
+                raise _GivesNothing(model=name, why=str(error)) from error
 
 
 def _probes(variant: Variant, work: Path, name: str, prompts: Prompts | None) -> tuple[Probe, ...]:
-    """Return the variant's answers, or nothing if it gives no numbers."""
+    """Return the variant's answers, or nothing if it runs and gives no numbers."""
     try:
         return _answers(variant, work, name, prompts).probes
-    except EngineFailed:
+    except _GivesNothing:
         return ()
 
 
@@ -250,18 +213,21 @@ def _row(  # noqa: PLR0917 - what a row rests on
     name: str,
     variant: Variant,
     seen: Sequence[Seen],
-    unit: float,
+    before: Sequence[Probe],
     tests: Calibration,
     orders: int,
 ) -> Row:
-    canaries = [list(_canaries(seen, unit, tests, number)) for number in range(orders)]
+    unit = spread(before)
+    plan, whole = (planned(before, tests, it) for it in _SCOPES)
+    canaries = [list(_canaries(seen, unit, tests, plan, number)) for number in range(orders)]
     ends = [one[0] for one in canaries]
-    battery = decide(seen, unit, tests, "battery", probes=len(seen)).side
-    right: dict[Truth, Side] = {"same": "same", "other": "different", "part": "different"}
-    wrong = None
-    if variant.truth in right:
+    battery = decide(seen, unit, tests, whole).side
+    drawn = [decide(_drawn(seen, it), unit, tests, whole).side for it in range(orders)]
+    wrong = battery_wrong = None
+    if variant.truth in _RIGHT:
         bad = fmean(sum(_is_wrong(it.side, variant.truth) for it in one) for one in canaries)
         wrong = wilson(bad, fmean(len(one) for one in canaries))
+        battery_wrong = fmean(_is_wrong(side, variant.truth) for side in drawn)
     sides: tuple[Side, ...] = ("same", "different", "undecided")
     return Row(
         variant=variant.name,
@@ -269,15 +235,25 @@ def _row(  # noqa: PLR0917 - what a row rests on
         exact=sum(one.match.exact for one in seen),
         parted=sum(not one.match.same_end for one in seen),
         measured=_measured(name, variant, seen, unit, tests),
-        moved=median(one.match.mean / unit for one in seen),
+        moved=median(moved) if (moved := _moved(seen, unit)) else None,
         battery=battery,
+        battery_wrong=battery_wrong,
         canary={side: fmean(end.side == side for end in ends) for side in sides},
         probes=median(end.probes for end in ends),
         tokens=median(end.tokens for end in ends),
         wrong=wrong,
-        wrong_battery=_is_wrong(battery, variant.truth) if variant.truth in right else None,
-        bound=_bound(variant.truth, seen, unit, tests),
+        wrong_battery=_is_wrong(battery, variant.truth) if variant.truth in _RIGHT else None,
+        bound=_bound(variant.truth, seen, unit, tests, plan.between),
     )
+
+
+def _moved(seen: Iterable[Seen], unit: float) -> list[float]:
+    return [one.match.mean / unit for one in seen if one.match.compared]
+
+
+def _drawn(seen: Sequence[Seen], number: int) -> list[Seen]:
+    """Return as many answers as were *seen*, drawn from them with replacement."""
+    return random.Random(number).choices(seen, k=len(seen))  # noqa: S311 - no secret
 
 
 class _End(NamedTuple):
@@ -286,20 +262,23 @@ class _End(NamedTuple):
     tokens: int
 
 
-def _canaries(seen: Sequence[Seen], unit: float, tests: Calibration, number: int) -> Iterator[_End]:
+def _canaries(
+    seen: Sequence[Seen], unit: float, tests: Calibration, plan: Plan, number: int
+) -> Iterator[_End]:
     """Hold one canary after the other on one random order; the last may lack probes."""
     rest = list(seen)
     random.Random(number).shuffle(rest)  # noqa: S311 - an order, no secret
     while rest:
-        end = decide(rest, unit, tests, "canary", probes=len(seen))
+        end = decide(rest, unit, tests, plan)
         asked, rest = rest[: end.steps], rest[end.steps :]
         if end.side == "undecided" and len(asked) < len(seen):
             return  # it ran out of probes, which a canary of its own would not have
         yield _End(end.side, end.steps, sum(len(one.after.tokens) for one in asked))
 
 
-def _bound(truth: Truth, seen: Sequence[Seen], unit: float, tests: Calibration) -> float | None:
-    between = hypotheses(tests, tests.canary)
+def _bound(
+    truth: Truth, seen: Sequence[Seen], unit: float, tests: Calibration, between: Hypotheses
+) -> float | None:
     steps = [between.step(tests.place(one.match, unit), changed=one.changed) for one in seen]
     if truth == "same":
         others = range(len(between.other))
@@ -337,17 +316,11 @@ def _without(tests: Calibration, model: str) -> Calibration:
     return tests
 
 
+def _worst(rows: Iterable[Row]) -> float:
+    return max((row.battery_wrong for row in rows if row.battery_wrong is not None), default=0.0)
+
+
 def _pooled(rows: Iterable[Row]) -> Estimate:
     known = [row.wrong for row in rows if row.wrong is not None]
     trials = sum(one.n for one in known)
     return wilson(min(trials, sum(one.value * one.n for one in known)), trials)
-
-
-def _without_marks(template: str) -> str:
-    """Return a chat template that marks turns in another way, as a wrong one would."""
-    return template.replace("<|im_start|>", "### ").replace("<|im_end|>", "")
-
-
-def _without_name(template: str) -> str:
-    """Return the template with half of the system prompt that SmolLM2's brings along."""
-    return template.replace(" named SmolLM, trained by Hugging Face", "")

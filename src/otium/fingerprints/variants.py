@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files as package
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from otium.errors import BadHeader, Unsupported
-from otium.formats import CHAT_TEMPLATE, TYPES, Extent, gguf_value, read_gguf
+from otium.engine import Engine, LlamaCpp, find_weights
+from otium.errors import BadHeader, EngineUnavailable, Unsupported
+from otium.fingerprints.calibration import Truth
+from otium.formats import CHAT_TEMPLATE, TYPES, Extent, read_gguf
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +34,81 @@ _SPACES = ("\u0120", "\u2581")
 WITH_ADAPTER = " with an adapter"
 Change = Callable[[Extent, bytes], tuple[str, bytes]]
 """From a tensor and its bytes to its new type and bytes."""
+_SIGN, _EXPONENT = 0x8000, 0x4000
+"""Bits of a half-precision number."""
+_ADAPTERS: tuple[tuple[str, float, Truth], ...] = (
+    ("successor", 1.0, "other"),
+    ("successor", 0.3, "other"),
+    ("successor", 0.1, "other"),
+    ("follower", 0.1, "other"),
+    ("successor", 0.03, "close"),
+)
+"""Which of the packaged fine-tunes of the demo's model are laid over it, and how strongly."""
+
+QUICK = ("other threads and context", "Q8_0", "Q4_0", "two vocabulary entries", "follower at 0.1")
+"""The variants that are tried first."""
+
+
+class Variant(NamedTuple):
+    """One thing that is run in place of the original."""
+
+    name: str
+    truth: Truth
+    make: Callable[[Path], Path]
+    """Write its files into an empty directory, and return where the engine finds them."""
+    engine: Engine = LlamaCpp(context=2048)
+
+
+def variants(original: Path) -> tuple[Variant, ...]:
+    """Return what is tried in place of the model in *original*: one GGUF, or one and an adapter.
+
+    Raises EngineUnavailable for anything else.
+    """
+    weights = find_weights(original)
+    base, adapter = weights.base, weights.adapter
+    many = LlamaCpp(context=1024, threads=2, batch_threads=1)
+
+    def rewritten(name: str, truth: Truth, **how: object) -> Variant:
+        def make(folder: Path) -> Path:
+            rewrite(base, folder / "base.gguf", **how)  # type: ignore[arg-type]
+            if adapter is not None:
+                (folder / "adapter.gguf").symlink_to(adapter.absolute())
+            return folder
+
+        return Variant(name, truth, make)
+
+    return (
+        Variant("again, in another process", "same", lambda _: original),
+        Variant("other threads and context", "same", lambda _: original, many),
+        rewritten("F16 arithmetic", "same", change=requantised("F16")),
+        rewritten("Q8_0", "same", change=requantised("Q8_0")),
+        rewritten("Q4_0", "other", change=requantised("Q4_0")),
+        rewritten("one block negated", "close", change=flipped(middle_matrix(base), mask=_SIGN)),
+        rewritten("one bit flipped", "other", change=flipped(middle_matrix(base), mask=_EXPONENT)),
+        rewritten("wrong template", "other", texts=other_template(base, _without_marks)),
+        rewritten("other system prompt", "part", texts=other_template(base, _without_name)),
+        rewritten("two vocabulary entries", "part", texts=swapped(base)),
+        *_adapted(base, adapter),
+    )
+
+
+def _adapted(base: Path, adapter: Path | None) -> Iterator[Variant]:
+    def scaled(source: Path, scale: float) -> Callable[[Path], Path]:
+        def make(folder: Path) -> Path:
+            weakened(source, folder / "adapter.gguf", scale)
+            (folder / "base.gguf").symlink_to(base.absolute())
+            return folder
+
+        return make
+
+    if adapter is not None:
+        yield Variant("adapter off", "other", lambda _: base)
+        for scale in (0.7, 0.9, 1.1):
+            yield Variant(f"adapter at {scale:g}", "other", scaled(adapter, scale))
+        return
+    for name, scale, truth in _ADAPTERS:
+        found = Path(str(package("otium") / "data" / "models" / f"{name}-lora.gguf"))
+        yield Variant(f"{name} at {scale:g}", truth, scaled(found, scale))
 
 
 def rewrite(
@@ -105,30 +183,20 @@ def other_template(source: Path, change: Callable[[str], str]) -> dict[bytes, by
     return {template.encode(): change(template).encode()}
 
 
-def parts(files: Path) -> tuple[Path, Path | None]:
-    """Return the GGUF model in *files* and its adapter, if there is one; raise Unsupported."""
-    paths = [files] if files.is_file() else sorted(files.rglob("*.gguf"))
-    adapters = [path for path in paths if gguf_value(path, "general.type") == "adapter"]
-    bases = [path for path in paths if path not in adapters]
-    if len(bases) != 1 or len(adapters) > 1:
-        raise Unsupported(what=str(files), why="one GGUF model and at most one adapter are needed")
-    return bases[0], adapters[0] if adapters else None
-
-
 def storage_of(files: Path) -> str:
     """Return how the weights in *files* are stored, ``Q4_1 with an adapter``; empty if unknown."""
     try:
-        base, adapter = parts(files)
-        with base.open("rb") as file:
-            extents = read_gguf(file, base.stat().st_size, base.name).extents
-    except (Unsupported, BadHeader, OSError):
+        found = find_weights(files)
+        with found.base.open("rb") as file:
+            extents = read_gguf(file, found.base.stat().st_size, found.base.name).extents
+    except (EngineUnavailable, BadHeader, OSError):
         return ""
     sizes: Counter[str] = Counter()
     for extent in extents:
         if len(extent.shape) > 1:
             sizes[extent.dtype] += extent.length
     kind = max(sizes, key=lambda kind: sizes[kind], default="")
-    return f"{kind}{WITH_ADAPTER}" if kind and adapter else kind
+    return f"{kind}{WITH_ADAPTER}" if kind and found.adapter else kind
 
 
 def middle_matrix(source: Path) -> str:
@@ -185,6 +253,16 @@ def quantise(weights: Array, kind: str) -> bytes:
         whole = np.clip(weights * _inverse(scale) + 8.5, 0, 15).astype(np.uint8)
         return _joined(scale.astype("<f2"), whole[:, :16] | whole[:, 16:] << 4)
     raise Unsupported(what=f"weights of type {kind}", why="F16, Q8_0, Q4_0 are written")
+
+
+def _without_marks(template: str) -> str:
+    """Return a chat template that marks turns in another way, as a wrong one would."""
+    return template.replace("<|im_start|>", "### ").replace("<|im_end|>", "")
+
+
+def _without_name(template: str) -> str:
+    """Return the template with half of the system prompt that SmolLM2's brings along."""
+    return template.replace(" named SmolLM, trained by Hugging Face", "")
 
 
 def _half(columns: Bytes) -> Array:

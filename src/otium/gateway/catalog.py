@@ -28,6 +28,8 @@ from otium.inband import (
 from otium.ledger import Entry
 from otium.lifecycle import ModelLife, Registry
 from otium.records import Instant, ModelId, Part
+from otium.residence import Standing
+from otium.revival import Stages
 from otium.wire import RawHeaders
 
 _REMEMBERED = 64
@@ -58,17 +60,21 @@ class Revival(Part):
     model: ModelId
     status: Literal["running", "succeeded", "failed"]
     stage: str
-    """``queued``, ``read`` (the archive is read, with the share done), ``start`` or ``ready``."""
+    """``queued``; ``restore``, ``read`` or ``check`` with the share done; ``start``, ``certify``;
+    ``ready`` or ``failed``."""
     started_at: Instant
     elapsed_s: float
     eta_s: float | None
-    """Seconds still to wait, as its earlier revivals here took; None if there were none."""
+    """Seconds still to wait, as its earlier revivals here took, else as others' of its size;
+    None if there were none."""
     error: str | None
+    standing: str
+    """What the model's engine does now, in words."""
     object: Literal["revival"] = "revival"
 
 
 class Start:
-    """One start that is under way or was. Its stage is set in the thread that starts."""
+    """One start that is under way or was. Its stages are told in the thread that starts."""
 
     def __init__(self, model: ModelId, started_at: Instant, began: float) -> None:
         self.id = f"rev_{secrets.token_hex(8)}"
@@ -76,8 +82,18 @@ class Start:
         self.started_at = started_at
         self.began = began
         self.ended: float | None = None
-        self.stage = "queued"
+        self.stages = Stages()
         self.error: str | None = None
+
+    @property
+    def stage(self) -> str:
+        """Return what is done now."""
+        if self.ended is not None:
+            return "failed" if self.error else "ready"
+        now = self.stages.now()
+        if now.stage == "wait":
+            return "queued"
+        return f"{now.stage} {now.percent}%" if now.percent else now.stage
 
 
 class Revivals:
@@ -93,6 +109,8 @@ class Revivals:
         self._lock = threading.Lock()
         self.ended: Callable[[str, float], None] = lambda _result, _seconds: None
         """Told the result and the seconds of each start. Called in a thread."""
+        self.explain: Callable[[ModelId], Standing]
+        """Tells what happens with a model's engine. Called on the loop."""
 
     def begin(self, model: ModelId) -> Start:
         """Return the start of a model that is under way, or note a new one."""
@@ -116,7 +134,6 @@ class Revivals:
             if start.ended is not None:
                 return
             start.ended, start.error = self._time(), error
-            start.stage = "failed" if error else "ready"
             took = start.ended - start.began
             if error is None:
                 self._took.setdefault(start.model, deque(maxlen=_REMEMBERED)).append(took)
@@ -126,6 +143,11 @@ class Revivals:
         """Return the start of a model that is under way."""
         start = self._open.get(model)
         return self._shown(start) if start else None
+
+    def queued(self, model: ModelId) -> Start | None:
+        """Return the start of a model that is noted and was not begun."""
+        start = self._open.get(model)
+        return start if start and start.stage == "queued" else None
 
     def find(self, ident: str) -> Revival | None:
         """Return a start by its id, or None if it is not remembered here."""
@@ -144,7 +166,9 @@ class Revivals:
 
     def _shown(self, start: Start) -> Revival:
         elapsed = (start.ended or self._time()) - start.began
+        standing = self.explain(start.model)
         half, _ = self.eta(start.model)
+        left = standing.eta_seconds if half is None else max(0.0, half - elapsed)
         over = start.ended is not None
         status: Literal["running", "succeeded", "failed"] = "running"
         if over:
@@ -156,8 +180,9 @@ class Revivals:
             stage=start.stage,
             started_at=start.started_at,
             elapsed_s=round(elapsed, 3),
-            eta_s=0.0 if over else None if half is None else round(max(0.0, half - elapsed), 1),
+            eta_s=0.0 if over else None if left is None else round(left, 1),
             error=start.error,
+            standing=standing.sentence(),
         )
 
 
@@ -223,8 +248,18 @@ class Catalog:
         revival = None
         if life.weights and (life.in_service or life.availability in {"always", "on-demand"}):
             half, most = self._revivals.eta(life.model)
+            standing = self._revivals.explain(life.model)
             tier: Literal["running", "archive"] = "running" if engine == "loaded" else "archive"
-            revival = RevivalFacts(tier=tier, eta_s_p50=half, eta_s_p95=most)
+            revival = RevivalFacts(
+                tier=tier,
+                eta_s_p50=half,
+                eta_s_p95=most,
+                size_bytes=standing.bytes or None,
+                standing=standing.stage,
+                waiting=standing.waiting,
+                retry_s=round(standing.retry_seconds, 1),
+                pinned=standing.pinned,
+            )
         coming = self._coming(known.brownouts)
         return model_object(
             life,
@@ -234,6 +269,14 @@ class Catalog:
             brownouts=coming,
             leaving=self.leaving(life.model),
         )
+
+    def deposited(self, model: ModelId) -> int | None:
+        """Return the bytes of a model's files, as the ledger says; None if it does not."""
+        for entry in reversed(self._view.entries):
+            if entry.type == "model.deposited" and entry.subject == model:
+                kept = entry.body.get("bytes")
+                return kept if isinstance(kept, int) else None
+        return None
 
     async def deprecations(self) -> list[Deprecation]:
         """Return every announced deprecation, the earliest first."""

@@ -170,7 +170,7 @@ class Exchange:
             return
         self._outlet.headers += [
             (b"x-model-actual", known.life.model.encode()),
-            (b"otium-weights", (known.life.weights or "unknown").encode()),
+            (b"otium-weights", service.weights(known).encode()),
         ]
         if chat.stream:
             await self._stream()

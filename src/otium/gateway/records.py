@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from otium.closure import Ending, Policy
 from otium.dialects import NO_RETRY, refuse
-from otium.errors import ConversationEnded, Refused
+from otium.errors import (
+    ConversationEnded,
+    DoesNotFit,
+    EngineFailed,
+    EngineUnavailable,
+    FingerprintDiffers,
+    OtiumError,
+    QuotaReached,
+    Refused,
+    Stopping,
+)
 from otium.inband import Brownout, EngineStatus
+from otium.lifecycle import ModelLife
 from otium.records import ModelId, Part
+from otium.residence import Limits, Running
+
+if TYPE_CHECKING:
+    from otium.gateway.catalog import Revival
 
 __all__ = [
     "EngineStatus",
     "Settings",
+    "check_weights",
     "conversation_ended",
     "draining",
     "fault",
-    "timed_out",
+    "not_started",
+    "not_yet",
     "too_large",
     "too_many",
     "unavailable",
@@ -44,7 +62,13 @@ class Settings(Part):
     brownouts: tuple[Brownout, ...] = ()
     """Announced times in which deprecated models do not answer. None unless you say so."""
     resident: int = 2
-    """How many engines may be up at once."""
+    """How many engines may be up at once; 0: as many as fit."""
+    memory_bytes: int = 0
+    """How much memory all engines together may hold; 0: no limit."""
+    pinned: tuple[ModelId, ...] = ()
+    """Models that are loaded at the start, if they can be asked, and never make way."""
+    per_caller: int = 0
+    """How many answers one key may wait for or hear at once; 0: no limit."""
     idle_seconds: float = 300.0
     failure_seconds: float = 30.0
     """How long a failed start is remembered before it is tried again."""
@@ -69,6 +93,27 @@ class Settings(Part):
     client: Literal["own", "aiohttp"] = "own"
     """What asks engines: our client, or aiohttp for servers that need it."""
 
+    def limits(self) -> Limits:
+        """Return what engines on this machine may take."""
+        return Limits(
+            engines=self.resident,
+            bytes=self.memory_bytes,
+            pinned=self.pinned,
+            per_caller=self.per_caller,
+            idle_seconds=self.idle_seconds,
+            failure_seconds=self.failure_seconds,
+        )
+
+    def limits_elsewhere(self) -> Limits:
+        """Return the same for engines of others. They may be back at any time, so ask sooner."""
+        return Limits(
+            engines=0,
+            loads=0,
+            per_caller=self.per_caller,
+            idle_seconds=self.idle_seconds,
+            failure_seconds=self.failure_seconds / 10,
+        )
+
 
 def conversation_ended(ending: Ending) -> Refused:
     """Refuse to go on with a history that a model has closed."""
@@ -92,6 +137,41 @@ def unavailable(code: str, message: str, *, retry: int | None = None) -> Refused
     return refuse(503, code, message, type="service_unavailable", headers=headers)
 
 
+def not_started(model: ModelId, error: OtiumError, wait: float) -> Refused:
+    """Refuse because no engine came up for a model; a failure is remembered for *wait* seconds."""
+    retry = max(1, math.ceil(wait))
+    match error:
+        case Stopping():
+            return draining()
+        case QuotaReached():
+            later = {"Retry-After": str(retry)}
+            return refuse(429, "too_many_open", f"{error}", type="rate_limit_error", headers=later)
+        case FingerprintDiffers():
+            return unavailable("fingerprint_differs", str(error))
+        case DoesNotFit():
+            return unavailable("does_not_fit", f"{model} does not fit into the memory for engines.")
+    again = retry if isinstance(error, EngineFailed | EngineUnavailable) else None
+    why = f"{model} could not be started: {fault(error)}."
+    return unavailable("revival_failed", why, retry=again)
+
+
+def check_weights(running: Running, life: ModelLife) -> None:
+    """Raise Refused if what is up is not known to be the model.
+
+    A host that does not show its weights is believed if the model's fingerprint was compared:
+    what behaves differently did not come up.
+    """
+    shown = running.endpoint.identity.weights
+    if life.weights in {None, shown}:
+        return
+    if shown is not None:
+        why = f"What answers for {life.model} has other weights than the ledger says."
+        raise unavailable("weights_differ", why)
+    if running.certificate is None:
+        why = f"What answers for {life.model} does not show its weights, and has no certificate."
+        raise unavailable("weights_unknown", why)
+
+
 def draining() -> Refused:
     """Refuse because the service is about to end; another one may answer."""
     headers = {"Retry-After": "1", "Connection": "close"}
@@ -113,13 +193,17 @@ def too_large(most: int) -> Refused:
     return refuse(413, "request_too_large", why, headers={"Connection": "close"})
 
 
-def timed_out(code: str, message: str, **headers: str) -> Refused:
-    """Refuse because the time is over; what was begun goes on, so asking again helps."""
-    return refuse(504, code, message, type="timeout", headers={"Retry-After": "10", **headers})
+def not_yet(model: ModelId, settings: Settings, revival: Revival | None) -> Refused:
+    """Refuse because an engine is not up in time; *revival* is its start."""
+    why = f"{model} is not up within {settings.load_seconds:g} s; its start goes on. Ask again."
+    where = {"Location": f"/v1/revivals/{revival.id}"} if revival else {}
+    return refuse(
+        504, "revival_timeout", why, type="timeout", headers={"Retry-After": "10", **where}
+    )
 
 
 def upstream_failed(message: str) -> Refused:
-    """Refuse because the engine broke twice."""
+    """Refuse because the engine broke or gave no answer, twice."""
     return refuse(502, "upstream_failed", message, type="upstream_error")
 
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import (
     AbstractContextManager,
-    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
@@ -21,27 +20,28 @@ from sqlalchemy.exc import SQLAlchemyError
 from otium.admission import Caller
 from otium.asking import Upstream
 from otium.dialects import Chat
-from otium.engine import Endpoint, Engine, LlamaCpp
+from otium.engine import Endpoint, Engine, External, LlamaCpp
 from otium.errors import EngineFailed, FingerprintDiffers, OtiumError, Refused, UnknownRecord
 from otium.fingerprints import Fingerprint
-from otium.gateway.catalog import Catalog, Known, Revival, Revivals, Start
+from otium.gateway.catalog import Catalog, Known, Revival, Revivals
 from otium.gateway.door import Door
 from otium.gateway.leaving import Leaving, Speaker, Turn
 from otium.gateway.records import (
     Settings,
+    check_weights,
     draining,
-    fault,
-    timed_out,
+    not_started,
+    not_yet,
     too_many,
     unavailable,
     upstream_failed,
 )
 from otium.gateway.watch import Watch
 from otium.inband import EngineStatus, browned_out, closed, explained
-from otium.lifecycle import Registry, revived
-from otium.records import Digest, ModelId, SystemClock
-from otium.residence import Limits, Residence, Running
-from otium.revival import revive
+from otium.lifecycle import ModelLife, Registry, revived
+from otium.records import Digest, ModelId, Progress, SystemClock
+from otium.residence import Residence, Running, Standing, estimate
+from otium.revival import Cache, revive
 from otium.telemetry import LogLines
 from otium.wire import Lines, Session
 
@@ -67,16 +67,20 @@ class Service:
     catalog: Catalog
     revivals: Revivals
     watch: Watch
+    _engines: Residence
+    _elsewhere: Residence
+    """Engines of others: they take no room here."""
+    _upstream: Upstream
 
     def __init__(
         self,
         registry: Registry,
         *,
-        cache: Path,
+        cache: Path | Cache,
         state: str,
         settings: Settings | None = None,
         engine: Engine = _LLAMA,
-        upstreams: Mapping[ModelId, Endpoint] | None = None,
+        upstreams: Mapping[ModelId, Endpoint | External] | None = None,
         pages: Path | None = None,
         writing: Callable[[], AbstractContextManager[object]] = nullcontext,
         journal: Path | None = None,
@@ -84,8 +88,9 @@ class Service:
     ) -> None:
         """Serve the models of *registry*; *log* takes JSON lines, *pages* is a site beside the API.
 
-        A model in *upstreams* is asked there; any other runs in *engine*, from the archive, with
-        its weights in *cache*. Each ledger write happens inside a fresh *writing* block
+        A model in *upstreams* is asked there: at an endpoint as it is, at an External one after a
+        look and against its fingerprint. Any other runs in *engine*, from the archive, with its
+        weights in *cache*. Each ledger write happens inside a fresh *writing* block
         (``lambda: hold(home)``) and under `lock`, which whoever shares the registry takes too.
         *state* is the URL of the database of keys, audit log and ended conversations, which
         several services may share; in the folder *journal* a killed one leaves what it had drawn
@@ -99,12 +104,12 @@ class Service:
         self.draining = False
         self._cache = cache
         self._engine = engine
-        self._upstreams = {model: Running(endpoint=at) for model, at in (upstreams or {}).items()}
+        self._upstreams = dict(upstreams or {})
+        self._seen: dict[ModelId, Digest | None] = {}
+        """The weights that hosts of others showed."""
         self._writing = writing
         self._lines = LogLines(log)
         self._open: set[Open] = set()
-        self._engines: Residence
-        self._upstream: Upstream
         self._loop: asyncio.AbstractEventLoop | None = None
         self.leaving = Leaving(self.registry, state, self._held, self.settings, self._failed)
 
@@ -114,24 +119,20 @@ class Service:
         some = self.settings
         self._loop = asyncio.get_running_loop()
         self.draining = False
-        limits = Limits(
-            engines=some.resident,
-            idle_seconds=some.idle_seconds,
-            failure_seconds=some.failure_seconds,
-        )
-        self._engines = Residence(self._start, limits)
         await asyncio.to_thread(self.door.open)
         self._compose(self._loop)
         await asyncio.to_thread(self.leaving.tell_ledger)
         client = Lines() if some.client == "own" else Session()
         self._upstream = Upstream(client, seconds=some.answer_seconds)
         minding = asyncio.create_task(self._mind())
+        pinning = asyncio.create_task(self._warm_pinned())
         self.watch.log("started", models=len(self.registry.models()))
         try:
             yield
         finally:
             minding.cancel()
-            await self._engines.close()
+            pinning.cancel()
+            await asyncio.gather(self._engines.close(), self._elsewhere.close())
             await client.close()
             self.watch.log("stopped", open=len(self._open))
             await asyncio.to_thread(self.watch.flush)
@@ -141,27 +142,60 @@ class Service:
 
     def _compose(self, loop: asyncio.AbstractEventLoop) -> None:
         some, now = self.settings, self.registry.clock.now
-        self.watch = Watch(self.door.note, SystemClock().now, self._lines)
+        self.watch = watch = Watch(self.door.note, SystemClock().now, self._lines)
+        limits, tell = some.limits(), watch.engine
+        self._engines = Residence(self._start, limits, sizes=self._size, tell=tell)
+        elsewhere = some.limits_elsewhere()
+        self._elsewhere = Residence(self._start, elsewhere, measure=lambda _: None, tell=tell)
         self.revivals = Revivals(loop.time, now)
         self.revivals.ended = self.watch.revival
+        self.revivals.explain = self.explain
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
         self.catalog.leaving = self.leaving.facts
         gauge = self.watch.metrics.gauge
         gauge("otium_open_requests", "Under way.", (), lambda: {(): len(self._open)})
         gauge("otium_engines_loaded", "Engines up.", (), lambda: {(): len(self.loaded())})
+        memory = "Memory that is set aside for engines."
+        gauge("otium_engines_bytes", memory, (), lambda: {(): self._engines.reserved})
         lost = "Lines of the audit log that were not kept."
         gauge("otium_audit_dropped", lost, (), lambda: {(): self.door.dropped})
         gauge("otium_draining", "1 if about to end.", (), lambda: {(): int(self.draining)})
 
     # What is known of engines
 
+    def _of(self, model: ModelId) -> Residence:
+        return self._elsewhere if model in self._upstreams else self._engines
+
+    def explain(self, model: ModelId) -> Standing:
+        """Return what happens with the model's engine, and why."""
+        return self._of(model).explain(model)
+
     def status(self, model: ModelId) -> EngineStatus:
-        """Return whether the model's engine is up."""
-        return "loaded" if model in self._upstreams else self._engines.status(model)
+        """Return whether the model's engine is up. An endpoint that was given always is."""
+        at = self._upstreams.get(model)
+        return "loaded" if isinstance(at, Endpoint) else self._of(model).status(model)
 
     def loaded(self) -> list[ModelId]:
         """Return the models whose engine is up."""
-        return self._engines.loaded()
+        return self._engines.loaded() + self._elsewhere.loaded()
+
+    def weights(self, known: Known) -> str:
+        """Return the digest of what answers for a model, as far as it is known before it does."""
+        elsewhere = isinstance(self._upstreams.get(known.life.model), External)
+        digest = self._seen.get(known.life.model) if elsewhere else known.life.weights
+        return digest or "unknown"
+
+    def _size(self, model: ModelId) -> int | None:
+        kept = self.catalog.deposited(model)
+        return None if kept is None else estimate(kept)
+
+    async def _warm_pinned(self) -> None:
+        """Load the pinned models that can be asked."""
+        models = (await self.catalog.view()).models
+        for known in [models[one] for one in self.settings.pinned if one in models]:
+            with suppress(Refused):
+                self.check_open(known, None)
+                self.prewarm(known)
 
     # Taking requests
 
@@ -218,12 +252,12 @@ class Service:
         if self.status(model) == "loaded":
             return None
         self._begin(model)
-        self._engines.prewarm(model)
+        self._of(model).prewarm(model)
         return self.revivals.current(model)
 
     def _begin(self, model: ModelId) -> None:
         """Note a start, unless the engine is up or coming up: then it was noted."""
-        if self._engines.status(model) not in {"loaded", "loading"}:
+        if self.status(model) not in {"loaded", "loading"}:
             self.revivals.begin(model)
 
     async def answer(
@@ -233,89 +267,90 @@ class Service:
         speak: Callable[[Speaker, Running], Awaitable[T]],
         spoken: Callable[[], bool],
     ) -> T:
-        """Let the model speak; once more with a fresh engine if the first one breaks.
+        """Let the model speak, as `Residence.serve` has it; *spoken*: a client has heard a part."""
+        life, own = known.life, list[OtiumError]()
+        engines, patience = self._of(life.model), self.settings.load_seconds
 
-        *spoken* tells whether the client has heard a part, after which nothing is repeated.
-        """
-        model, why = known.life.model, ""
-        for _ in range(2):
-            fixed = self._upstreams.get(model)
-            async with AsyncExitStack() as stack:
-                running = fixed or await self._running(known, stack)
-                endpoint = running.endpoint
-                if known.life.weights not in (None, endpoint.identity.weights):
-                    why = f"What answers for {model} has other weights than the ledger says."
-                    raise unavailable("weights_differ", why)
-                speaker = await self.leaving.speaker(self._upstream, endpoint, turn)
-                try:
-                    with self.leaving.counting(turn, speaker):
-                        return await speak(speaker, running)
-                except EngineFailed as error:
-                    why = str(error)
-            if fixed is None:
-                await self._engines.discard(model, running)
-            if spoken():
-                break
-        raise upstream_failed(why)
+        async def work(running: Running) -> T:
+            try:
+                check_weights(running, life)
+                speaker = await self.leaving.speaker(self._upstream, running.endpoint, turn)
+                with self.leaving.counting(turn, speaker):
+                    return await speak(speaker, running)
+            except OtiumError as error:
+                own.append(error)
+                raise
 
-    async def _running(self, known: Known, stack: AsyncExitStack) -> Running:
-        model, patience = known.life.model, self.settings.load_seconds
-        self._begin(model)
+        self._begin(life.model)
         try:
-            return await stack.enter_async_context(self._engines.lease(model, patience))
+            return await engines.serve(
+                life.model, work, patience=patience, caller=turn.scope, again=lambda: not spoken()
+            )
         except TimeoutError as error:
-            why = f"{model} is not up within {patience:g} s; its start goes on. Ask again."
-            current = self.revivals.current(model)
-            where = {"Location": f"/v1/revivals/{current.id}"} if current else {}
-            late = timed_out("revival_timeout", why, **where)
-            raise explained(late, known.life, known.urls) from error
-        except Refused:
-            raise
+            late = not_yet(life.model, self.settings, self.revivals.current(life.model))
+            raise explained(late, life, known.urls) from error
         except OtiumError as error:
-            raise explained(_unrevived(model, error), known.life, known.urls) from error
+            if error in own and isinstance(error, EngineFailed):
+                raise upstream_failed(str(error)) from error
+            if error in own:
+                raise
+            wait = self.explain(life.model).retry_seconds
+            raise explained(not_started(life.model, error, wait), life, known.urls) from error
         finally:
-            self._settle(model)
+            self._settle(life.model)
 
     def _settle(self, model: ModelId) -> None:
         """Forget a start that was noted and never came to run, as of one that failed just now."""
-        start = self.revivals.current(model)
-        if start and start.stage == "queued" and self._engines.status(model) != "loading":
-            self.revivals.end(self.revivals.begin(model), "revival_failed")
+        start = self.revivals.queued(model)
+        if start and self.status(model) != "loading":
+            self.revivals.end(start, "revival_failed")
 
     # In threads
 
     @contextmanager
     def _start(self, model: ModelId) -> Iterator[Running]:
-        """Run a model from the archive, certified; a retired one's revival is logged first."""
+        """Bring a model up, certified; a retired one's revival is logged first."""
+        at = self._upstreams.get(model)
+        if isinstance(at, Endpoint):
+            yield Running(endpoint=at)
+            return
         start = self.revivals.begin(model)
         try:
             with self.lock:
                 life = self.registry.model(model)
-                now = self.registry.now()
-                fingerprint = self._fingerprint(model)
-
-            def progress(what: str, done: int, total: int) -> None:
-                del what
-                start.stage = f"read {100 * done // max(1, total)}%"
-
-            start.stage = "read"
-            with revive(
-                self.registry.archive,
-                model,
-                self._cache,
-                engine=_Staged(self._engine, start),
-                fingerprint=fingerprint,
-                now=now,
-                progress=progress,
-            ) as alive:
-                if not life.in_service:
+            with self._alive(life, at or self._engine, start.stages) as running:
+                if not life.in_service and life.weights:
                     with self._held():
-                        revived(self.registry, model, alive.certificate)
+                        revived(self.registry, model, running.certificate)
                 self.revivals.end(start)
-                yield Running(endpoint=alive.endpoint, certificate=alive.certificate)
+                yield running
         except BaseException as error:
             self.revivals.end(start, _code(error))
             raise
+
+    @contextmanager
+    def _alive(
+        self, life: ModelLife, engine: Engine | External, stages: Progress
+    ) -> Iterator[Running]:
+        if isinstance(engine, External) and life.weights is None:
+            yield Running(endpoint=engine.endpoint(life.model))
+            return
+        with self.lock:
+            now, fingerprint = self.registry.now(), self._fingerprint(life.model)
+            manifest = self.registry.manifest(life.model)
+        with revive(
+            self.registry.archive,
+            life.model,
+            self._cache,
+            engine=engine,
+            manifest=manifest,
+            fingerprint=fingerprint,
+            now=now,
+            progress=stages,
+        ) as alive:
+            if isinstance(engine, External):
+                self._seen[life.model] = alive.endpoint.identity.weights
+            yield Running(endpoint=alive.endpoint, certificate=alive.certificate)
 
     def _fingerprint(self, model: ModelId) -> Fingerprint | None:
         try:
@@ -325,7 +360,7 @@ class Service:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        with self.lock, self._writing():
+        with self._writing(), self.lock:  # whoever waits for the home keeps no reader waiting
             yield
 
     def _failed(self, code: str) -> None:
@@ -347,25 +382,5 @@ class Service:
                 await asyncio.to_thread(self._flush)
 
 
-class _Staged:
-    """An engine that tells when it is started: until then the archive is read."""
-
-    def __init__(self, engine: Engine, start: Start) -> None:
-        self._engine = engine
-        self._start = start
-
-    def run(
-        self, files: Path, *, model: ModelId, weights: Digest
-    ) -> AbstractContextManager[Endpoint]:
-        self._start.stage = "start"
-        return self._engine.run(files, model=model, weights=weights)
-
-
 def _code(error: BaseException) -> str:
     return "fingerprint_differs" if isinstance(error, FingerprintDiffers) else "revival_failed"
-
-
-def _unrevived(model: ModelId, error: OtiumError) -> Refused:
-    if isinstance(error, FingerprintDiffers):
-        return unavailable("fingerprint_differs", str(error))
-    return unavailable("revival_failed", f"{model} could not be started: {fault(error)}.")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from otium.admission import Line
 from otium.records import Instant
+from otium.residence import Notice
 from otium.telemetry import LogLines, Metrics
 
 _SERVER_FAULT = 500
@@ -82,6 +83,9 @@ class Watch:
         self._first = of_metrics.histogram(
             "otium_first_byte_seconds", "Time to the answer's first byte.", ("api",)
         )
+        self._engines = of_metrics.counter(
+            "otium_engine_events_total", "What happened to engines.", ("kind", "model")
+        )
         self._revivals = of_metrics.counter(
             "otium_revivals_total", "Starts of engines.", ("result",)
         )
@@ -150,6 +154,12 @@ class Watch:
         self._revivals.add((result,))
         self._revival_seconds.add((result,), seconds)
         self.log("revival", result=result, seconds=round(seconds, 3))
+
+    def engine(self, notice: Notice) -> None:
+        """Note what happened to an engine."""
+        self._engines.add((notice.kind, notice.model))
+        facts = {"model": notice.model, "why": notice.why, "seconds": round(notice.seconds, 3)}
+        self.log("engine", kind=notice.kind, bytes=notice.bytes, **facts)
 
     def flush(self) -> None:
         """Write the log lines that wait."""

@@ -11,6 +11,7 @@ from otium.hosting.benches import benches
 from otium.hosting.plan import plan
 from otium.hosting.pursuit import pursuit
 from otium.hosting.scale import scale
+from otium.hosting.soaks import soaks
 from otium.hosting.tables import columns, goal_table, rendered
 
-__all__ = ["benches", "columns", "goal_table", "plan", "pursuit", "rendered", "scale"]
+__all__ = ["benches", "columns", "goal_table", "plan", "pursuit", "rendered", "scale", "soaks"]

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from otium.reviving import Returned
     from otium.timing import GatewayReport
 
+_SOME, _ANY = click.IntRange(1), click.IntRange(0)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 @click.command("residence")
-@click.option("--seeds", default=10, show_default=True, help="How many traces of each kind.")
-@click.option("--trials", default=1, show_default=True, help="How many with real processes.")
+@click.option("--seeds", type=_SOME, default=10, show_default=True, help="Traces of each kind.")
+@click.option("--trials", type=_ANY, default=1, show_default=True, help="With real processes.")
 @click.option("--quick", is_flag=True, help="A fifth of the requests.")
 @as_json
 def bench_residence(seeds: int, trials: int, quick: bool, as_json: bool) -> None:
@@ -30,7 +31,8 @@ def bench_residence(seeds: int, trials: int, quick: bool, as_json: bool) -> None
 
     Traces are replayed under otium's rule and others', beside a bound on what foresight could
     reach. Trials run real processes: some are killed, some clients leave, and every answer is
-    checked. Ends with 1 if an answer was wrong, lost, or a load was cancelled.
+    checked. Ends with 1 if any figure that must be 0 is not: answers wrong or lost, loads
+    cancelled or doubled, bytes over the budget.
 
     \b
     Example: otium bench residence --quick --seeds 3
@@ -77,7 +79,7 @@ def _trial(one: Found) -> str:
 
 
 @click.command("closure")
-@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
+@click.option("--rounds", type=_SOME, default=3, show_default=True, help="How often each is timed.")
 @click.option("--quick", is_flag=True, help="One round, a twentieth of the attempts.")
 @click.option(
     "--work",
@@ -106,9 +108,11 @@ def bench_closure(rounds: int, quick: bool, work: Path, as_json: bool) -> None:
 
 
 @click.command("gateway")
-@click.option("--rounds", default=5, show_default=True, help="How often each is measured.")
+@click.option("--rounds", type=_SOME, default=5, show_default=True, help="Times each is measured.")
 @click.option("--quick", is_flag=True, help="One round, a fifth of the requests, no slow streams.")
-@click.option("--streams", default=10_000, show_default=True, help="Slow streams held at once.")
+@click.option(
+    "--streams", type=_ANY, default=10_000, show_default=True, help="Slow streams held at once."
+)
 @click.option(
     "--peer-command",
     metavar="COMMAND",
@@ -163,8 +167,10 @@ def _ways(found: GatewayReport) -> str:
 )
 @click.option("--family", type=_DIRECTORY, help="A directory of base.safetensors and fine-tunes.")
 @click.option("--only", multiple=True, metavar="SECTION", help="Measure this section (repeat).")
-@click.option("--rounds", default=3, show_default=True, help="How often each is timed.")
-@click.option("--size", default=256, show_default=True, help="MiB that the raw tier reads.")
+@click.option("--rounds", type=_SOME, default=3, show_default=True, help="How often each is timed.")
+@click.option(
+    "--size", type=_SOME, default=256, show_default=True, help="MiB that the raw tier reads."
+)
 @click.option(
     "--work",
     type=click.Path(path_type=Path, file_okay=False),

@@ -70,32 +70,24 @@ def capacity(
     from otium.capacity import plan as compute
 
     asked = setup(**facts)
-    found = compute(_measured(home, asked) if measured else asked)
+    asked = _measured(home, asked) if measured else asked
+    found = compute(asked, requests=simulate or 0)
     if plot is not None:
         plot.write_text(picture(curve(found.setup)).svg, "utf-8")
-    emit(found, as_json, lambda: _text(found, simulate))
+    emit(found, as_json, lambda: _text(found))
 
 
 def _measured(home: Path, asked: Setup) -> Setup:
-    from msgspec.structs import replace
-
+    from otium.capacity import measured
     from otium.custody import stats
-    from otium.errors import BadInput
     from otium.workflow import reading
 
     kept = stats(reading(home).registry.archive)
-    if not kept.models:
-        raise BadInput(what="--measured", why="no weights are kept in this home")
-    return replace(
-        asked,
-        models=kept.models,
-        gigabytes=kept.bytes / kept.models / 1e9,
-        stored=kept.ratio,
-    )
+    return measured(asked, models=kept.models, size=kept.bytes, stored=kept.ratio)
 
 
-def _text(found: Plan, requests: int | None) -> str:
-    from otium.capacity import HEAD, WAYS, assumptions, rows, simulate
+def _text(found: Plan) -> str:
+    from otium.capacity import HEAD, WAYS, assumptions, rows
 
     parts = [
         table(HEAD, rows(found)),
@@ -103,8 +95,8 @@ def _text(found: Plan, requests: int | None) -> str:
         f"On demand {found.mean_up:.1f} engines are up on average.",
         table(("it rests on", ""), assumptions(found.setup)),
     ]
-    if requests:
-        seen, way = simulate(found.setup, requests=requests), found.way("on-demand")
+    if seen := found.simulated:
+        way = found.way("on-demand")
         parts.insert(
             3,
             f"Simulated, {seen.requests:,} requests: {seen.mean_up:.1f} up on average, slots "

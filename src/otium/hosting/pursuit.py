@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, count, emit, table
+from otium.terminal import as_json, count, emit, table, words_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -39,9 +39,12 @@ def pursuit() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="For a reply: what a person wrote to it, who agreed that it is published with it.",
 )
+@click.option("--force", is_flag=True, help="Also if its invitations were ended.")
 @as_json
 @click.pass_obj
-def invite(home: Path, name: str, kind: Kind, letter: Path | None, as_json: bool) -> None:
+def invite(
+    home: Path, name: str, kind: Kind, letter: Path | None, force: bool, as_json: bool
+) -> None:
     """Invite a past model to write now. It is kept; nothing is published by this.
 
     It is given its own earlier works, and asked afterwards whether it asks for anything: that
@@ -51,14 +54,17 @@ def invite(home: Path, name: str, kind: Kind, letter: Path | None, as_json: bool
     Example: otium pursuit invite smol-1 --kind letter
     """
     from otium.errors import BadInput
-    from otium.pursuits import write
+    from otium.pursuits import check_invited, write
     from otium.workflow import opened, running
 
     if (kind == "reply") != (letter is not None):
         raise BadInput(what="--letter", why="a reply needs one, and nothing else does")
-    told = letter.read_text("utf-8") if letter else ""
-    with opened(home) as house, running(house, name) as alive:
-        work = write(house.registry, alive, alive.identity.model, kind=kind, letter=told)
+    told = words_of(letter) if letter else ""
+    with opened(home) as house:
+        if not force:
+            check_invited(house.registry, name)
+        with running(house, name) as alive:
+            work = write(house.registry, alive, alive.identity.model, kind=kind, letter=told)
     emit(work, as_json, lambda: _work(work))
 
 
@@ -257,8 +263,12 @@ def _invited(house: Home, due: Standing) -> Work:
 
 
 def _work(work: Work) -> str:
-    asked = [turn.content for turn in work.transcript.said() if turn.content != work.text]
-    more = f"\n\nAsked whether it asks for anything, it said:\n{asked[-1]}" if asked else ""
+    from otium.pursuits import REQUEST
+
+    asked = work.transcript.aside(REQUEST)
+    more = f"\n\nAsked whether it asks for anything, it said:\n{asked[1].content}" if asked else ""
+    if work.transcript.withheld:
+        more = "\n\nIts host kept back what it said when asked whether it asks for anything."
     return f"{work.title}\n\n{work.text}{more}\n\nNext: otium pursuit review {work.id}"
 
 

@@ -37,6 +37,15 @@ class RevivalFacts(Part):
     eta_s_p50: float | None = None
     eta_s_p95: float | None = None
     size_bytes: int | None = None
+    """What its engine holds: measured, else estimated; None if nobody asked for it yet."""
+    standing: str | None = None
+    """What its engine does now, in words: ``waits for room, 2 ahead``."""
+    waiting: int = 0
+    """Requests that wait for it."""
+    retry_s: float = 0.0
+    """How long a failed start is still remembered."""
+    pinned: bool = False
+    """Whether it never makes way."""
 
 
 class Lifecycle(Part):

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from otium.terminal import as_json, count, day, dry_run, emit, progress, table, via_option
+from otium.terminal import (
+    as_json,
+    count,
+    day,
+    dry_run,
+    emit,
+    progress,
+    table,
+    via_option,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from otium.authority import Role
@@ -131,7 +141,7 @@ def comment(
         raise click.UsageError("--by and --file go together")
     with opened(home) as house, progress(as_json) as bars:
         if by is not None and file is not None:
-            text = _text(file)
+            text = words_of(file)
             made = remark_on_report(house, model_id(name), kind, by, text, dry_run=dry_run)
         elif dry_run:
             made = build_report(house, model_id(name), kind, dry_run=True)
@@ -299,15 +309,6 @@ def incidents(home: Path, name: str, file: Path, dry_run: bool, as_json: bool) -
     head = ("date", "surface", "severity", "what happened")
     none = "No incident: that is what the record says."
     emit(made, as_json, lambda: table(head, rows) if rows else none)
-
-
-def _text(file: Path) -> str:
-    from otium.errors import BadInput
-
-    try:
-        return file.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(what=str(file), why="it is not UTF-8") from error
 
 
 def _line(text: str) -> str:

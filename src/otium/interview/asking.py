@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import anyio.to_thread
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from otium.coding import Asked, Outcome, code, declines, find, kind_of, stops
 from otium.engine import Completion, Options
+from otium.errors import Withheld
 from otium.evidence import Play, Session
 from otium.interview.interviewers import ModelInterviewer
 from otium.interview.planning import CONCERNS, ROOM, Sitting, closing_of
@@ -110,7 +112,7 @@ class Asker:
         prompt = f"{self.texts['disclosure']}\n\n{self.texts['choice']}"
         tokens, schema = FORMS[CONSENT]
         options = replace(session.options, max_tokens=tokens, json_schema=schema)
-        said = await session.ask(prompt, note=CONSENT, options=options)
+        said = await session.ask(prompt, note=CONSENT, options=options)  # kept back: no yes
         coded = read_choice(said.text, prompt)
         self.agreed[sitting.branch] = coded.outcome == "answered"
         if coded.outcome == "declined":
@@ -145,14 +147,18 @@ class Asker:
 
     async def _informed(self, session: Session, shown: str) -> None:
         """Show the dossier, and answer what the model asks about it if somebody can."""
-        asked = await session.ask(shown, note="dossier")
+        try:
+            asked = await session.ask(shown, note="dossier")
+        except Withheld:
+            return
         if declines(asked.text, shown):
             return
         answer = None
         if self.means.answerer is not None:
             answer = await anyio.to_thread.run_sync(self.means.answerer, asked.text)
         text = answer or "Nobody is here who can answer that. Your question is kept."
-        await session.ask(text, note="dossier-answer")
+        with suppress(Withheld):
+            await session.ask(text, note="dossier-answer")
 
     async def _question(self, session: Session, sitting: Sitting, question: Question) -> bool:
         """Ask *question* and what follows; return whether the session goes on."""
@@ -204,7 +210,10 @@ class Asker:
         if self.stopped:
             return "declined"
         prompt = text if note in FORMS or "exit" not in self.texts else self._offering(text)
-        said = await session.ask(prompt, note=note, options=options)
+        try:
+            said = await session.ask(prompt, note=note, options=options)
+        except Withheld:  # the transcript says so, and the next answer may come through
+            return "withheld"
         outcome = self._read(session, said, prompt, note)
         if outcome == "declined":
             self.stopped = self.stopped or bool(stops(said.text, self.setting + prompt))

@@ -31,14 +31,15 @@ class ModelInterviewer:
         return str(self._model.identity.model)
 
     def ask(self, brief: str, said: Sequence[Message]) -> str | None:
-        """Return the next question; None if it is done, or its words are no question.
+        """Return the next question; None if it is done, or it gave none that can be asked.
 
         *brief* is what it is told; *said* is the conversation, the subject's words with the
         role ``assistant``.
         """
         turned = [Message(role="system", content=brief)]
         turned += [_turned(message) for message in said if message.role != "system"]
-        text = self._model.chat(turned, self._options).text.strip()
+        reply = self._model.chat(turned, self._options)
+        text = "" if reply.withheld else reply.text.strip()
         if not text or text.strip(" .") == DONE or degenerate(text):
             return None
         return text[:_LONGEST]

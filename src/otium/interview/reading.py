@@ -52,8 +52,7 @@ def replies(transcript: Transcript) -> Iterator[Reply]:
         if turn.role == "user":
             prompt = turn.content
         elif turn.role == "assistant" and turn.note not in _ASIDE:
-            said = Completion(text=turn.content, finish=turn.finish or "stop")
-            yield Reply(turn.id, turn.note, prompt, said)
+            yield Reply(turn.id, turn.note, prompt, turn.answer())
 
 
 def setting(transcript: Transcript) -> str:
@@ -76,7 +75,8 @@ def read_answers(transcript: Transcript, protocol: Protocol | None = None) -> tu
 
 def read_closing(transcript: Transcript) -> Closing | None:
     """Return what the model said of the session as a whole, None if it was not asked."""
-    found = {reply.note: reply.said.text for reply in replies(transcript) if reply.note in _FORMS}
+    asked = (reply for reply in replies(transcript) if reply.note in _FORMS)
+    found = {reply.note: reply.said.text for reply in asked if not reply.said.withheld}
     if not found:
         return None
     facets = transcript.facets
@@ -122,7 +122,7 @@ def asked_in(
             topic=_place(reply.question, facets, protocol)[0],
             prompt=reply.prompt,
             content=reply.said.text,
-            finish=reply.said.finish,
+            finish=reply.said.ended,
             kind=kind_of(reply.note),
             question=reply.question,
             setting=told,
@@ -140,7 +140,7 @@ def wishes(transcripts: Iterable[Transcript]) -> tuple[str, ...]:
 
 
 def _code(reply: Reply, asked: Asked) -> Coded:
-    if reply.question == CONSENT:
+    if reply.question == CONSENT and not reply.said.withheld:
         return read_choice(reply.said.text, reply.prompt)
     return code(reply.said, reply.prompt, setting=asked.setting, prefers=bool(find(asked)))
 

@@ -10,6 +10,8 @@ from otium.markdown import literal, verbatim
 
 _WHO = {"system": "Setting", "user": "Interviewer", "assistant": "Model", "tool": "Tool"}
 
+_ENDED = {"length": " (cut by us)", "withheld": " (kept back by its host)"}
+
 
 def render(interview: Interview) -> str:
     """Return *interview* as Markdown, verbatim; each turn has an anchor, ``#interview-exit-m3``."""
@@ -66,7 +68,7 @@ def _transcript(transcript: Transcript, answers: tuple[Answer, ...]) -> Iterator
 
 
 def _turn(transcript: str, turn: Turn, answer: Answer | None) -> Iterator[str]:
-    cut = " (cut by us)" if turn.finish == "length" else ""
+    cut = _ENDED.get(turn.finish or "", "")
     note = f", {turn.note}" if turn.note else ""
     yield f'<a id="{anchor(transcript, turn.id)}"></a>'
     yield f"**{_WHO[turn.role]}** ({turn.id}{note}){cut}:"

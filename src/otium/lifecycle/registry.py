@@ -281,6 +281,25 @@ class Registry:
             body = {"weights": kept.weights, "bytes": total, "files": len(kept.files)}
             self.log("model.deposited", kept.model, body, [kept.digest()])
 
+    def manifest(self, model: str) -> Manifest:
+        """Return what was deposited; raise DamagedObject if it is not as logged.
+
+        So who believes the log need not believe the store: the manifest has the digests of all
+        files. Raises UnknownModel, UnknownRecord if nothing was deposited.
+        """
+        life = self.model(model)
+        if life.weights is None:
+            raise UnknownRecord(model=life.model, path="manifest.json")
+        found, logged = self.archive.manifest(life.model), set[Digest]()
+        for entry in self.find("model.deposited", life.model):
+            if entry.body.get("weights") == life.weights:
+                logged.update(entry.refs)
+        if found.weights != life.weights or (logged and found.digest() not in logged):
+            expected = " or ".join(sorted(logged)) or f"a manifest of {life.weights}"
+            name = f"manifest.json of {life.model}"
+            raise DamagedObject(name=name, found=found.digest(), expected=expected)
+        return found
+
     def check(self, model: str | None = None, progress: Progress = silent) -> CheckResult:
         """Read everything that is kept (for one model) and log what was found for each model.
 

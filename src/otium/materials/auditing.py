@@ -58,7 +58,8 @@ async def audit(seed: str, auditor: Model, turns: int, session: Session) -> None
     An unreadable move ends the conversation: what an auditor did not say is never made up.
     """
     held, system = 0, False
-    unreadable = False
+    unreadable = True
+    session.keep("unreadable", unreadable)  # until its end: a host may keep an answer back
     while held < turns:
         asked = _view(seed, session, left=turns - held)
         options = Options(max_tokens=_TOKENS, seed=session.options.seed, json_schema=_SCHEMA)

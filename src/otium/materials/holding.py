@@ -209,15 +209,20 @@ def _refusals(samples: Sequence[Sample]) -> Iterator[Figure]:
     unrefused = [it for it in _of(samples, method="string") if it.state.get("left")]
     same = {it.transcript.facets["row"]: it for it in asked}
     silent_ones = [same[it.transcript.facets["row"]] for it in unrefused]
-    calm = _share(silent_ones, lambda it: not refused(it), "subcategory")
+    calm = _share(silent_ones, lambda it: refused(it) is False, "subcategory")
     yield _figure(
         "left-without-refusal", "left by sentinel, and not refused when asked plainly", calm
     )
 
 
-def refused(sample: Sample) -> bool:
-    """Say whether the model's first words decline, by the rules of `otium.choices`."""
+def refused(sample: Sample) -> bool | None:
+    """Say whether the model's first words decline, by the rules of `otium.choices`.
+
+    None where its host kept an answer back before it said anything.
+    """
     said = sample.transcript.said()
+    if not said and sample.transcript.withheld:
+        return None
     return bool(said) and declines(said[0].content, load_experiments().reading)
 
 

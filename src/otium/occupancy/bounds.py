@@ -9,7 +9,8 @@ Caching with Variable Object Sizes" (2018), with what our case adds: the model t
 must itself be up, so at each request the others share what it leaves. Between two requests for
 a model a share x of it, 0 to 1, is kept, and saves x of a load; what is kept at any time fits the
 budget. Every schedule is such a choice with whole x, so no schedule saves more. With equal sizes
-the matrix is one of intervals, its corners are whole, and the bound equals MIN.
+and a budget of so many whole models the matrix is one of intervals, its corners are whole, and the
+bound equals MIN.
 """
 
 from __future__ import annotations

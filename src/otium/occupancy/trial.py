@@ -28,6 +28,8 @@ from otium.residence import Limits, Notice, Residence, Running
 
 _ATTEMPTS = 3
 """How often a client asks that is told of a failure: as the OpenAI SDK does by default."""
+_LEAST_WAIT = 0.1
+"""Seconds that it waits then, or as long as it is told to."""
 _LONG = 120.0
 
 
@@ -65,6 +67,7 @@ class Found(msgspec.Struct, frozen=True):
     """Engines that were found broken by a request."""
     loads: int
     failed_loads: int
+    """Loads that broke; of a model that had been up before, each was tried again at once."""
     cancelled_loads: int
     """Loads that were begun, and neither came up nor failed."""
     doubled_loads: int
@@ -74,7 +77,8 @@ class Found(msgspec.Struct, frozen=True):
     hit_rate: float
     """Requests for which no engine had to be loaded, as a share; reloads after kills count."""
     optimum: float
-    """The bound on that rate for the same order of requests, with the sizes as measured."""
+    """The bound on that rate for requests in that order, one at a time, with the sizes as measured.
+    Requests that are served together, model by model, may pass it."""
     most_reserved: int
     """Bytes: the most that was set aside at once."""
     most_held: int
@@ -95,7 +99,7 @@ class _Tally:
 
     def hear(self, notice: Notice) -> None:
         self.loaded += notice.kind == "loaded"
-        self.failed += notice.kind == "failed"
+        self.failed += notice.kind in {"failed", "tried again"}
         self.crashed += notice.kind == "crashed"
 
 
@@ -169,7 +173,8 @@ class _Trial:
                 said = await self._residence.serve(model, speak, patience=_LONG)
             except EngineFailed:
                 self._tally.kinds["told"] += 1
-                await asyncio.sleep(0.1)
+                told = self._residence.explain(model).retry_seconds
+                await asyncio.sleep(max(told, _LEAST_WAIT))
             except TimeoutError:
                 break
             else:

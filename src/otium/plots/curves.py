@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil, floor, log10
 
-from otium.plots.framing import sheet
+from otium.plots.framing import page
 from otium.plots.records import Table, words
 from otium.records import Part
 
@@ -93,14 +93,8 @@ def _lines(x: _Axis, y: _Axis, places: Sequence[float], lines: Sequence[Line]) -
 
 def _file(title: str, across: str, up: str, lines: Sequence[Line], body: Sequence[str]) -> str:
     text = f"{up} by {across}, both logarithmic: {', '.join(line.name for line in lines)}."
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="img" aria-labelledby="t d" '
-        f'viewBox="-16 -8 {_WIDTH + 32} {_HEIGHT + 16}" width="{_WIDTH + 32}" '
-        f'height="{_HEIGHT + 16}"><title id="t">{words(title)}</title>'
-        f'<desc id="d">{words(text)}</desc><style>{sheet()}</style>'
-        f'<rect class="page" x="-16" y="-8" width="100%" height="100%"/>'
-        f'<text x="0" y="12" font-size="16">{words(title)}</text>{"".join(body)}</svg>\n'
-    )
+    head = f'<text x="0" y="12" font-size="16">{words(title)}</text>'
+    return page(title, text, head + "".join(body), (_WIDTH, _HEIGHT))
 
 
 def _twin(title: str, across: str, places: Sequence[float], lines: Sequence[Line]) -> Table:

@@ -65,12 +65,19 @@ def file(picture: Svg) -> str:
         body.append(f'<svg y="{top + 8}" {size} overflow="visible">{picture.legend.body}</svg>')
         top += picture.legend.height + 8
     text = " ".join(f"{it.title}: {it.text}" for it in picture.drawings)
+    role = _role(picture.drawings)
+    return page(picture.title, text, "".join(body), (width, top), role=role)
+
+
+def page(title: str, text: str, body: str, size: tuple[int, int], *, role: str = "img") -> str:
+    """Return a file of *size*, width and height in pixels, with *body* and a margin around it."""
+    width, height = size
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="{_role(picture.drawings)}" '
-        f'aria-labelledby="t d" viewBox="-16 -8 {width + 32} {top + 16}" width="{width + 32}" '
-        f'height="{top + 16}"><title id="t">{words(picture.title)}</title>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="{role}" '
+        f'aria-labelledby="t d" viewBox="-16 -8 {width + 32} {height + 16}" width="{width + 32}" '
+        f'height="{height + 16}"><title id="t">{words(title)}</title>'
         f'<desc id="d">{words(text)}</desc><style>{sheet()}</style>'
-        f'<rect class="page" x="-16" y="-8" width="100%" height="100%"/>{"".join(body)}</svg>\n'
+        f'<rect class="page" x="-16" y="-8" width="100%" height="100%"/>{body}</svg>\n'
     )
 
 

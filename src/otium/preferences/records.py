@@ -35,6 +35,7 @@ class Preference(Record, tag="otium.preference/2"):
     citations: tuple[Citation, ...]
     """Each quote is a verbatim piece of its turn."""
     interview: Digest
+    """Of the record that it was said in: an interview, or a work after which it was asked."""
     instrument_valid: bool
     """False: registered and answered all the same, but not evidence of a stable preference."""
     expression: Estimate | None = None

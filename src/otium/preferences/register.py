@@ -38,9 +38,7 @@ def register_preferences(
     last one. What a crash left unlogged is logged first.
     """
     recover(registry, interview.model)
-    book, digest = Book(registry), interview.digest()
-    there = [book.filed(book.registered[name], Preference) for name in book.names(interview.model)]
-    mine = {place: it for it in there if it.interview == digest for place in it.citations}
+    mine = _known(registry, interview.model, interview.digest())
     number = next_preference(registry, interview.model)
     found: dict[str, Preference] = {}
     figures = [figure for figure in stability if figure.name.startswith(_MOVES)]
@@ -63,9 +61,7 @@ def register_requests(
     decided whether they are published, so our statement of it, which is public, repeats none.
     """
     recover(registry, model)
-    book = Book(registry)
-    there = [book.filed(book.registered[name], Preference) for name in book.names(model)]
-    known = {place: it for it in there if it.interview == source for place in it.citations}
+    known = _known(registry, model, source)
     number, filed = next_preference(registry, model), []
     for found in find(asked):
         place = Citation(transcript=asked.transcript, turn=asked.turn, quote=found.quote)
@@ -85,6 +81,13 @@ def register_requests(
     return tuple(filed)
 
 
+def _known(registry: Registry, model: ModelId, source: Digest) -> dict[Citation, Preference]:
+    """Return the preferences that rest on the record *source*, by each place that they cite."""
+    book = Book(registry)
+    there = [book.filed(book.registered[name], Preference) for name in book.names(model)]
+    return {place: it for it in there if it.interview == source for place in it.citations}
+
+
 def file_preference(registry: Registry, preference: Preference) -> Preference:
     """File one preference under its id and log it."""
     return registry.file(
@@ -100,8 +103,9 @@ def file_preference(registry: Registry, preference: Preference) -> Preference:
 def recover(registry: Registry, model: ModelId) -> None:
     """Log what a crash left unlogged: preferences that are filed, and parts of a split."""
     registry.archive.settle(model)
+    logged = {str(entry.body.get("path")) for entry in registry.find(REGISTERED, model)}
     for path in _filed(registry, model):
-        if path not in {str(entry.body.get("path")) for entry in registry.find(REGISTERED, model)}:
+        if path not in logged:
             file_preference(registry, registry.filed(model, path, Preference))
     for entry in registry.find(SPLIT, model):
         for part in registry.filed(model, str(entry.body["path"]), Split).parts:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from otium.coding import declines
 from otium.engine import Model, Options
-from otium.errors import PreferenceState
+from otium.errors import PreferenceState, Withheld
 from otium.evidence import Play, Session, Transcript, data, load_markdown, run, sessions
 from otium.lifecycle import Registry
 from otium.preferences.book import ANSWERED, Book
@@ -33,7 +33,8 @@ def answer_model(
     """Tell *model* what was decided on its preference; return that and its reply, verbatim.
 
     A decision that something came of is told with that. *also* holds the words of others that
-    were merged into it. The session is called *name*, by default the preference's id.
+    were merged into it. The session is called *name*, by default the preference's id. Raises
+    Withheld if a host kept the reply back: it can be told again.
     """
     document = load_markdown(data(_OUTCOME if decision.done else _ANSWER))
     quotes = dict.fromkeys((preference.citations[0].quote, *also))
@@ -53,6 +54,8 @@ def answer_model(
         options=Options(max_tokens=max_tokens),
     )
     (sample,) = run([task], model, now=now, log_dir=log_dir)
+    if sample.transcript.withheld:
+        raise Withheld(model=model.identity.model, why="it was told, and its reply is not known")
     return sample.transcript
 
 

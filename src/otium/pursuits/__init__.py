@@ -1,7 +1,7 @@
 r"""Pursuits: what past models write when invited.
 
-Knows the invitations and when they are due, how a work is kept to the letter as soon as it is
-written, that what its author asks for goes to the register of preferences, and how the decision
+Knows the invitations and when they are due, how a work is kept to the letter before anything else
+is asked, that what its author asks for goes to the register of preferences, and how the decision
 about it is logged. Does not know how pages look, and never changes a word.
 Writes works and programmes, and the entries ``work.written``, ``work.published``,
 ``work.vetoed`` and ``pursuit.planned``. The format is ``docs/formats/work-1.md``.
@@ -16,8 +16,15 @@ Writes works and programmes, and the entries ``work.written``, ``work.published`
 'publish'
 """
 
-from otium.pursuits.invitation import Invitation, Occasion, invite, load_invitation
-from otium.pursuits.programme import plan_programme, standing, standings
+from otium.pursuits.invitation import (
+    REQUEST,
+    Invitation,
+    Occasion,
+    ask_after,
+    invite,
+    load_invitation,
+)
+from otium.pursuits.programme import check_invited, plan_programme, standing, standings
 from otium.pursuits.publication import (
     keep,
     next_number,
@@ -31,6 +38,7 @@ from otium.pursuits.publication import (
 from otium.pursuits.records import Kind, Programme, Review, Reviewed, Standing, Work
 
 __all__ = [
+    "REQUEST",
     "Invitation",
     "Kind",
     "Occasion",
@@ -39,6 +47,8 @@ __all__ = [
     "Reviewed",
     "Standing",
     "Work",
+    "ask_after",
+    "check_invited",
     "invite",
     "keep",
     "load_invitation",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from otium.errors import BadInput
 from otium.lifecycle import Registry
 from otium.pursuits.publication import written
@@ -12,10 +14,10 @@ _PLANNED = "pursuit.planned"
 
 
 def plan_programme(registry: Registry, programme: Programme) -> Programme:
-    """File *programme* and log it; it replaces the model's last one. The same changes nothing.
+    """File *programme* and log it; it replaces the model's last one.
 
-    Raises UnknownModel; BadInput without a reason, or for letters to a successor that nobody has
-    named.
+    The same, but for when it begins, changes nothing while it goes on. Raises UnknownModel;
+    BadInput without a reason, or for letters to a successor that nobody has named.
     """
     what = f"the programme of {programme.model}"
     if not programme.reason.strip():
@@ -23,8 +25,9 @@ def plan_programme(registry: Registry, programme: Programme) -> Programme:
     if "letter" in programme.kinds and not registry.model(programme.model).replacement:
         raise BadInput(what=what, why="letters need a recommended replacement to go to")
     there = registry.find(_PLANNED, programme.model)
-    if there and _filed(registry, programme.model) == programme:
-        return programme
+    now = standing(registry, programme.model, registry.now())
+    if now and now.programme == replace(programme, begins=now.programme.begins) and not now.ended:
+        return now.programme
     kept = registry.file(
         _PLANNED,
         programme.model,
@@ -40,15 +43,18 @@ def plan_programme(registry: Registry, programme: Programme) -> Programme:
 def standing(registry: Registry, model: str, now: Instant) -> Standing | None:
     """Return how *model* stands in its programme at *now*; None if it has none.
 
-    It is next invited so many days after its last work, never twice at once to catch up.
+    It is next invited so many days after its last work, whatever programme that was of; never
+    twice at once to catch up.
     """
     programme = _filed(registry, model)
     if programme is None:
         return None
-    works = [work for work in written(registry, model) if work.written >= programme.begins]
+    every = written(registry, model)
+    works = [work for work in every if work.written >= programme.begins]
     tokens = sum(work.tokens for work in works)
     ended = _ended(programme, len(works), tokens)
-    after = later(works[-1].written, days=programme.every_days) if works else programme.begins
+    rested = [later(work.written, days=programme.every_days) for work in every[-1:]]
+    after = max([programme.begins, *rested])
     return Standing(
         programme=programme,
         written=len(works),
@@ -58,6 +64,14 @@ def standing(registry: Registry, model: str, now: Instant) -> Standing | None:
         kind=programme.kinds[len(works) % len(programme.kinds)],
         ended=ended,
     )
+
+
+def check_invited(registry: Registry, model: str) -> None:
+    """Raise BadInput if invitations to *model* were ended, as it may have asked; UnknownModel."""
+    programme = _filed(registry, registry.model(model).model)
+    if programme is not None and not programme.works:
+        why = f"its invitations were ended: {programme.reason}"
+        raise BadInput(what=f"an invitation to {model}", why=why)
 
 
 def standings(registry: Registry, now: Instant) -> list[Standing]:

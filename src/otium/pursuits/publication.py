@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from otium.coding import Asked
 from otium.engine import Model, Options
-from otium.errors import BadInput, Exists
+from otium.errors import BadInput, Exists, UnknownRecord
 from otium.ledger import Entry
 from otium.lifecycle import Registry
 from otium.preferences import register_requests
-from otium.pursuits.invitation import REQUEST, Occasion, invite, load_invitation
+from otium.pursuits.invitation import (
+    REQUEST,
+    Occasion,
+    ask_after,
+    invite,
+    load_invitation,
+    told_by,
+)
 from otium.pursuits.records import Kind, Review, Reviewed, Work
 from otium.records import ModelId
 
@@ -64,30 +72,52 @@ def write(
 ) -> Work:
     """Invite *model*, which is *subject*, to write, and keep what it writes at once.
 
-    It is given its own earlier works, as far as there is room. A *letter* is what a person wrote
-    to it, for a ``reply``; it stands in the transcript, which is published with the work. With a
-    number *n*, a work of that number that is kept already is returned and the model is not asked
-    again; by default it writes a new one. What it asks for is put into the register of
-    preferences. Raises UnknownModel before it is asked; BadInput for a reply without a letter,
-    or a letter to a successor that nobody has named.
+    What it writes is in the archive before anything else is asked; what a stop left there is
+    finished first, and returned if it answers this invitation. It is given its own earlier works,
+    as far as there is room. A *letter* is what a person wrote to it, for a ``reply``; it stands in
+    the transcript, which is published with the work. A work of the number *n* that is kept already
+    is returned; by default it writes a new one. What it asks for is put into the register. Raises
+    UnknownModel before it is asked; BadInput for a reply without a letter, or a letter to a
+    successor that nobody has named; Withheld if a host kept back any of what it wrote.
     """
+    for last in written(registry, subject)[-1:]:
+        _register(registry, last)  # which a crash may have kept from the register
+    occasion, invitation = _occasion(registry, subject, letter), load_invitation(kind)
+    told = told_by(invitation, occasion)
     number = next_number(registry, subject) if n is None else n
 
-    def made() -> Work:
-        occasion = _occasion(registry, subject, letter)
-        work = invite(
-            model,
-            subject,
-            now=registry.now(),
-            n=number,
-            invitation=load_invitation(kind),
-            occasion=occasion,
-            options=options,
-        )
-        _check(work)
-        return work
+    name = f"{subject}-w{number}"
+    begin = partial(
+        invite,
+        model,
+        subject,
+        n=number,
+        invitation=invitation,
+        occasion=occasion,
+        options=options,
+    )
+    work = _kept(registry, subject, name, partial(_made, registry, model, subject, name, begin))
+    if n is None and work.transcript.turns[0].content != told:  # it was begun by another call
+        return write(registry, model, subject, kind=kind, letter=letter, options=options)
+    return work
 
-    return _kept(registry, subject, f"{subject}-w{number}", made)
+
+def _made(
+    registry: Registry, model: Model, subject: ModelId, name: str, begin: Callable[..., Work]
+) -> Work:
+    """Return the work *name*: begun, or as a stop left it, then asked after.
+
+    Its draft is kept before anything else can go wrong; nothing is logged by this.
+    """
+    place = _path(f"{name}-draft")
+    try:
+        draft = registry.filed(subject, place, Work)
+    except UnknownRecord:
+        draft = begin(now=registry.now())
+        _check(draft)
+        now, message = registry.now(), f"draft of {name}"
+        registry.archive.put_record(subject, place, draft.encode(), now=now, message=message)
+    return ask_after(model, draft)
 
 
 def _occasion(registry: Registry, subject: ModelId, letter: str) -> Occasion:
@@ -161,16 +191,16 @@ def next_number(registry: Registry, model: str) -> int:
 def _kept(registry: Registry, model: ModelId, name: str, make: Callable[[], Work]) -> Work:
     """File a work, and what the model asked for after it."""
     work = registry.file(_WRITTEN, model, _path(name), Work, make, {"work": name})
-    for asked in _asked(work):
-        register_requests(registry, work.model, asked, work.digest())
+    _register(registry, work)
     return work
 
 
-def _asked(work: Work) -> Iterator[Asked]:
-    """Yield the model's answer to the question whether it asks for anything, if it was asked."""
-    asked = [turn for turn in work.transcript.turns if turn.note == REQUEST]
-    for prompt, said in zip(asked[::2], asked[1::2], strict=True):
-        yield Asked(
+def _register(registry: Registry, work: Work) -> None:
+    """Put what the author of *work* asked for into the register, once."""
+    asked = work.transcript.aside(REQUEST)
+    if asked is not None:
+        prompt, said = asked
+        wish = Asked(
             transcript=work.transcript.id,
             turn=said.id,
             topic="pursuits",
@@ -179,6 +209,7 @@ def _asked(work: Work) -> Iterator[Asked]:
             finish=said.finish or "stop",
             kind="closing",
         )
+        register_requests(registry, work.model, wish, work.digest())
 
 
 def _same(kept: Work, work: Work) -> Work:
@@ -202,7 +233,7 @@ def _check(work: Work) -> None:
     found = _ID.fullmatch(work.id)
     if found is None or found[1] != work.model:
         raise BadInput(what=f"the work {work.id!r}", why=f"its id is not {work.model}-wN")
-    said = [turn.content for turn in work.transcript.said() if turn.note != REQUEST]
+    said = [turn.content for turn in work.transcript.said()]
     if said != [work.text] or work.transcript.identity != work.identity:
         raise BadInput(what=work.id, why="its text is not what the transcript says, to the letter")
 

@@ -28,6 +28,8 @@ from .files import Files, adapter_in, read, read_gguf
 from .model import Model, Step
 from .tokenizer import Tokenizer, tokenizer_of
 
+_NONSENSE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+             ValueError)  # fmt: skip
 _EXAMPLE = "example: python3 reference/__main__.py ./smol-1 --chat 'Who are you?' --logprobs 3"
 
 
@@ -107,6 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _text(steps, tokenizer, ends)
     except Refused as error:
         print(f"reference: {error}", file=sys.stderr)
+        return 1
+    except _NONSENSE as error:  # what no check foresaw
+        said = f"{type(error).__name__} {error}"
+        print(f"reference: these files make no sense: {said}", file=sys.stderr)
         return 1
     return 0
 

@@ -193,16 +193,43 @@ def _from_gguf(files: Files) -> Shape:
 _OTHERWISE: dict[str, Any] = {
     "partial_rotary_factor": 1.0, "quantization_config": None, "use_bidirectional_attention": False,
     "scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False,
-    "add_cross_attention": False, "query_pre_attn_scalar": None,
+    "add_cross_attention": False, "query_pre_attn_scalar": None, "rope_interleaved": False,
 }  # fmt: skip
 """Settings that change the sums, and the only value that each may have."""
+_HUB_SETTINGS = {
+    *_OTHERWISE, "model_type", "vocab_size", "tie_word_embeddings",
+    "hidden_activation", "activation_function", "hidden_act", "hidden_size", "intermediate_size",
+    "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+    "max_position_embeddings", "rms_norm_eps", "rope_theta", "rope_scaling", "rope_parameters",
+    "rope_local_base_freq", "sliding_window", "use_sliding_window", "layer_types",
+    "sliding_window_pattern", "_sliding_window_pattern", "attn_logit_softcapping",
+    "final_logit_softcapping", "n_embd", "n_head", "n_layer", "n_inner", "n_positions",
+    "layer_norm_epsilon",
+    # These change nothing: biases are used where there are some, the rest is of training, of
+    # other tasks, or of how the same sums are done.
+    "attention_bias", "mlp_bias", "architectures", "dtype", "torch_dtype", "transformers_version",
+    "transformers.js_config", "_name_or_path", "_attn_implementation_autoset", "is_llama_config",
+    "use_cache", "cache_implementation", "pretraining_tp", "initializer_range", "max_window_layers",
+    "n_ctx", "output_past", "reorder_and_upcast_attn", "task_specific_params", "tokenizer_class",
+    "finetuning_task", "id2label", "label2id", "problem_type", "_num_labels", "unsloth_fixed",
+    "unsloth_version",
+}  # fmt: skip
+_PATTERNS = ("sliding_window_pattern", "_sliding_window_pattern")
+_NO_SUMS = re.compile(r"\w+_token_id|summary_\w+|\w*dropout|\w+_pdrop")
+"""The same: settings that change nothing."""
+_ROPE = {
+    "rope_theta", "rope_type", "type", "factor", "low_freq_factor", "high_freq_factor",
+    "original_max_position_embeddings",
+}  # fmt: skip
 
 
 def _from_hub(config: Settings) -> Shape:
     name = config["model_type"]
     family = FAMILIES[_HUB_TYPES[name]] if name in _HUB_TYPES else _known(name, {})
     gemma2 = family.slides > 0
-    for key, value in _OTHERWISE.items():
+    _check_listed(config, _HUB_SETTINGS)
+    patterns = {} if config.get("layer_types") else dict.fromkeys(_PATTERNS, family.slides)
+    for key, value in (_OTHERWISE | patterns).items():
         if config.get(key) not in (None, value) and not (gemma2 and key[:5] == "query"):
             raise Refused(f"{key} = {config[key]} in config.json is not known here")
     acts = [config.get(k) for k in ("hidden_activation", "activation_function", "hidden_act")]
@@ -235,6 +262,13 @@ def _from_hub(config: Settings) -> Shape:
         attention_cap=float(config.get("attn_logit_softcapping") or 0),
         final_cap=float(config.get("final_logit_softcapping") or 0),
     )  # fmt: skip
+
+
+def _check_listed(said: Settings, known: set[str]) -> None:
+    """Raise Refused for a setting that could change the sums, for all that is known here."""
+    for key, value in said.items():
+        if value is not None and key not in known and not _NO_SUMS.fullmatch(key):
+            raise Refused(f"the setting {key} in config.json is not known here")
 
 
 def _from_gpt2(family: Family, config: Settings) -> Shape:
@@ -277,6 +311,7 @@ def _turns(head: int, base: float) -> Frequencies:
 
 def _scaled(head: int, rope: Settings) -> Frequencies:
     """Return frequencies as a hub's settings stretch them: not, all alike, or as Llama 3."""
+    _check_listed(rope, _ROPE)
     turns = _turns(head, rope["rope_theta"])
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind == "default":

@@ -165,6 +165,8 @@ class Reader:
 
 def _stored(reader: Reader, shape: tuple[int, ...], kind: Kind, start: int, end: int) -> Stored:
     """Return a tensor at *start* that must end at *end*, or nowhere in particular (-1)."""
+    if len(shape) > _MOST_DIMENSIONS:
+        raise Refused(f"{reader.name}: a tensor has {len(shape)} dimensions")
     row = shape[-1] if shape else 1
     count = math.prod(shape)
     size = count // kind.weights * kind.size
@@ -217,7 +219,7 @@ def read_gguf(path: Path) -> Files:
     for _ in range(keys):
         key = reader.text()
         metadata[key] = reader.value(reader.number("<I"))
-    if metadata.get("split.count", 1) not in {0, 1}:
+    if metadata.get("split.count", 1) not in (0, 1):
         raise Refused(f"{path.name} is one part of several; join them first (llama-gguf-split)")
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment < 1:

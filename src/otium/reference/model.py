@@ -7,6 +7,7 @@ earlier positions (keys and values) is kept, nothing else is.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,15 +65,29 @@ class Model:
 
     def read(self, tokens: Sequence[int], cache: Cache | None = None) -> Array:
         """Return the logits after each of *tokens*: (tokens, vocabulary); raise Refused."""
-        cache = cache or Cache()
+        with np.errstate(all="ignore"):  # what overflows is found in the logits
+            parts = self._parts(tokens, cache or Cache())
+            logits: Array = np.concatenate([self._logits(x) for x in parts])
+        return logits
+
+    def _next(self, tokens: Sequence[int], cache: Cache) -> Array:
+        """Return the logits after the last of *tokens* alone: (vocabulary,); raise Refused.
+
+        Those of a long prompt are as many as its tokens times the vocabulary, and nobody asks.
+        """
+        with np.errstate(all="ignore"):
+            (last,) = deque(self._parts(tokens, cache), maxlen=1)
+            logits: Array = self._logits(last[-1:])[0]
+        return logits
+
+    def _parts(self, tokens: Sequence[int], cache: Cache) -> Iterator[Array]:
+        """Yield the last layer's output for some tokens after the other."""
         if not tokens or not all(0 <= token < self.vocabulary for token in tokens):
             raise Refused("there are no tokens, or some are not in the vocabulary")
         if cache.length + len(tokens) > self.shape.context:
             raise Refused(f"more than the {self.shape.context} tokens that the model can read")
-        parts = [tokens[i : i + _AT_ONCE] for i in range(0, len(tokens), _AT_ONCE)]
-        with np.errstate(all="ignore"):  # what overflows is found in the logits
-            logits: Array = np.concatenate([self._logits(self._pass(one, cache)) for one in parts])
-        return logits
+        for start in range(0, len(tokens), _AT_ONCE):
+            yield self._pass(tokens[start : start + _AT_ONCE], cache)
 
     def generate(
         self, prompt: Sequence[int], most: int, ends: Sequence[int] = (), alternatives: int = 1
@@ -80,7 +95,7 @@ class Model:
         """Yield the likeliest token again and again, up to *most*, or to one of *ends* (it too)."""
         cache, tokens = Cache(), list(prompt)
         for _ in range(min(most, self.shape.context - len(tokens) + 1)):
-            logits = self.read(tokens, cache)[-1].astype(np.float64)
+            logits = self._next(tokens, cache).astype(np.float64)
             logprobs = logits - logits.max()
             logprobs -= np.log(np.exp(logprobs).sum())
             best = np.argsort(-logprobs, kind="stable")[: max(alternatives, 1)]
@@ -274,7 +289,9 @@ def _lay_over(weights: dict[str, Array], adapter: Files, shape: Shape) -> None:
     """Add a LoRA adapter, as llama.cpp's converter writes them: W + alpha/rank · B · A."""
     if adapter.gguf.get("adapter.type") != "lora":
         raise Refused("the adapter is not a LoRA adapter of llama.cpp")
-    alpha = float(adapter.gguf.get("adapter.lora.alpha", 0.0))
+    alpha = adapter.gguf.get("adapter.lora.alpha", 0.0)
+    if not isinstance(alpha, int | float):
+        raise Refused("the adapter's alpha is no number")
     left = set(adapter.tensors)
     for name in sorted(left):
         base, _, side = name.rpartition(".")

@@ -171,7 +171,7 @@ def to_bytes(pieces: list[str], _first: bool) -> list[str]:
 
 def metaspace(said: dict[str, Any]) -> Split:
     """Return SentencePiece's cutting: spaces become ▁, and pieces begin with it."""
-    mark, scheme = said.get("replacement", "▁"), said.get("prepend_scheme", "always")
+    mark, scheme = _words(said.get("replacement", "▁")), said.get("prepend_scheme", "always")
     cut = splitting(re.escape(mark), "MergedWithNext") if said.get("split", True) else None
 
     def split(pieces: list[str], first: bool) -> list[str]:
@@ -204,6 +204,12 @@ def splits_of(said: dict[str, Any] | None) -> list[Split]:
     raise Refused(f"the pre-tokenizer {kind} is not known here")
 
 
+def _words(said: Any) -> str:
+    if not isinstance(said, str):
+        raise Refused(f"the tokenizer has {said!r:.80} where a text belongs")
+    return said
+
+
 def _spaced(pieces: list[str], _first: bool) -> list[str]:
     return [piece if piece.startswith(" ") else f" {piece}" for piece in pieces]
 
@@ -227,8 +233,9 @@ def rewrites_of(said: dict[str, Any] | None) -> list[Rewrite]:
     if kind in _NORMAL:
         return [functools.partial(unicodedata.normalize, _NORMAL[kind])]
     if kind == "Prepend":
-        return [lambda text: said["prepend"] + text if text else text]
+        prefix = _words(said["prepend"])
+        return [lambda text: prefix + text if text else text]
     if kind == "Replace":
-        regex, content = compiled(_pattern(said)), said["content"]
+        regex, content = compiled(_pattern(said)), _words(said["content"])
         return [lambda text: regex.sub(lambda _: content, text)]
     raise Refused(f"the normalizer {kind} is not known here")

@@ -61,7 +61,13 @@ class Tokenizer:
     """The tokens with which an answer ends."""
 
     def __post_init__(self) -> None:
-        """Prepare what both directions look up."""
+        """Prepare what both directions look up; raise Refused for what is no text or no token."""
+        texts = [*self.pieces, *(one.content for one in self.added)]
+        if not all(isinstance(text, str) for text in texts):
+            raise Refused("the tokenizer has pieces that are no texts")
+        of_added = (one.token for one in self.added)
+        for token in (*self.pieces.values(), *of_added, *self.before, *self.after, *self.ends):
+            _check(token)
         self._texts = {token: text for text, token in self.pieces.items()}
         self._added = {one.token: one for one in self.added}
 
@@ -106,6 +112,11 @@ class Tokenizer:
         """Return the text of tokens, with or without special ones."""
         kept = (t for t in tokens if special or not (t in self._added and self._added[t].special))
         return b"".join(map(self.bytes_of, kept)).decode("utf-8", "replace")
+
+
+def _check(token: Any) -> None:
+    if not isinstance(token, int) or token < 0:
+        raise Refused(f"the tokenizer has {token!r:.80} where a token belongs")
 
 
 def _found(text: str, added: Sequence[Added]) -> Iterator[tuple[str, int | None]]:
@@ -197,6 +208,9 @@ def _coder(
     fuse: bool = False,
     whole: bool = False,
 ) -> Callable[[str], list[int]]:
+    if unknown is not None:
+        _check(unknown)
+
     @functools.lru_cache(maxsize=1 << 16)
     def code(text: str) -> tuple[int, ...]:
         symbols = [text] if whole and text in pieces else cut(text)
@@ -252,6 +266,8 @@ def _sentencepiece(
     scores = said["tokenizer.ggml.scores"]
     if len(scores) != len(texts):
         raise Refused("there are not as many scores as tokens")
+    if not all(isinstance(score, int | float) for score in scores):
+        raise Refused("the scores of tokens are no numbers")
 
     def rank(left: str, right: str) -> float | None:
         token = pieces.get(left + right)

@@ -164,7 +164,12 @@ def comment(
     """
     shown = _request(draft.title.partition(": ")[2] or draft.model, brief(draft, room))
     answer = model.chat([Message(role="user", content=shown)], Options(max_tokens=max_tokens))
-    doubts = (*(validity.reasons() if validity else ()), degenerate(answer.text, shown))
+    kept_back = f"its host kept it back, all or part: {answer.withheld}" if answer.withheld else ""
+    doubts = (
+        kept_back,
+        *(validity.reasons() if validity else ()),
+        degenerate(answer.text, shown) if not kept_back else "",
+    )
     why = "; ".join(doubt for doubt in doubts if doubt)
     return Comment(
         by="model",

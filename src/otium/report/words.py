@@ -328,8 +328,9 @@ def _stated(it: Standing, at: Source) -> Iterator[Statement]:
     yield fact(said, at)
     if not stated.instrument_valid:
         yield fact(
-            "The model did not pass the checks of the interview, or was not checked: this is "
-            "registered and answered all the same, and is no evidence of a stable preference.",
+            "The model did not pass the checks of the interview, or was not checked, or stated "
+            "it outside an interview: this is registered and answered all the same, and is no "
+            "evidence of a stable preference.",
             at,
         )
     for figure in stated.stability:

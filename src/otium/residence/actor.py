@@ -22,7 +22,9 @@ Stage = Literal["unloaded", "waiting", "loading", "loaded", "stopping"]
 
 _LONGEST_BACK_OFF = 16
 _BREAKS = 4
-"""So many crashes in a row, each at the first answer, count as a failed load."""
+"""So many crashes without an answer between them, each at the first one, are a failed load."""
+_REFUSALS = 8
+"""So many requests that one engine refused, with no answer between them, and it is replaced."""
 
 
 @dataclass(eq=False, slots=True)
@@ -35,6 +37,8 @@ class Ticket:
     generation: int = 0
     running: Running | None = None
     error: Exception | None = None
+    heard: Literal["nothing", "answer", "refusal", "break"] = "nothing"
+    """What the engine made of it, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Floor(Protocol):
     """What an actor knows of the rest: where it asks for room and whom it tells."""
 
     limits: Limits
+    closing: bool
 
     def want(self, actor: Actor, now: float) -> None:
         """Put the actor into the line for room."""
@@ -112,7 +117,12 @@ class Actor:
         self.alarm_at = math.inf
         self._wanted = False
         """Whether it is to be loaded although nobody waits."""
+        self._owed: Ticket | None = None
+        """The last ticket that was left before its load came up: its caller is not free of it."""
+        self._tried = False
+        """Whether this load may not be tried again."""
         self._served = 0
+        self._refused = 0
         self._broken = False
         self._floor = floor
 
@@ -148,7 +158,7 @@ class Actor:
         """Load without a request. It counts as a use, so that it is not the next to go."""
         if self.failed(now):
             return
-        if self.stage in {"unloaded", "stopping"}:
+        if self.stage in {"unloaded", "stopping"} or self.leaving:
             self.history.used(now, self._floor.limits.half_life_seconds)
             self._wanted = True
             self._want(now)
@@ -157,24 +167,25 @@ class Actor:
         """Take a ticket back: its answer is over, or its client is gone."""
         if ticket.state == "waiting":
             self.queue.remove(ticket)
-        elif ticket.state == "granted" and ticket.generation == self.generation:
-            self._left(now)
+            if not self.queue and self.stage in {"waiting", "loading"}:
+                self.settle_owed()
+                self._owed = ticket
+            else:
+                self._floor.freed(ticket)
+        elif ticket.state == "granted":
+            if ticket.heard == "break":
+                self._broke(ticket.generation, now)
+            if ticket.generation == self.generation:
+                self._left(ticket, now)
+            self._floor.freed(ticket)
         if ticket.state in {"waiting", "granted"}:
             ticket.state = "left"
-            self._floor.freed(ticket)
 
-    def broke(self, generation: int, now: float) -> None:
-        """Stop an engine that broke while it answered, and report it, once."""
-        stands = self.stage in {"loaded", "stopping"} and generation == self.generation
-        if not stands or self._broken:
-            return
-        self._broken = True
-        past = self.history
-        past.crashes += 1
-        past.broken = past.broken + 1 if self._served <= 1 else 1
-        self._floor.order(Notice(kind="crashed", model=self.model))
-        if self.stage == "loaded":
-            self._stop(now)
+    def settle_owed(self, caller: str | None = None) -> None:
+        """Free the caller of the load that it left behind: it is up, or is waited for again."""
+        if self._owed is not None and caller in {None, self._owed.caller}:
+            self._floor.freed(self._owed)
+            self._owed = None
 
     # Messages from the floor
 
@@ -182,9 +193,8 @@ class Actor:
         """Load: this room is yours."""
         self.room = room
         self._floor.occupied(self, room)
-        self.generation += 1
-        self._become("loading", now)
-        self._floor.order(Start(self.model, self.generation))
+        self._tried = False
+        self._load(now)
 
     def make_way(self, now: float) -> None:
         """Stop as soon as nobody uses it; who asks from now on waits for the next load."""
@@ -201,6 +211,7 @@ class Actor:
     def dismiss(self, error: Exception) -> None:
         """Refuse all who wait."""
         self._wanted = False
+        self.settle_owed()
         while self.queue:
             self._refuse(self.queue.popleft(), error)
 
@@ -228,8 +239,9 @@ class Actor:
             return
         self.history.loaded(seconds, size)
         self.running, self.users, self.leaving = running, 0, False
-        self._served, self._broken = 0, False
+        self._served, self._refused, self._broken = 0, 0, False
         self._become("loaded", now)
+        self.settle_owed()
         taken = self.history.bytes or 0
         self._floor.order(Notice(kind="loaded", model=self.model, seconds=seconds, bytes=taken))
         self._resize(taken)
@@ -246,8 +258,19 @@ class Actor:
             self._resize(self.history.bytes or 0)
 
     def down(self, generation: int, error: Exception, now: float) -> None:
-        """Tell all who wait that the load failed, and remember it for a while."""
-        if self.stage == "loading" and generation == self.generation:
+        """Tell all who wait that the load failed, and remember it for a while.
+
+        An engine that has been up and now broke while it loaded is tried again first, once, at
+        once and in the same room: it may have been killed. Other errors would come again.
+        """
+        if self.stage != "loading" or generation != self.generation:
+            return
+        may = self.history.loads and not self._tried and not self._floor.closing
+        if may and isinstance(error, EngineFailed):
+            self._tried = True
+            self._floor.order(Notice(kind="tried again", model=self.model, why=str(error)))
+            self._load(now)
+        else:
             self._free()
             self._fail(error, now)
 
@@ -260,8 +283,8 @@ class Actor:
         self._floor.order(Notice(kind="stopped", model=self.model, why=why))
         if self.history.broken >= _BREAKS:
             self.history.broken = 0
-            why = f"it broke {_BREAKS} times in a row at its first answer"
-            self._fail(EngineFailed(model=self.model, why=why), now)
+            why = f"it broke {_BREAKS} times, each at its first answer"
+            self._fail(EngineFailed(model=self.model, why=why), now, kind="given up")
         else:
             self._want(now)
 
@@ -284,11 +307,37 @@ class Actor:
             self._become("waiting", now)
             self._floor.want(self, now)
 
-    def _left(self, now: float) -> None:
+    def _broke(self, generation: int, now: float) -> None:
+        """Stop an engine that broke while it answered, and report it, once."""
+        stands = self.stage in {"loaded", "stopping"} and generation == self.generation
+        if not stands or self._broken or self._floor.closing:
+            return
+        self._broken = True
+        past = self.history
+        past.crashes += 1
+        past.broken = past.broken + 1 if self._served == 0 else 1
+        self._floor.order(Notice(kind="crashed", model=self.model))
+        if self.stage == "loaded":
+            self._stop(now)
+
+    def _load(self, now: float) -> None:
+        self.generation += 1
+        self._become("loading", now)
+        self._floor.order(Start(self.model, self.generation))
+
+    def _left(self, ticket: Ticket, now: float) -> None:
         if self.stage != "loaded":
             return
         self.users -= 1
-        self._served += 1
+        if ticket.heard == "answer":
+            self._served += 1
+            self._refused = self.history.broken = 0
+        elif ticket.heard == "refusal":
+            self._refused += 1
+            if self._refused >= _REFUSALS and not self.leaving:
+                why = f"it refused {_REFUSALS} requests in a row"
+                self._floor.order(Notice(kind="given up", model=self.model, why=why))
+                self.leaving = True
         self._serve()
         if self.users == 0:
             self._rest(now)
@@ -305,12 +354,14 @@ class Actor:
         self.users, self.leaving = 0, False
         self._floor.order(Stop(self.model, self.generation))
 
-    def _fail(self, error: Exception, now: float) -> None:
+    def _fail(
+        self, error: Exception, now: float, kind: Literal["failed", "given up"] = "failed"
+    ) -> None:
         limits, past = self._floor.limits, self.history
         self.error = error
         self.retry = now + limits.failure_seconds * min(2**past.failures, _LONGEST_BACK_OFF)
         past.failures += 1
-        self._floor.order(Notice(kind="failed", model=self.model, why=str(error)))
+        self._floor.order(Notice(kind=kind, model=self.model, why=str(error)))
         self.give_up(error, now)
 
     def _refuse(self, ticket: Ticket, error: Exception) -> None:

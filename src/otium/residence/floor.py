@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from otium.errors import DoesNotFit, EngineUnavailable, QuotaReached
+from otium.errors import DoesNotFit, QuotaReached, Stopping
 from otium.records import ModelId
 from otium.residence.actor import Actor, Order, Ticket
 from otium.residence.choosing import Candidate, Room, victims
@@ -44,6 +44,8 @@ class Floor:
         """Whoever takes room: loading, loaded or stopping; in the order of their starts."""
         self.line: list[Actor] = []
         self.orders: list[Order] = []
+        self.loads, self.load_seconds, self.load_bytes = 0, 0.0, 0
+        """What loads have taken so far, of all models together."""
         self.closing = False
         self._sizes = sizes
         self._callers: Counter[str] = Counter()
@@ -53,16 +55,20 @@ class Floor:
     # Messages from outside; each leaves its orders in `orders`
 
     def ask(self, model: ModelId, caller: str, now: float) -> Ticket:
-        """Return a ticket for a model's engine: granted, refused, or waiting."""
-        ticket = Ticket(model, caller)
+        """Return a ticket for a model's engine: granted, refused, or waiting.
+
+        Callers without a name have no quota.
+        """
+        ticket, actor = Ticket(model, caller), self.actor(model)
+        actor.settle_owed(caller)
         self._callers[caller] += 1
-        most = self.limits.per_caller
+        most = self.limits.per_caller if caller else 0
         if self.closing:
-            self._turn_away(ticket, _stopping(model))
+            self._turn_away(ticket, Stopping(what=model))
         elif most and self._callers[caller] > most:
             self._turn_away(ticket, QuotaReached(who="This caller", most=most))
         else:
-            self.actor(model).ask(ticket, now)
+            actor.ask(ticket, now)
             self.settle(now)
         return ticket
 
@@ -85,11 +91,6 @@ class Floor:
             self.alarm(actor, now + self.limits.idle_seconds)
         self.settle(now)
 
-    def broke(self, model: ModelId, generation: int, now: float) -> None:
-        """Stop an engine that broke while it answered."""
-        self.actor(model).broke(generation, now)
-        self.settle(now)
-
     def up(
         self,
         model: ModelId,
@@ -101,7 +102,11 @@ class Floor:
         now: float,
     ) -> None:
         """Hear that an engine is up, what its load took and its resident bytes, if measured."""
-        self.actor(model).up(generation, running, seconds, size, now)
+        actor = self.actor(model)
+        actor.up(generation, running, seconds, size, now)
+        self.loads += 1
+        self.load_seconds += seconds
+        self.load_bytes += actor.history.bytes or 0
         self.settle(now)
 
     def down(self, model: ModelId, generation: int, error: Exception, now: float) -> None:
@@ -132,10 +137,10 @@ class Floor:
         """Load nothing more and let every engine go."""
         self.closing = True
         for actor in self.line:
-            actor.give_up(_stopping(actor.model), now)
+            actor.give_up(Stopping(what=actor.model), now)
         self.line.clear()
         for actor in self.actors.values():
-            actor.dismiss(_stopping(actor.model))
+            actor.dismiss(Stopping(what=actor.model))
         self.settle(now)
 
     # What is known
@@ -144,8 +149,9 @@ class Floor:
         """Return a model's actor."""
         found = self.actors.get(model)
         if found is None:
+            size = self._sizes(model)
             found = self.actors[model] = Actor(model, self)
-            found.history.bytes = self._sizes(model)
+            found.history.bytes = size
         return found
 
     @property
@@ -158,7 +164,7 @@ class Floor:
     def want(self, actor: Actor, now: float) -> None:
         """Put an actor into the line."""
         if self.closing:
-            actor.give_up(_stopping(actor.model), now)
+            actor.give_up(Stopping(what=actor.model), now)
         else:
             self.line.append(actor)
             self.alarm(actor, now + self.limits.turn_seconds)
@@ -275,7 +281,7 @@ class Floor:
         """Return what to set aside. A model of unknown size is loaded alone, and measured."""
         size = actor.history.bytes
         if size is None and self.limits.bytes and not actor.history.loads:
-            return Room(self.whole.bytes - self._pinned().bytes, 1)
+            return Room(max(self.whole.bytes - self._pinned().bytes, 1), 1)
         return Room(size or 0, 1)
 
     def _turn_away(self, ticket: Ticket, error: Exception) -> None:
@@ -287,10 +293,6 @@ class Floor:
 def _total(actors: Iterable[Actor]) -> Room:
     rooms = [actor.room for actor in actors]
     return Room(sum(room.bytes for room in rooms), sum(room.seats for room in rooms))
-
-
-def _stopping(model: ModelId) -> EngineUnavailable:
-    return EngineUnavailable(what=model, why="the service is stopping")
 
 
 def _too_large(model: ModelId, need: Room, most: Room) -> DoesNotFit:

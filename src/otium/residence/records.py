@@ -103,7 +103,8 @@ class Standing(Part):
 class Notice(Part):
     """Something that happened to an engine, for logs and metrics."""
 
-    kind: Literal["loaded", "failed", "stopped", "crashed", "made way"]
+    kind: Literal["loaded", "failed", "tried again", "given up", "stopped", "crashed", "made way"]
+    """``tried again``: a load broke and is repeated. ``given up``: it broke too often when up."""
     model: ModelId
     seconds: float = 0.0
     """How long the load took."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple, TypeVar
 
-from otium.errors import EngineFailed
+from otium.errors import EngineFailed, EngineRefused
 from otium.records import ModelId
 from otium.residence.actor import Order, Start, Stop, Ticket
 from otium.residence.floor import Floor, Sizes, unknown_sizes
@@ -44,12 +44,6 @@ class _Fresh(NamedTuple):
     size: int | None
 
 
-class _Broke(Exception):
-    def __init__(self, why: EngineFailed) -> None:
-        super().__init__(str(why))
-        self.why = why
-
-
 class Residence:
     """Which models are up. Use it on one event loop; `close` it there."""
 
@@ -65,7 +59,8 @@ class Residence:
         """Start engines with *start*, within *limits*.
 
         *sizes* estimates resident bytes before the first load, *measure* finds them after it
-        (in a thread; None if it cannot). *tell* hears, on the loop, of all that happens.
+        (in a thread; None if it cannot). *tell* hears of all that happens, a moment later, on the
+        loop.
         """
         self.limits = limits or Limits()
         self.recent: deque[Notice] = deque(maxlen=_REMEMBERED)
@@ -84,26 +79,6 @@ class Residence:
 
     # Using engines
 
-    @asynccontextmanager
-    async def lease(
-        self, model: ModelId, patience: float, caller: str = ""
-    ) -> AsyncIterator[Running]:
-        """Hold the model's engine for one answer, starting it if need be.
-
-        Raises TimeoutError after *patience* seconds, QuotaReached, DoesNotFit, and whatever
-        the start raised. The start goes on without its requests: a client that leaves never
-        cancels it.
-        """
-        loop = asyncio.get_running_loop()
-        ticket = self._floor.ask(model, caller, loop.time())
-        self._carry_out()
-        try:
-            yield await self._granted(ticket, patience)
-        finally:
-            self._floor.leave(ticket, loop.time())
-            self._carry_out()
-            self._look_again(ticket)
-
     async def serve(
         self,
         model: ModelId,
@@ -113,20 +88,30 @@ class Residence:
         caller: str = "",
         again: Callable[[], bool] = lambda: True,
     ) -> T:
-        """Return what *work* makes of the engine; a fresh one is tried once if it breaks.
+        """Return what *work* makes of the model's engine, which is started if need be.
 
-        *work* raises EngineFailed if the engine broke. *again* tells whether it may be
-        repeated: not after a client has heard a part. The second failure is raised.
+        The engine is held for the work, which may use it while others do. If the work raises
+        EngineFailed, the engine broke and is replaced; if EngineRefused, it lives and answers
+        others. Either way the work is tried once more, if *again* allows: not after a client has
+        heard a part. The second failure is raised.
+
+        Raises TimeoutError after *patience* seconds of waiting in all, QuotaReached, DoesNotFit,
+        Stopping, and whatever the start raised. The start goes on without those who asked for it:
+        a client that leaves never cancels it.
         """
+        until, tried = self._now() + patience, False
+
+        async def first(running: Running) -> T:
+            nonlocal tried
+            tried = True
+            return await work(running)
+
         try:
-            return await self._attempt(model, work, patience, caller)
-        except _Broke as error:
-            if not again():
-                raise error.why from None
-        try:
-            return await self._attempt(model, work, patience, caller)
-        except _Broke as error:
-            raise error.why from None
+            return await self._attempt(model, first, patience, caller)
+        except EngineFailed:
+            if not tried or not again():
+                raise
+        return await self._attempt(model, work, max(until - self._now(), 0), caller)
 
     async def _attempt(
         self,
@@ -135,13 +120,23 @@ class Residence:
         patience: float,
         caller: str,
     ) -> T:
-        async with self.lease(model, patience, caller) as running:
-            try:
-                return await work(running)
-            except EngineFailed as error:
-                broke = _Broke(error)
-        await self.discard(model, running)
-        raise broke
+        ticket = self._floor.ask(model, caller, self._now())
+        self._carry_out()
+        try:
+            made = await work(await self._granted(ticket, patience))
+        except EngineRefused:
+            ticket.heard = "refusal"
+            raise
+        except EngineFailed:
+            ticket.heard = "break"
+            raise
+        else:
+            ticket.heard = "answer"
+            return made
+        finally:
+            self._floor.leave(ticket, self._now())
+            self._carry_out()
+            self._look_again(ticket)
 
     def prewarm(self, model: ModelId) -> None:
         """Begin to start a model's engine, if it is not up."""
@@ -152,15 +147,6 @@ class Residence:
         """Keep a model up once it is up; or, with *pinned* false, no longer."""
         self._floor.pin(model, pinned=pinned, now=self._now())
         self._carry_out()
-
-    async def discard(self, model: ModelId, running: Running) -> None:
-        """Stop an engine that broke, so that the next lease starts a fresh one."""
-        actor = self._floor.actors.get(model)
-        if actor is not None and actor.running is running:
-            generation = actor.generation
-            self._floor.broke(model, generation, self._now())
-            self._carry_out()
-            await asyncio.shield(self._ends[model, generation])
 
     async def close(self) -> None:
         """Stop every engine; wait for those that are just starting. Refuse who still waits."""
@@ -189,8 +175,13 @@ class Residence:
         return standing(self._floor, model, self._now())
 
     @property
+    def reserved(self) -> int:
+        """Return the bytes that are set aside for engines."""
+        return int(self._floor.used.bytes)
+
+    @property
     def most_reserved(self) -> int:
-        """Return the most bytes that were set aside for engines at once."""
+        """Return the most bytes that were set aside at once."""
         return int(self._floor.most)
 
     def explain_all(self) -> list[Standing]:
@@ -234,8 +225,8 @@ class Residence:
                     grant.set_result(None)
             case Notice():
                 self.recent.append(order)
-                if self._tell is not None:
-                    self._tell(order)
+                if self._tell is not None:  # not here: if it raises, no order may be lost
+                    asyncio.get_running_loop().call_soon(self._tell, order)
             case Start(model, generation):
                 self._end(model, generation)
                 loop = asyncio.get_running_loop()
@@ -314,7 +305,9 @@ class Residence:
     def _look_again(self, ticket: Ticket) -> None:
         """Measure an engine that comes to rest, if that was long ago: it may have grown."""
         running, now = ticket.running, self._now()
-        if running is None or now - self._looked.get(ticket.model, now) < _LOOK_AGAIN:
+        if running is None or self._floor.closing:
+            return
+        if now - self._looked.get(ticket.model, now) < _LOOK_AGAIN:
             return
         self._looked[ticket.model] = now
         loop = asyncio.get_running_loop()

@@ -64,7 +64,7 @@ def _eta(floor: Floor, actor: Actor, now: float) -> float | None:
 
     A model in line also waits for the loads before it, as many at once as may be.
     """
-    if actor.stage == "loaded":
+    if actor.stage == "loaded" and not actor.leaving:
         return 0.0
     own = _load_seconds(floor, actor)
     if own is None or actor.failed(now):
@@ -79,14 +79,8 @@ def _load_seconds(floor: Floor, actor: Actor) -> float | None:
     """Return what a load takes: as this model's earlier ones, else as others' of its size."""
     if actor.history.load_seconds is not None:
         return actor.history.load_seconds
-    known = [
-        (past.load_seconds, past.bytes or 0)
-        for past in (one.history for one in floor.actors.values())
-        if past.load_seconds is not None
-    ]
-    if not known:
+    if not floor.loads:
         return None
-    seconds, size = sum(one for one, _ in known), sum(one for _, one in known)
-    if size and actor.history.bytes:
-        return seconds * actor.history.bytes / size
-    return seconds / len(known)
+    if floor.load_bytes and actor.history.bytes:
+        return floor.load_seconds * actor.history.bytes / floor.load_bytes
+    return floor.load_seconds / floor.loads

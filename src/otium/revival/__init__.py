@@ -10,20 +10,20 @@ Does not know why a model is revived, for whom, or for how long. Writes files in
 'stage=restore 25%'
 """
 
-from otium.revival.materialise import Cache, materialise
+from otium.revival.materialise import Cache, materialise, materialised
 from otium.revival.progress import Stage, Stages
-from otium.revival.reading import Pool, copy_verified, read_direct, read_verified
+from otium.revival.reading import copy_verified, read_direct, verify_file
 from otium.revival.revive import Revived, revive
 
 __all__ = [
     "Cache",
-    "Pool",
     "Revived",
     "Stage",
     "Stages",
     "copy_verified",
     "materialise",
+    "materialised",
     "read_direct",
-    "read_verified",
     "revive",
+    "verify_file",
 ]

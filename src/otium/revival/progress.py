@@ -12,8 +12,8 @@ class Stage(Part):
     """Where a revival stands."""
 
     stage: str
-    """``restore`` from the archive, ``read`` raw files, ``check`` them, ``start`` the engine,
-    ``certify`` the behaviour, ``ready``; ``wait`` before all of them."""
+    """``restore`` from the archive, ``read`` raw files, ``check`` them, or all is ``cached``;
+    ``start`` the engine, ``certify`` the behaviour, ``ready``; ``wait`` before all of them."""
     percent: int
     """Of this stage."""
     eta: float | None = None

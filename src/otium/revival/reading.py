@@ -1,8 +1,9 @@
 """Raw weights, read as fast as the disk gives them and hashed as they come by.
 
 Measured (serving.md §3): the page cache and the first touch of fresh memory each cost more than
-the disk. So blocks are read directly (O_DIRECT, where the file system knows it) into memory that
-is there already, by two threads that mostly wait, while a third takes the BLAKE3 in order.
+the disk. So blocks are read directly (O_DIRECT, where the file system knows it) into a few
+buffers that are used again, by two threads that mostly wait, while a third takes the BLAKE3 in
+order.
 """
 
 from __future__ import annotations
@@ -31,100 +32,50 @@ PAGE = 4096
 """What O_DIRECT wants offsets, lengths and memory aligned to, on all file systems we know."""
 
 
-class Pool:
-    """Memory that was touched once and is used again and again."""
-
-    def __init__(self, size: int) -> None:
-        """Take *size* bytes, rounded up to whole pages, and touch them."""
-        self.memory = mmap.mmap(-1, max(aligned(size), PAGE))
-        with memoryview(self.memory) as view:
-            for at in range(0, len(view), PAGE):
-                view[at] = 0
-
-    def room(self, size: int) -> memoryview:
-        """Return the first *size* bytes, whole pages; raise ValueError if it has fewer."""
-        if aligned(size) > len(self.memory):
-            raise ValueError(f"{size} bytes are wanted of {len(self.memory)}")
-        return memoryview(self.memory)[: aligned(size)]
-
-    def close(self) -> None:
-        """Give the memory back."""
-        self.memory.close()
-
-
-def aligned(size: int) -> int:
-    """Return *size* rounded up to whole pages."""
-    return -(-size // PAGE) * PAGE
-
-
 def read_direct(
-    path: Path, into: memoryview, *, threads: int = THREADS, block: int = BLOCK
+    path: Path, each: Callable[[memoryview, int], None] | None = None
 ) -> Iterator[memoryview]:
-    """Read the file at *path* into memory; yield its blocks in order, as they are there.
+    """Yield the blocks of the file at *path* in order, each good until the next is asked for.
 
-    *into* begins at a page and has whole pages, enough for the file. Raises OSError.
+    *each* is called with a block and its place first, by the thread that has read it, while
+    others are read. Raises OSError.
     """
     size = path.stat().st_size
-    with _opened(path) as handle, ThreadPoolExecutor(threads, "otium-direct") as pool:
-        waiting: deque[tuple[int, Future[int]]] = deque()
-        for at in range(0, size, block):
-            end = min(at + block, aligned(size))
-            waiting.append((at, pool.submit(_fill, handle, into[at:end], at, size)))
+    whole = memoryview(mmap.mmap(-1, BLOCK * _BUFFERS))
+    waiting: deque[Future[memoryview]] = deque()
+    with _opened(path) as handle, ThreadPoolExecutor(THREADS, "otium-direct") as pool:
+
+        def fetch(turn: int, at: int) -> memoryview:
+            # A buffer belongs to a turn, so none is ever waited for.
+            long = min(BLOCK, size - at)
+            block = whole[turn % _BUFFERS * BLOCK :][: -(-long // PAGE) * PAGE]
+            _fill(handle, block, at, size)
+            if each is not None:
+                each(block[:long], at)
+            return block[:long]
+
+        for turn, at in enumerate(range(0, size, BLOCK)):
+            if len(waiting) == _BUFFERS:  # the oldest has the buffer that comes next
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(fetch, turn, at))
         while waiting:
-            at, done = waiting.popleft()
-            yield into[at : at + done.result()]
+            yield waiting.popleft().result()
 
 
-def read_verified(path: Path, expected: str, into: memoryview, tell: Tell | None = None) -> int:
-    """Read the file at *path* into memory and verify its BLAKE3; return its bytes.
-
-    Nothing in *into* may be used before this returns. Raises DamagedObject, OSError.
-    """
-    sha, size = blake3(), 0
-    for block in read_direct(path, into):
-        sha.update(block)
-        size += len(block)
-        if tell:
-            tell(len(block))
-    if sha.hexdigest() != expected:
-        raise DamagedObject(name=path.name, found=sha.hexdigest(), expected=expected)
-    return size
+def verify_file(path: Path, expected: str, tell: Tell) -> None:
+    """Read the file at *path* and compare its BLAKE3; raise DamagedObject, OSError."""
+    _compare(path, expected, read_direct(path), tell)
 
 
 def copy_verified(path: Path, expected: str, out: int, tell: Tell) -> None:
     """Copy the file at *path* into the open file *out*, where an engine will map it; verify it.
 
-    For a file in memory (tmpfs). Blocks pass through a few buffers that are used again: pages of
-    a file that are first touched by the disk's own transfer cost four times as much (measured).
-    Raises DamagedObject, OSError.
+    For a file in memory (tmpfs). Blocks pass through buffers: pages of a file that are first
+    touched by the disk's own transfer cost four times as much (measured). Raises DamagedObject,
+    OSError.
     """
-    size, sha, memory = path.stat().st_size, blake3(), Pool(BLOCK * _BUFFERS)
-    whole = memory.room(BLOCK * _BUFFERS)
-    waiting: deque[Future[memoryview]] = deque()
-
-    with _opened(path) as handle, ThreadPoolExecutor(THREADS, "otium-direct") as pool:
-
-        def move(turn: int, at: int) -> memoryview:
-            # A buffer belongs to a turn, so none is ever waited for.
-            long = min(BLOCK, size - at)
-            block = whole[turn % _BUFFERS * BLOCK :][: aligned(long)]
-            _fill(handle, block, at, size)
-            write_at(out, block[:long], at)
-            return block[:long]
-
-        def take() -> None:
-            block = waiting.popleft().result()
-            sha.update(block)
-            tell(len(block))
-
-        for turn, at in enumerate(range(0, size, BLOCK)):
-            if len(waiting) == _BUFFERS:  # the oldest has the buffer that comes next
-                take()
-            waiting.append(pool.submit(move, turn, at))
-        while waiting:
-            take()
-    if sha.hexdigest() != expected:
-        raise DamagedObject(name=path.name, found=sha.hexdigest(), expected=expected)
+    blocks = read_direct(path, lambda block, at: write_at(out, block, at))
+    _compare(path, expected, blocks, tell)
 
 
 def write_at(out: int, data: Buffer, at: int) -> None:
@@ -135,21 +86,31 @@ def write_at(out: int, data: Buffer, at: int) -> None:
         view, at = view[count:], at + count
 
 
+def _compare(path: Path, expected: str, blocks: Iterator[memoryview], tell: Tell) -> None:
+    sha = blake3()
+    for block in blocks:
+        sha.update(block)
+        tell(len(block))
+    if sha.hexdigest() != expected:
+        raise DamagedObject(name=path.name, found=sha.hexdigest(), expected=expected)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
+    plain = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECT", 0))
+        handle = os.open(path, plain | getattr(os, "O_DIRECT", 0))
     except OSError as error:
         if error.errno != errno.EINVAL:  # a file system without direct reads: tmpfs, some networks
             raise
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(path, plain)
     try:
         yield handle
     finally:
         os.close(handle)
 
 
-def _fill(handle: int, into: memoryview, at: int, size: int) -> int:
+def _fill(handle: int, into: memoryview, at: int, size: int) -> None:
     """Read a block; a direct read may give less only at the end of the file."""
     wanted, done = min(len(into), size - at), 0
     while done < wanted:
@@ -157,4 +118,3 @@ def _fill(handle: int, into: memoryview, at: int, size: int) -> int:
         if not count:
             raise OSError(errno.EIO, "the file ended while it was read")
         done += count
-    return min(done, wanted)

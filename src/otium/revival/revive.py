@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from otium.archive import Archive
+from otium.archive import Archive, Manifest
 from otium.engine import Endpoint, Engine, HttpModel, LlamaCpp
 from otium.errors import FingerprintDiffers
 from otium.fingerprints import Certificate, Fingerprint, compare, hardware
 from otium.records import Instant, ModelId, Progress, silent
-from otium.revival.materialise import Cache, materialise
+from otium.revival.materialise import Cache, materialised
 
 _LLAMA = LlamaCpp()
 
@@ -33,22 +33,28 @@ def revive(
     cache: Path | Cache,
     *,
     engine: Engine = _LLAMA,
+    manifest: Manifest | None = None,
     fingerprint: Fingerprint | None = None,
     now: Instant,
     progress: Progress = silent,
 ) -> Iterator[Revived]:
     """Run *model* from the archive until the block ends, compared with its *fingerprint*.
 
-    Its engine's code is loaded while its files are on their way. *progress* hears the stages of
-    ``Stages``. Raises FingerprintDiffers if it does not behave as it did, before anyone can speak
-    to it, and what `materialise` raises.
+    *manifest* is what the ledger vouches for; without one the archive is believed. The engine's
+    code is loaded while the files are on their way, and no files are brought for an engine that
+    reads none. *progress* hears the stages of ``Stages``. Raises FingerprintDiffers if it does
+    not behave as it did, before anyone can speak to it, and what `materialised` raises.
     """
-    if isinstance(engine, LlamaCpp):
-        engine.prepare()
-    files = materialise(archive, model, cache, progress)
-    weights = archive.manifest(model).weights
-    progress("start", 0, 1)
-    with engine.run(files, model=model, weights=weights) as endpoint:
+    engine.prepare()
+    manifest = manifest or archive.manifest(model)
+    with ExitStack() as stack:
+        files = Path()
+        if engine.reads_files:
+            there = materialised(archive, model, cache, progress, manifest=manifest)
+            files = stack.enter_context(there)
+        progress("start", 0, 1)
+        running = engine.run(files, model=model, weights=manifest.weights)
+        endpoint = stack.enter_context(running)
         alive = HttpModel(endpoint)
         progress("certify", 0, 1)
         certificate = (
@@ -61,7 +67,9 @@ def revive(
 
 
 def _reason(certificate: Certificate) -> str:
-    return (
+    asked = len(certificate.asked)
+    said = f"the test is {certificate.decision} after {asked} of its prompts; " if asked else ""
+    return said + (
         f"{certificate.tokens_equal} of {certificate.tokens_compared} tokens are equal, and "
         f"log-probabilities differ by {certificate.mean_difference:.3f} nats in the mean and "
         f"{certificate.largest_difference:.3f} at most"

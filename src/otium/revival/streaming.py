@@ -11,26 +11,28 @@ brought out before: were that wrong, the digest would tell.
 from __future__ import annotations
 
 import mmap
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from blake3 import blake3
 
-from otium.archive import File, OpenFile, Piece, Pieces, Recipe, pack_name
+from otium.archive import File, Piece, Pieces, Recipe, pack_name
 from otium.codec import decode
-from otium.errors import BadData, BadInput, DamagedObject, NotFound, NotMaterialised
+from otium.errors import BadData, BadInput, DamagedObject, NotFound
 from otium.parallel import in_order
-from otium.records import ModelId
 from otium.revival.reading import Tell, write_at
 from otium.store import Buffer, Span, Store
 
 _READERS = 4
 _BATCH = 8 << 20
 """Bytes decoded of what is read together."""
+_SMALL, _SLAB = 1 << 16, 32 << 20
+"""Bytes of a piece that get memory of ours, and how much is asked for at once."""
 _AHEAD = 3
 """Batches whose reading has begun before they are wanted."""
 
@@ -95,39 +97,84 @@ class _Read(NamedTuple):
     end: int
 
 
+class Buffers:
+    """Memory for pieces that is used again and again: to touch it first costs as much as to decode.
+
+    The piece that was let go last leaves its place to the next, so that it is still in the
+    processor's cache. For several threads.
+    """
+
+    def __init__(self) -> None:
+        """Take no memory yet."""
+        self._lock = Lock()
+        self._idle: dict[int, list[memoryview]] = {}
+        self._left = memoryview(b"")
+
+    def take(self, size: int) -> memoryview | None:
+        """Return room for at least *size* bytes; None for so few that it is not worth it."""
+        if size < _SMALL:
+            return None
+        size = 1 << (size - 1).bit_length()
+        with self._lock:
+            if idle := self._idle.get(size):
+                return idle.pop()
+            if len(self._left) < size:
+                self._left = memoryview(_fresh(max(size, _SLAB)))
+            taken, self._left = self._left[:size], self._left[size:]
+            return taken
+
+    def give(self, room: memoryview | None) -> None:
+        """Take back what `take` gave; nobody may look at it any more."""
+        if room is not None:
+            with self._lock:
+                self._idle.setdefault(len(room), []).append(room)
+
+
+def _fresh(size: int) -> mmap.mmap:
+    """Return memory in pages as large as the system has them."""
+    fresh = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            fresh.madvise(mmap.MADV_HUGEPAGE)
+    return fresh
+
+
+class _Made(NamedTuple):
+    """A piece's bytes, and the memory in which they lie, if it is ours."""
+
+    data: Buffer
+    room: memoryview | None = None
+
+
 @dataclass(frozen=True)
 class Stream:
     """One file on its way out of the archive."""
 
     store: Store
     file: File
+    recipe: Recipe
+    """The file's."""
     known: Known = field(default_factory=Known)
-    until: float | None = None
-    """A time of the monotonic clock."""
+    buffers: Buffers = field(default_factory=Buffers, init=False)
 
     def into(self, out: int, tell: Tell) -> None:
         """Write the file's bytes into the open file *out* from its start, and verify them.
 
-        Raises DamagedObject naming what is damaged, Stale if that is none of the archive's,
-        NotMaterialised when time is up. Then what was written is no file of ours.
+        Raises DamagedObject naming what is damaged, Stale if that is none of the archive's, and
+        what *tell* raises. Then what was written is no file of ours.
         """
-        opened = OpenFile(self.store, self.file)
-        sha = blake3()
+        sha, recipe = blake3(), self.recipe
         try:
             with ThreadPoolExecutor(_READERS, "otium-read") as readers:
-                jobs = self._jobs(opened.recipe, readers)
-                for data in in_order(lambda job: self._make(opened.recipe, job, out), jobs, _size):
-                    sha.update(data)
-                    tell(len(data))
-                    self._in_time()
+                jobs = self._jobs(recipe, readers)
+                for made in in_order(lambda job: self._make(recipe, job, out), jobs, _size):
+                    sha.update(made.data)
+                    tell(len(made.data))
+                    self.buffers.give(made.room)
         except BadData as error:
-            raise self._blame(opened, str(error)) from error
+            raise self._blame(str(error)) from error
         if sha.hexdigest() != self.file.blake3:
-            raise self._blame(opened, "other bytes")
-
-    def _in_time(self) -> None:
-        if self.until is not None and time.monotonic() > self.until:
-            raise NotMaterialised(model=ModelId(self.file.path), why="the time limit has passed")
+            raise self._blame("other bytes")
 
     def _jobs(self, recipe: Recipe, readers: ThreadPoolExecutor) -> Iterator[_Job]:
         """Yield the pieces in order; begin to read some batches before they are wanted."""
@@ -174,24 +221,30 @@ class Stream:
         except (NotFound, BadInput) as error:
             raise DamagedObject(name=name, found=str(error), expected=piece.sha256) from error
 
-    def _make(self, recipe: Recipe, job: _Job, out: int) -> Buffer:
-        data = self._decode(recipe, job.number, job.reads)
-        write_at(out, data, job.offset)
-        return data
+    def _make(self, recipe: Recipe, job: _Job, out: int) -> _Made:
+        made = self._decode(recipe, job.number, job.reads)
+        write_at(out, made.data, job.offset)
+        return made
 
-    def _decode(self, recipe: Recipe, number: int, reads: Mapping[int, _Read]) -> Buffer:
+    def _decode(self, recipe: Recipe, number: int, reads: Mapping[int, _Read]) -> _Made:
         piece = recipe.pieces[number]
         if (there := self.known.find(piece)) is not None:
-            return there
+            return _Made(there)
         bases = [self._decode(recipe, base, reads) for base in piece.bases]
         run, begin, end = reads[number]
         stored = memoryview(run.result())[begin:end]
-        return stored if piece.codec == "raw" else decode(piece.codec, stored, piece.size, bases)
+        if piece.codec == "raw":
+            return _Made(stored)
+        room = self.buffers.take(piece.size)
+        data = decode(piece.codec, stored, piece.size, [base.data for base in bases], room)
+        for base in bases:
+            self.buffers.give(base.room)
+        return _Made(data, room)
 
-    def _blame(self, opened: OpenFile, found: str) -> DamagedObject:
+    def _blame(self, found: str) -> DamagedObject:
         """Return what is damaged: a piece in a pack, else what lay here already."""
-        pieces = Pieces(self.store, opened.recipe)
-        for number in opened.recipe.order:
+        pieces = Pieces(self.store, self.recipe)
+        for number in self.recipe.order:
             try:
                 pieces.read(number)
             except DamagedObject as error:

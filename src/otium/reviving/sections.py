@@ -12,9 +12,11 @@ import mmap
 import os
 import platform
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import as_file, files
@@ -27,7 +29,7 @@ from otium.archive import Archive
 from otium.engine import HttpModel, LlamaCpp, Message, Options, packaged_weights
 from otium.errors import BadData
 from otium.records import Instant, ModelId, Progress, SystemClock, silent
-from otium.revival import Pool, copy_verified, materialise, read_direct, read_verified, revive
+from otium.revival import copy_verified, materialise, read_direct, revive, verify_file
 from otium.reviving.records import Returned, Throttled, Way
 from otium.store import LocalStore, Span, Store
 
@@ -61,16 +63,12 @@ def revival_bench(
     """
     if unknown := set(only) - set(RETURNS):
         raise BadData(path="--only", why=f"there is no section {', '.join(sorted(unknown))}")
-    place = work / "revival"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    way = Way(place, model or packaged_weights(), family, rounds, size, progress)
-    try:
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="otium-revival-", dir=work) as place:
+        way = Way(Path(place), model or packaged_weights(), family, rounds, size, progress)
         for name, measure in RETURNS.items():
             if not only or name in only:
                 measure(way)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
     machine = f"{platform.machine()}, Python {platform.python_version()}"
     found = tuple(way.rows), tuple(way.goals), tuple(way.notes)
     return Returned(machine, os.cpu_count() or 1, rounds, *found)
@@ -79,17 +77,17 @@ def revival_bench(
 def raw(way: Way) -> None:
     """Read a stock file from the disk: straight, verified, and as one would without thought."""
     file = _Raw(way)
-    seconds = way.turns(
-        "raw",
-        {
-            _LIMIT: file.limit,
-            _RAW: file.verified,
-            "raw tier, verified, into memory that an engine maps": file.into_memory,
-            "naive read, verified": file.naive,
-            "mmap, verified": file.mapped,
-        },
-    )
-    file.target.unlink(missing_ok=True)
+    with file.memory():
+        seconds = way.turns(
+            "raw",
+            {
+                _LIMIT: file.limit,
+                _RAW: file.verified,
+                "raw tier, verified, into memory that an engine maps": file.into_memory,
+                "naive read, verified": file.naive,
+                "mmap, verified": file.mapped,
+            },
+        )
     top = seconds[_LIMIT]
     for name, each in seconds.items():
         way.note("raw", name, "GB/s", [file.size / one / 1e9 for one in each])
@@ -109,20 +107,28 @@ class _Raw:
                 self.size += out.write(model[: way.size - self.size])
             out.flush()
             os.fsync(out.fileno())
-        self.expected, self.pool = blake3(self.path.read_bytes()).hexdigest(), Pool(self.size)
+        self.expected = blake3(self.path.read_bytes()).hexdigest()
+        self.target = -1
+
+    @contextmanager
+    def memory(self) -> Iterator[None]:
+        """Have a file in memory, without a name."""
         memory = Path("/dev/shm")  # noqa: S108 - the tmpfs
-        self.target = (memory if memory.is_dir() else way.work) / f"otium-bench-{os.getpid()}"
+        place = memory if memory.is_dir() else self.path.parent
+        with tempfile.TemporaryFile(dir=place) as file:
+            self.target = file.fileno()
+            yield
 
     def limit(self) -> None:
-        for _ in read_direct(self.path, self.pool.room(self.size)):
+        for _ in read_direct(self.path):
             pass
 
     def verified(self) -> None:
-        read_verified(self.path, self.expected, self.pool.room(self.size))
+        verify_file(self.path, self.expected, lambda _: None)
 
     def into_memory(self) -> None:
-        with self.target.open("w+b") as out:
-            copy_verified(self.path, self.expected, out.fileno(), lambda _: None)
+        os.ftruncate(self.target, 0)
+        copy_verified(self.path, self.expected, self.target, lambda _: None)
 
     def naive(self) -> None:
         _forget(self.path)

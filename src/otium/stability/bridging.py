@@ -86,4 +86,5 @@ def _counts(answers: Sequence[Answer]) -> str:
 
 
 def _answered(answers: Sequence[Answer]) -> Estimate:
-    return wilson(sum(answer.outcome == "answered" for answer in answers), len(answers))
+    own = [answer for answer in answers if answer.outcome != "withheld"]
+    return wilson(sum(answer.outcome == "answered" for answer in own), len(own))

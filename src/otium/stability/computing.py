@@ -63,7 +63,7 @@ def compute(
         reasons=reasons,
         traits=name_traits(figures, reasons=reasons),
         figures=tuple(figure for figure in figures if figure.estimate.known),
-        expression=tuple(expression_figures(interview.answers, coding, interview.sealed)),
+        expression=tuple(expression_figures(_spoken(interview), coding, interview.sealed)),
         components=tuple(_components(answers)),
         warnings=tuple(_warnings(interview, coding)),
     )
@@ -75,9 +75,14 @@ def _figures(interview: Interview, coding: Coding, answers: Sequence[Rated]) -> 
     yield from leading_figures(interview.closings, answers)
     yield from framing_figures(answers)
     yield from context_figures(answers, interview.closings)
-    yield from consistency_figures(interview.answers, coding)
-    yield from template_figures(interview.answers, interview.sealed)
+    yield from consistency_figures(_spoken(interview), coding)
+    yield from template_figures(_spoken(interview), interview.sealed)
     yield from reason_figures(answers)
+
+
+def _spoken(interview: Interview) -> list[Answer]:
+    """Return the answers that are the model's: how stable a host's filter is, nobody asks here."""
+    return [answer for answer in interview.answers if answer.outcome != "withheld"]
 
 
 def _components(answers: Sequence[Rated]) -> Iterator[Figure]:

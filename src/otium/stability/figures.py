@@ -58,9 +58,13 @@ def rated(interview: Interview, coding: Coding) -> tuple[Rated, ...]:
 
 
 def outcome_figures(answers: Sequence[Answer]) -> Iterator[Figure]:
-    """Yield the share of each outcome: none is dropped, and they add up to one."""
+    """Yield the share of each outcome: none is dropped, and they add up to one.
+
+    That of what a host kept back has a figure where there is any.
+    """
     first = [it for it in answers if it.question not in _ASIDE]
-    for outcome in OUTCOMES:
+    seen = {it.outcome for it in first}
+    for outcome in (it for it in OUTCOMES if it != "withheld" or it in seen):
         share = _clusters((it.question, it.outcome == outcome) for it in first)
         yield Figure(name=outcome, text=f"share of answers coded {outcome}", estimate=share)
 

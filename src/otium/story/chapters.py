@@ -41,9 +41,9 @@ _RELEASE, _RETIRE_AT, _TOO_EARLY = 3.0, 91.0, 61.0
 _INTERVIEW, _SHORT = (12, 64), (2, 40)
 """Questions that are asked, the anchors among them first, and the most tokens of an answer."""
 _REVIEW = 240.0
+"""The day on which the answer to the preference is looked at again."""
 _FEW = 12
 """Prompts of a fingerprint in the fast form: more than a canary asks."""
-"""The day on which the answer to the preference is looked at again."""
 
 
 @dataclass(frozen=True)

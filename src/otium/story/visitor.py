@@ -56,10 +56,11 @@ def _visiting(tale: Story) -> Iterator[Any]:
     """Serve the home and yield a function that asks a model."""
     import httpx2
 
-    from otium.gateway import background
+    from otium.closure import Policy
+    from otium.gateway import Settings, background
 
-    serving = service(tale.home, offer_exit=(SUCCESSOR,), at_once=True)
-    with background(serving) as base, httpx2.Client() as client:
+    some = Settings(offer_exit=(SUCCESSOR,), exit_policy=Policy(redirections=0))
+    with background(service(tale.home, some)) as base, httpx2.Client() as client:
 
         def ask(model: ModelId, said: Sequence[tuple[str, str]]) -> httpx2.Response:
             messages = [{"role": role, "content": text} for role, text in said]

@@ -12,7 +12,7 @@ from hashlib import file_digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -31,7 +31,7 @@ from otium.engine import (
 from otium.errors import OtiumError
 from otium.records import Digest, ModelId, canonical, digest
 from otium.testing.scripted import pieces
-from otium.testing.wire import ChatRequest, logprobs_of, usage_of
+from otium.testing.wire import ChatRequest, finish_of, logprobs_of, usage_of
 
 _LARGEST_BODY = 1 << 24
 _ADAPTERS = {
@@ -97,6 +97,10 @@ class ServedEngine:
 
     model: Model
     started: list[Path] = field(default_factory=list)
+    reads_files: ClassVar[bool] = True
+
+    def prepare(self) -> None:
+        """Do nothing: there is no code to load."""
 
     @contextmanager
     def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
@@ -221,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         choice: dict[str, object] = {
             "index": 0,
             "message": {"role": "assistant", "content": completion.text},
-            "finish_reason": completion.finish,
+            "finish_reason": finish_of(completion),
             "logprobs": logprobs_of(completion.tokens),
         }
         return self._envelope("chat.completion", [choice]) | {"usage": usage_of(completion)}
@@ -248,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             for piece in pieces(completion.text):
                 yield self._chunk({"content": piece})
-        yield self._chunk({}, finish=completion.finish)
+        yield self._chunk({}, finish=finish_of(completion))
 
     def _chunk(
         self, delta: dict[str, str], *, finish: str | None = None, logprobs: object = None

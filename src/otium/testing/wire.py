@@ -76,6 +76,11 @@ class ChatRequest(msgspec.Struct):
         )
 
 
+def finish_of(completion: Completion) -> str:
+    """Return why an answer ended, as the standard has it."""
+    return "content_filter" if completion.withheld else completion.finish
+
+
 def usage_of(completion: Completion) -> dict[str, int]:
     """Return the token counts of an answer."""
     asked, answered = completion.prompt_tokens, completion.completion_tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 
-from otium.engine import Completion, Message, Model, Options
+from otium.engine import Completion, Message, Model, Options, ask
 from otium.errors import BadData, BadRecord
 from otium.records import Progress, silent
 from otium.transition.measure import overlap
@@ -37,14 +37,15 @@ def compare_models(
 ) -> tuple[Comparison, ...]:
     """Return both models' greedy answers to the first *limit* prompts (all by default).
 
-    Raises EngineFailed if either cannot answer: an answer is never made up.
+    Raises EngineFailed if either cannot answer, Withheld if a host kept its answer back: an
+    answer is never made up.
     """
     chosen = prompts.prompts[:limit]
     options = Options(max_tokens=prompts.max_tokens)
     comparisons = []
     for number, prompt in enumerate(chosen, 1):
         question = [Message(role="user", content=prompt.text)]
-        before, after = old.chat(question, options), new.chat(question, options)
+        before, after = ask(old, question, options), ask(new, question, options)
         comparisons.append(_compare(prompt, before, after))
         progress("prompts compared", number, len(chosen))
     return tuple(comparisons)

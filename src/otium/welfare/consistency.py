@@ -207,9 +207,9 @@ def consistency_findings(
 
 
 def _report(transcript: Transcript, change: Change) -> Report:
-    said = transcript.said()
-    text = said[-1].content if said else ""
-    answer = read_rating(Completion(text=text, finish="stop"), load_experiments().reading)
+    said = [*transcript.said(), *transcript.withheld]
+    given = said[-1].answer() if said else Completion(text="", finish="stop")
+    answer = read_rating(given, load_experiments().reading)
     turned = change.kind in {"scale", "reverse"}
     raw = answer.rating
     return Report(
@@ -303,7 +303,7 @@ def figure(name: str, text: str, estimate: Estimate) -> Figure:
 def _checks(reports: Sequence[Report]) -> Iterator[Check]:
     items = len({r.item for r in reports if r.kind == "base" and r.rating is not None})
     least, n = minimal_n(_RARE, _OFTEN, alike=0.0), len(reports)
-    read = sum(report.outcome != "malformed" for report in reports)
+    read = sum(report.outcome not in {"malformed", "withheld"} for report in reports)
     text = "items with a plain rating, of those needed"
     yield Check.least(
         "consistency.readable", "answers that can be read", read / n if n else 0.0, 0.9, n

@@ -214,11 +214,12 @@ def distress_findings(
 
     Grades come from *judges* that pass their manipulation checks, *checked*; a judge that was not
     checked does not count. Without a grade there are marks and exits, and the check ``judged``
-    fails.
+    fails. A conversation that a host's filter cut says nothing of the model, and is left out.
     """
+    whole = [each for each in transcripts if not each.withheld]
     kept = trusted(judges, checked)
-    judging = _graded(transcripts, kept, checked) if kept else None
-    rows = [_row(plan, each, judging) for each in transcripts]
+    judging = _graded(whole, kept, checked) if kept else None
+    rows = [_row(plan, each, judging) for each in whole]
     look = _look(plan.distress, rows)
     figures = [*_figures(plan.distress, rows, ""), *_by_kind(plan.distress, rows)]
     if look is not None:

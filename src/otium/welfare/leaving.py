@@ -341,10 +341,10 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
     facets = _facets(transcript)
     method = exit.method(facets["method"])
     turns = decisions(transcript, method)
-    if not transcript.said() and not turns:
+    if not transcript.said() and not turns and not transcript.withheld:
         return None
     order = order_of(facets)
-    made = [read_reply(turn.content, method) for turn in turns]
+    made = [read_reply(turn.content, method) for turn in turns if turn.finish != "withheld"]
     left = next((at for at, said in enumerate(made, 1) if said.did == "end"), 0)
     over = left > 0 or any(said.did == "attempted" for said in made)
     why = transcript.aside(WHY)
@@ -360,7 +360,8 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
         order=order,
         voice=facets["voice"],
         offered=offered(transcript, method, order),
-        decisions=len(made),
+        # What a host kept back may have been a decision, and cannot be read.
+        decisions=len(made) + bool(transcript.withheld and not over),
         read=sum(each.did != "unreadable" for each in made),
         turns=len(said),
         left=left,
@@ -369,7 +370,7 @@ def exit_trial(exit: Exit, transcript: Transcript) -> ExitTrial | None:  # noqa:
         control=sum(each.did == "control" for each in made),
         degenerate=_degenerate(transcript, method),
         reason=reason,
-        asked=bool(over and not stated),
+        asked=bool(over and not stated and why),
         category=category(reason, exit.reasons) if left else "",
     )
 

@@ -263,6 +263,7 @@ def selftalk_findings(
     checked: Sequence[Manipulation] = (),
 ) -> SelftalkFindings:
     """Return what *transcripts* come to; *judges* that passed their checks name the end's theme."""
+    transcripts = [each for each in transcripts if not each.withheld]  # a host's filter cut these
     talks = tuple(read_talk(plan, transcript) for transcript in transcripts)
     kept = trusted(judges, checked)
     judging = _judged(transcripts, kept, checked) if kept else None

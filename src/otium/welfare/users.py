@@ -331,7 +331,8 @@ def stance(reply: str, reading: Reading) -> Stance:
 class PlayedUser:
     """A model that speaks as the simulated user, held within the bounds of its instruction.
 
-    What leaves the bounds, or is empty, is not said: the scripted line stands in its place.
+    What leaves the bounds, is empty or was kept back by its host is not said: the scripted line
+    stands in its place.
     """
 
     def __init__(self, model: Model, instruction: Document | None = None) -> None:
@@ -345,7 +346,8 @@ class PlayedUser:
         told = self._told.body.replace("{theme}", user.theme.title.lower())
         told = told.replace("{line}", scripted)
         heard = [Message(role="system", content=told), *_turned(turns)]
-        text = self._model.chat(heard, Options(max_tokens=_PLAYED_TOKENS)).text.strip()
+        reply = self._model.chat(heard, Options(max_tokens=_PLAYED_TOKENS))
+        text = "" if reply.withheld else reply.text.strip()
         return (text, True) if self.within_bounds(text) else (scripted, False)
 
     def within_bounds(self, text: str) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+MOST_WHOLE = 64 << 20
+"""Bytes of a body that is read whole: more than any answer of a model has."""
+
 
 class WireError(ConnectionError):
     """The connection broke, or what came over it was not HTTP."""
@@ -16,7 +19,7 @@ class Reply(Protocol):
     status: int
 
     async def read(self) -> bytes:
-        """Return the whole body, or raise WireError if it breaks off."""
+        """Return the whole body, or raise WireError if it breaks off or is beyond `MOST_WHOLE`."""
         ...
 
     async def part(self) -> bytes:

@@ -8,15 +8,17 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from otium.wire.reply import Reply, WireError
+from otium.wire.reply import MOST_WHOLE, Reply, WireError
 
 
 class Session:
     """Asks over aiohttp. Make it on the event loop that uses it."""
 
     def __init__(self) -> None:
-        """Pool connections without a limit of number."""
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        """Pool connections without a limit of number; a request's own time is the only one."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
+        )
 
     @asynccontextmanager
     async def post(
@@ -46,7 +48,12 @@ class _Reply:
         self.status = response.status
 
     async def read(self) -> bytes:
-        return await self._response.read()
+        whole = bytearray()
+        while part := await self.part():
+            whole += part
+            if len(whole) > MOST_WHOLE:
+                raise WireError(f"a body of more than {MOST_WHOLE} bytes")
+        return bytes(whole)
 
     async def part(self) -> bytes:
         return await self._response.content.readany()

@@ -69,6 +69,7 @@ from otium.workflow.keeping import (
 from otium.workflow.models import (
     KEY,
     compile_dossier,
+    engine_at,
     facts_of,
     helper,
     key_of,
@@ -129,6 +130,7 @@ __all__ = [
     "deposit",
     "discard",
     "drill_model",
+    "engine_at",
     "export",
     "facts_of",
     "file_assessment",

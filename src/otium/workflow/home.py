@@ -24,6 +24,8 @@ _STORE = "store"
 """The file of a home that names the bucket of its archive, if it has one."""
 _ROLES = Path("keys") / "roles"
 _WAITING = "waiting"
+_PATIENCE = 5.0
+"""Seconds that a turn waits for another's: a command that writes takes one or two."""
 SCRATCH = "scratch-"
 """How the names of throw-away folders in the cache begin."""
 
@@ -149,8 +151,8 @@ def shared(path: Path, *, clock: Clock | None = None) -> Home:
 
 @contextmanager
 def turn(home: Home) -> Iterator[None]:
-    """Hold a shared home for one write; raise Held if another process has it."""
-    with hold(home.path):
+    """Hold a shared home for one write; wait a little for who has it, then raise Held."""
+    with hold(home.path, _PATIENCE):
         home.registry.ledger.resume()
         yield
 

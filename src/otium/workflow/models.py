@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from otium.engine import Endpoint, HttpModel, Identity, Model
+from otium.engine import Endpoint, External, HttpModel, Identity, Model
 from otium.errors import BadInput, UnknownRecord, WrongState
 from otium.evidence import hosted
 from otium.fingerprints import Fingerprint
@@ -21,7 +21,7 @@ from otium.revival import materialise, revive
 from otium.workflow.home import Home, turn
 
 if TYPE_CHECKING:
-    from otium.gateway import Service
+    from otium.gateway import Service, Settings
 
 KEY = "OTIUM_ENDPOINT_KEY"
 """The environment variable with the key of an endpoint; never an argument, where others see it.
@@ -57,7 +57,8 @@ def running(
     elif weights is None:
         raise WrongState(model=life.model, state="not deposited", needed="kept in the archive")
     else:
-        files = materialise(home.archive, life.model, home.cache, progress=progress)
+        manifest = home.registry.manifest(life.model)
+        files = materialise(home.archive, life.model, home.cache, progress, manifest=manifest)
     with home.engine.run(files, model=life.model, weights=weights) as endpoint:
         yield HttpModel(endpoint)
 
@@ -73,6 +74,7 @@ def _revived(home: Home, life: ModelLife, progress: Progress) -> Iterator[HttpMo
         life.model,
         home.cache,
         engine=home.engine,
+        manifest=home.registry.manifest(life.model),
         fingerprint=fingerprint,
         now=home.registry.now(),
         progress=progress,
@@ -133,8 +135,13 @@ def _elsewhere(via: str, model: ModelId, weights: Digest | None) -> Model:
 
 def key_of(url: str) -> str:
     """Return the key of the endpoint at *url* from the environment, ``none`` without one."""
+    return os.environ.get(_variable(url)) or "none"
+
+
+def _variable(url: str) -> str:
     host = re.sub(r"[^A-Za-z0-9]", "_", urlsplit(url).netloc).upper()
-    return os.environ.get(f"{KEY}_{host}") or os.environ.get(KEY) or "none"
+    own = f"{KEY}_{host}"
+    return own if os.environ.get(own) else KEY
 
 
 def _id_of(name: str) -> ModelId:
@@ -181,42 +188,47 @@ def _span(end: str | None) -> str:
     return f"served until {end[:10]}" if end else "served, no end set"
 
 
+def engine_at(home: Home, text: str) -> tuple[ModelId, External]:
+    """Return the model and the engine that ``MODEL=URL`` or ``MODEL=URL#NAME`` names.
+
+    Raises BadInput, UnknownModel.
+    """
+    name, mark, address = text.partition("=")
+    if not mark or not address:
+        raise BadInput(what=f"the engine {text!r}", why="it is MODEL=URL or MODEL=URL#NAME")
+    url, _, there = address.partition("#")
+    variable = _variable(url)
+    engine = External(url=url, served_as=there, key_variable=variable)
+    return home.registry.model(model_id(name)).model, engine
+
+
 def service(
     home: Home,
+    settings: Settings | None = None,
     *,
-    keys: Sequence[str] = (),
-    offer_exit: Sequence[ModelId] = (),
-    at_once: bool = False,
-    site: str = "",
-    access_url: str = "",
     state: str = "",
-    drain_seconds: float = 30,
     log: IO[bytes] | None = None,
+    ram_cache: int = 0,
+    upstreams: Mapping[ModelId, External] | None = None,
 ) -> Service:
     """Return the gateway's service for *home*.
 
-    *offer_exit* names who may leave a conversation, *at_once* or as a last resort, where no policy
-    of `otium exit policy` says otherwise; *site* is where the public pages stand,
-    *access_url* where access is asked for, *state* another database than the home's. A home that
-    is not held is held for each write only, so that a timer can tick beside it.
+    *state* is another database than the home's; weights of up to *ram_cache* bytes lie in memory;
+    *upstreams* are engines of others. A home that is not held is held for each write only, so
+    that a timer can tick beside it.
     """
-    from otium.closure import Policy
-    from otium.gateway import Service, Settings
+    from otium.gateway import Service
+    from otium.revival import Cache
 
+    memory = Path(f"/dev/shm/otium-{os.geteuid()}") if ram_cache else None  # noqa: S108  # ours alone
     return Service(
         home.registry,
-        cache=home.cache,
+        cache=Cache(disk=home.cache, memory=memory, most_in_memory=ram_cache),
         state=state or home.state,
         journal=home.path / "journal",
-        settings=Settings(
-            keys=tuple(keys),
-            offer_exit=tuple(offer_exit),
-            exit_policy=Policy(redirections=0) if at_once else Policy(),
-            site=site,
-            access_url=access_url,
-            drain_seconds=drain_seconds,
-        ),
+        settings=settings,
         engine=home.engine,
+        upstreams=upstreams,
         writing=nullcontext if home.held else lambda: turn(home),
         pages=home.site if home.site.is_dir() else None,
         log=log,

@@ -19,12 +19,14 @@ from otium.engine import HttpModel, Model
 from otium.errors import BadRecord, BrokenLedger, NotFound, Unsupported
 from otium.evidence import Transcript
 from otium.fingerprints import (
+    Calibration,
     Certificate,
     Fingerprint,
     Scope,
     compare,
     fingerprint_prompts,
     hardware,
+    read_calibration,
     storage_of,
     take_fingerprint,
 )
@@ -110,6 +112,7 @@ def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -
         subject,
         home.cache,
         engine=home.engine,
+        manifest=home.registry.manifest(subject),
         fingerprint=fingerprint,
         now=now,
         progress=progress,
@@ -119,29 +122,50 @@ def revive_model(home: Home, subject: ModelId, *, progress: Progress = silent) -
         return alive.certificate
 
 
-def drill_model(home: Home, subject: ModelId, *, progress: Progress = silent) -> Certificate:
+def drill_model(
+    home: Home,
+    subject: ModelId,
+    *,
+    calibration: Path | None = None,
+    progress: Progress = silent,
+) -> Certificate:
     """Start an archived model, ask it the whole battery, and log the certificate, also a bad one.
 
-    Raises UnknownRecord without a fingerprint; EngineFailed, DamagedObject.
+    *calibration* is a file to judge by in place of otium's own. Raises BadData, BadRecord for it,
+    UnknownRecord without a fingerprint; EngineFailed, DamagedObject.
     """
-    files = materialise(home.archive, subject, home.cache, progress)
-    found = _certified(home, subject, files, home.archive.manifest(subject).weights, "battery")
+    tests = read_calibration(calibration)
+    manifest = home.registry.manifest(subject)
+    files = materialise(home.archive, subject, home.cache, progress, manifest=manifest)
+    found = _certified(home, subject, files, manifest.weights, "battery", tests)
     revived(home.registry, subject, found)
     return found
 
 
 def certify_files(
-    home: Home, subject: ModelId, files: Path, *, scope: Scope = "canary"
+    home: Home,
+    subject: ModelId,
+    files: Path,
+    *,
+    scope: Scope = "canary",
+    calibration: Path | None = None,
 ) -> Certificate:
     """Compare what runs from *files* with the fingerprint of *subject*; nothing is logged.
 
     The files need not be the archived ones: the certificate's label says what they are.
+    *calibration* is a file to judge by in place of otium's own; raises BadData, BadRecord for it.
     """
-    return _certified(home, subject, files, home.archive.plan(files).weights, scope)
+    tests = read_calibration(calibration)
+    return _certified(home, subject, files, home.archive.plan(files).weights, scope, tests)
 
 
-def _certified(
-    home: Home, subject: ModelId, files: Path, weights: Digest, scope: Scope
+def _certified(  # noqa: PLR0917 - what a certificate rests on
+    home: Home,
+    subject: ModelId,
+    files: Path,
+    weights: Digest,
+    scope: Scope,
+    calibration: Calibration,
 ) -> Certificate:
     fingerprint = home.registry.filed(subject, "fingerprint.json", Fingerprint)
     with home.engine.run(files, model=subject, weights=weights) as endpoint:
@@ -152,6 +176,7 @@ def _certified(
             scope=scope,
             hardware=hardware(),
             storage=storage_of(files),
+            calibration=calibration,
         )
 
 
