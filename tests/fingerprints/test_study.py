@@ -1,14 +1,14 @@
 """The study of certificates, on doubles; on real variants it is in tests/examining."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from msgspec.structs import replace
 
 from fingerprints.test_certifying import Planted
-from otium.engine import GREEDY, Completion, Endpoint, Message, Options
+from otium.engine import GREEDY, Completion, Message, Options
 from otium.errors import EngineFailed, EngineUnavailable
 from otium.fingerprints import (
     FingerprintStudy,
@@ -32,9 +32,7 @@ class Silent(Planted):
 class Failing(ServedEngine):
     """An engine that does not start."""
 
-    def run(
-        self, files: Path, *, model: ModelId, weights: Digest
-    ) -> AbstractContextManager[Endpoint]:
+    def run(self, files: Path, *, model: ModelId, weights: Digest) -> NoReturn:
         raise EngineUnavailable(what=files, why=f"out of memory for {model}, {weights}")
 
 
