@@ -60,7 +60,7 @@ def swap_bench(
     with tempfile.TemporaryDirectory(prefix="otium-swap-") as folder, ExitStack() as stack:
         place = Path(folder)
         progress("models are archived", 0, 1)
-        plant(place / "home")
+        plant(place / "home", questions=())
         archive = reading(place / "home").archive
         files = {it: materialise(archive, it, place / "home" / "cache") for it in SERVED}
         ways = [_Measured("otium", stack.enter_context(ours(place / "home")))]
