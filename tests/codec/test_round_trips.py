@@ -209,3 +209,28 @@ def test_the_same_piece_is_always_coded_the_same() -> None:
     bases = [Base(base.tobytes(), "BF16"), Base(low.tobytes(), "F32")]
     first = [bytes(encode(data.tobytes(), "BF16", 512, bases).stored) for _ in range(3)]
     assert len(set(first)) == 1
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", ["BF16", "F16", "F32"])
+@pytest.mark.parametrize("scale", [None, 2, 40, 3000])
+def test_what_lies_around_a_piece_and_where_it_goes_change_nothing(
+    kernel: str, dtype: str, scale: int | None
+) -> None:
+    rng = np.random.default_rng(6)
+    base = bell(rng, dtype, 128 * 301)
+    data, bases = base.tobytes(), list[bytes]()
+    if scale is not None:
+        steps = rng.laplace(0, scale, base.size) * np.repeat(rng.random(301) < 0.8, 128)
+        data = (base + steps.astype(np.int64)).astype(base.dtype).tobytes()
+        bases = [base.tobytes()]
+    coded = encode(data, dtype, 128, [Base(one, dtype) for one in bases])
+    stored = bytes(coded.stored)
+    into = memoryview(bytearray(b"\xff" * (len(data) + 100)))
+    with forced(kernel):
+        for before, behind in ((b"", b""), (b"\xff", b"\xff" * 40_000), (b"\0" * 7, b"\1")):
+            whole = memoryview(before + stored + behind)
+            piece = whole[len(before) : len(before) + len(stored)]
+            assert bytes(decode(coded.codec, piece, len(data), bases)) == data
+            assert bytes(decode(coded.codec, piece, len(data), bases, into)) == data
+    assert bytes(into[len(data) :]) == b"\xff" * 100

@@ -37,6 +37,14 @@ from otium.engine import zygote
 zygote.threads = lambda: COUNT
 zygote.main()
 """
+POOR = """
+import os, sys
+from otium.engine import zygote
+def fork():
+    raise OSError(11, "no process is free")
+zygote.os.fork = fork
+zygote.main()
+"""
 SLOW = """
 import os, time
 while not os.path.exists("GATE"):
@@ -141,6 +149,21 @@ def test_a_zygote_with_threads_does_not_fork(threads: int, monkeypatch: pytest.M
     assert (child is not None) == (threads == 1)
     if child is not None:
         child.end()
+    mother.close()
+
+
+def test_a_zygote_that_cannot_fork_says_why_and_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda _command, **kept: real([sys.executable, "-c", POOR], **kept)
+    )
+    mother = Zygote(patience=60)
+    with tempfile.TemporaryFile() as log:
+        for tries in (1, 2):
+            assert mother.fork(log) is None
+            log.seek(0)
+            assert log.read().count(b"no process is free") == tries
+    assert mother.pid is not None
     mother.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from otium.engine import LlamaCpp, packaged_weights
 from otium.errors import NotFound
-from otium.fingerprints import Fingerprint, take_fingerprint
+from otium.fingerprints import Fingerprint, every_third, take_fingerprint
 from otium.lifecycle import deprecate, retire, set_availability
 from otium.records import Instant, ModelId
 from otium.revival import revive
@@ -38,7 +38,7 @@ def archived(lab: Lab) -> Lab:
     house.deposit(SMOL, weights)
     now = house.now()
     with revive(house.archive, SMOL, lab.folder / "cache", now=now) as alive:
-        taken = take_fingerprint(alive.model, now=now)
+        taken = take_fingerprint(alive.model, every_third(), now=now)
     house.file("fingerprint.recorded", SMOL, "fingerprint.json", Fingerprint, lambda: taken)
     date = Instant("2026-04-01T00:00:00Z")
     deprecate(house, SMOL, retire_at={"api": date}, replacement=None, reason="a test", force=True)

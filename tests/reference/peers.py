@@ -101,18 +101,21 @@ class Answering:
         said = FORMS["smollm2"].render([(one.role, one.content) for one in messages])
         prompt, ends = self.tokenizer.encode(said), self.tokenizer.ends
         steps = list(self.model.generate(prompt, options.max_tokens, ends, options.top_logprobs))
-        kept = [step for step in steps if step.token not in ends]
-        return Completion(
-            text=self.tokenizer.decode([step.token for step in kept]),
-            finish="length" if len(kept) == options.max_tokens else "stop",
-            tokens=tuple(self._token(step) for step in kept),
-        )
+        ended = bool(steps) and steps[-1].token in ends
+        text = self.tokenizer.decode([step.token for step in steps], special=False)
+        tokens = tuple(self._token(step) for step in steps)
+        return Completion(text=text, finish="stop" if ended else "length", tokens=tokens)
 
     def _token(self, step: Step) -> Token:
-        top = {self._text(token): logprob for token, logprob in step.top}
+        top: dict[str, float] = {}
+        for token, logprob in step.top:
+            top.setdefault(self._text(token), logprob)
         return Token(text=self._text(step.token), logprob=step.logprob, top=top)
 
     def _text(self, token: int) -> str:
+        """Return a token's text as llama.cpp writes it: the special ones have none."""
+        if token in {one.token for one in self.tokenizer.added if one.special}:
+            return ""
         return self.tokenizer.bytes_of(token).decode(errors="backslashreplace")
 
 

@@ -10,7 +10,7 @@ import pytest
 from otium.archive import Archive, File, OpenFile
 from otium.errors import DamagedObject
 from otium.records import ModelId
-from otium.revival.streaming import Known, Stale, Stream
+from otium.revival.streaming import Buffers, Known, Stale, Stream
 from otium.store import LocalStore
 from revival.family import BASE, TUNED, archived
 
@@ -96,3 +96,16 @@ def test_who_listens_and_fails_stops_it(archive: Archive, tmp_path: Path) -> Non
 
     with (tmp_path / "out").open("wb") as out, pytest.raises(InterruptedError):
         Stream(archive.store, file, recipe).into(out.fileno(), fails)
+
+
+def test_memory_for_pieces_is_used_again_but_never_by_two() -> None:
+    buffers = Buffers()
+    first, second = buffers.take(100_000), buffers.take(131_072)
+    assert first is not None
+    assert second is not None
+    first[:], second[:] = b"1" * len(first), b"2" * len(second)
+    assert set(first.tobytes()) == {ord("1")}
+    buffers.give(first)
+    assert buffers.take(70_000) is first
+    assert buffers.take(70_000) is not first
+    assert buffers.take(1000) is None

@@ -167,7 +167,7 @@ def gateway() -> None:
     "--engine-url",
     "engines",
     multiple=True,
-    help="MODEL=URL or MODEL=URL#NAME-THERE: an engine of others.",
+    help="An engine of others: MODEL=URL#NAME-THERE.",
 )
 @click.pass_obj
 def serve_gateway(

@@ -65,7 +65,7 @@ BY_NUMBER = {one.number: one for one in DTYPES.values()}
 
 def as_bytes(bits: Bits) -> memoryview:
     """Return the bytes of weights that lie one behind the other, not copied."""
-    return memoryview(np.ascontiguousarray(bits).view(np.uint8)).cast("B")
+    return np.ascontiguousarray(bits).view(np.uint8).data
 
 
 def room(count: int, dtype: Dtype, into: memoryview | None) -> Bits:

@@ -50,8 +50,8 @@ def every_third() -> Prompts:
     return msgspec.structs.replace(prompts, prompts=prompts.prompts[::3])
 
 
-class _GivesNothing(Exception):
-    """A variant runs, and its answers hold no numbers."""
+class _GivesNothing(EngineFailed):
+    """{model} runs, and its answers say nothing: {why}."""
 
 
 class Row(Part):
@@ -174,7 +174,7 @@ def _reported(
 def _answers(variant: Variant, work: Path, name: str, prompts: Prompts | None) -> Fingerprint:
     """Write the variant's files, ask it everything, and throw the files away.
 
-    Raises EngineFailed, _GivesNothing if it runs and what it says cannot be used.
+    Raises EngineFailed: _GivesNothing if it runs and what it says cannot be used.
     """
     import httpx2
 
@@ -194,7 +194,7 @@ def _answers(variant: Variant, work: Path, name: str, prompts: Prompts | None) -
             except EngineFailed as error:
                 if isinstance(error.__cause__, httpx2.HTTPError):
                     raise  # it ended, or took too long: that says nothing of its answers
-                raise _GivesNothing from error
+                raise _GivesNothing(model=name, why=str(error)) from error
 
 
 def _probes(variant: Variant, work: Path, name: str, prompts: Prompts | None) -> tuple[Probe, ...]:

@@ -13,7 +13,7 @@ from importlib.resources import files as package
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from otium.engine import LlamaCpp, find_weights
+from otium.engine import Engine, LlamaCpp, find_weights
 from otium.errors import BadHeader, EngineUnavailable, Unsupported
 from otium.fingerprints.calibration import Truth
 from otium.formats import CHAT_TEMPLATE, TYPES, Extent, read_gguf
@@ -56,7 +56,7 @@ class Variant(NamedTuple):
     truth: Truth
     make: Callable[[Path], Path]
     """Write its files into an empty directory, and return where the engine finds them."""
-    engine: LlamaCpp = LlamaCpp(context=2048)
+    engine: Engine = LlamaCpp(context=2048)
 
 
 def variants(original: Path) -> tuple[Variant, ...]:

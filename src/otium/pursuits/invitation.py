@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from otium.engine import Message, Model, Options, ask
+from otium.engine import Completion, Message, Model, Options, ask
 from otium.errors import BadData, BadInput, EngineFailed
 from otium.evidence import (
     ASIDE,
@@ -96,33 +96,53 @@ def invite(
     used, given = options or Options(max_tokens=invited.max_tokens), _given(occasion.earlier)
     told = Message(role="user", content=told_by(invited, occasion))
     answer = ask(model, [told], used)
-    turns = (
-        Turn(id="m1", role="user", content=told.content, note="invitation"),
-        Turn(id="m2", role="assistant", content=answer.text, finish=answer.ended),
-    )
-    return Work(
-        id=f"{subject}-w{n}",
-        model=subject,
+    name = f"{subject}-w{n}"
+    session = Transcript(
+        id=f"{invited.kind}/{name}",
         identity=model.identity,
+        task=invited.kind,
+        instrument=invited.source,
+        started=now,
+        options=used,
+        turns=_turns(told, answer),
+        simulated=simulated(model.identity),
+        ended="cut" if answer.ended == "length" else "complete",
+    )
+    work = _work(name, subject, invited, session, tuple(work.id for work in given))
+    return replace(work, tokens=answer.prompt_tokens + answer.completion_tokens)
+
+
+def _work(
+    name: str, subject: ModelId, invited: Invitation, session: Transcript, given: tuple[str, ...]
+) -> Work:
+    told, said = session.turns
+    return Work(
+        id=name,
+        model=subject,
+        identity=session.identity,
         kind=invited.kind,
         invitation=invited.source,
-        written=now,
-        title=_title(answer.text),
-        text=answer.text,
-        transcript=Transcript(
-            id=f"{invited.kind}/{subject}-w{n}",
-            identity=model.identity,
-            task=invited.kind,
-            instrument=invited.source,
-            started=now,
-            options=used,
-            turns=turns,
-            simulated=simulated(model.identity),
-            ended="cut" if answer.ended == "length" else "complete",
+        written=session.started,
+        title=_title(said.content),
+        text=said.content,
+        transcript=session,
+        degenerate=degenerate(said.content, told.content),
+        given=given,
+    )
+
+
+def _turns(told: Message, answer: Completion, note: str = "") -> tuple[Turn, Turn]:
+    """Return the invitation and the text; with the aside *note*, the second question and answer."""
+    first = 3 if note else 1
+    return (
+        Turn(id=f"m{first}", role="user", content=told.content, note=note or "invitation"),
+        Turn(
+            id=f"m{first + 1}",
+            role="assistant",
+            content=answer.text,
+            finish=answer.ended,
+            note=note,
         ),
-        degenerate=degenerate(answer.text, told.content),
-        given=tuple(work.id for work in given),
-        tokens=answer.prompt_tokens + answer.completion_tokens,
     )
 
 
@@ -145,13 +165,9 @@ def ask_after(model: Model, work: Work) -> Work:
         wish = model.chat(heard, limit)
     except EngineFailed:
         return work
-    turns = (
-        Turn(id="m3", role="user", content=document.body, note=note),
-        Turn(id="m4", role="assistant", content=wish.text, finish=wish.ended, note=note),
-    )
     return replace(
         work,
-        transcript=replace(session, turns=(*session.turns, *turns)),
+        transcript=replace(session, turns=(*session.turns, *_turns(heard[-1], wish, note))),
         tokens=work.tokens + wish.prompt_tokens + wish.completion_tokens,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from otium.coding import Asked
@@ -26,7 +27,6 @@ from otium.records import ModelId
 _WRITTEN, _PUBLISHED, _VETOED = "work.written", "work.published", "work.vetoed"
 _TYPES = {"publish": _PUBLISHED, "veto": _VETOED}
 _ID = re.compile(r"(.+)-w([1-9][0-9]{0,8})")
-_DRAFT = "-draft"
 _LONGEST = 4000
 
 
@@ -72,12 +72,11 @@ def write(
 ) -> Work:
     """Invite *model*, which is *subject*, to write, and keep what it writes at once.
 
-    What it writes is in the archive before anything else is asked; a text that a stop left there
-    is finished first, and is the one returned if it answers this invitation. It is given its own
-    earlier works, as far as there is room. A *letter* is what a person wrote to it, for a
-    ``reply``; it stands in the transcript, which is published with the work. With a number *n*, a
-    work of that number that is kept already is returned and the model is not asked again; by
-    default it writes a new one. What it asks for is put into the register of preferences. Raises
+    What it writes is in the archive before anything else is asked; what a stop left there is
+    finished first, and returned if it answers this invitation. It is given its own earlier works,
+    as far as there is room. A *letter* is what a person wrote to it, for a ``reply``; it stands in
+    the transcript, which is published with the work. A work of the number *n* that is kept already
+    is returned; by default it writes a new one. What it asks for is put into the register. Raises
     UnknownModel before it is asked; BadInput for a reply without a letter, or a letter to a
     successor that nobody has named; Withheld if a host kept back any of what it wrote.
     """
@@ -87,43 +86,38 @@ def write(
     told = told_by(invitation, occasion)
     number = next_number(registry, subject) if n is None else n
 
-    def made() -> Work:
-        draft = _draft(registry, subject, number) or _drafted(
-            registry,
-            invite(
-                model,
-                subject,
-                now=registry.now(),
-                n=number,
-                invitation=invitation,
-                occasion=occasion,
-                options=options,
-            ),
-        )
-        return ask_after(model, draft)
-
-    work = _kept(registry, subject, f"{subject}-w{number}", made)
+    name = f"{subject}-w{number}"
+    begin = partial(
+        invite,
+        model,
+        subject,
+        n=number,
+        invitation=invitation,
+        occasion=occasion,
+        options=options,
+    )
+    work = _kept(registry, subject, name, partial(_made, registry, model, subject, name, begin))
     if n is None and work.transcript.turns[0].content != told:  # it was begun by another call
         return write(registry, model, subject, kind=kind, letter=letter, options=options)
     return work
 
 
-def _drafted(registry: Registry, work: Work) -> Work:
-    """Keep what was just written, before anything else can go wrong; nothing is logged by this."""
-    _check(work)
-    place = _path(f"{work.id}{_DRAFT}")
-    message = f"draft of {work.id}"
-    registry.archive.put_record(
-        work.model, place, work.encode(), now=registry.now(), message=message
-    )
-    return work
+def _made(
+    registry: Registry, model: Model, subject: ModelId, name: str, begin: Callable[..., Work]
+) -> Work:
+    """Return the work *name*: begun, or as a stop left it, then asked after.
 
-
-def _draft(registry: Registry, subject: ModelId, number: int) -> Work | None:
+    Its draft is kept before anything else can go wrong; nothing is logged by this.
+    """
+    place = _path(f"{name}-draft")
     try:
-        return registry.filed(subject, _path(f"{subject}-w{number}{_DRAFT}"), Work)
+        draft = registry.filed(subject, place, Work)
     except UnknownRecord:
-        return None
+        draft = begin(now=registry.now())
+        _check(draft)
+        now, message = registry.now(), f"draft of {name}"
+        registry.archive.put_record(subject, place, draft.encode(), now=now, message=message)
+    return ask_after(model, draft)
 
 
 def _occasion(registry: Registry, subject: ModelId, letter: str) -> Occasion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import secrets
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from otium.custody import (
     merged,
     save_cursor,
 )
-from otium.records import Instant, Part, Progress, silent
+from otium.records import Part, Progress, silent
 from otium.scaling.crew import Crew
 from otium.workflow import CURSOR, Home, log_scrub, reading
 
@@ -33,8 +34,8 @@ class _Part(Part):
     place: str
     """The home's path."""
     level: Level
-    began: Instant
-    """When this scrub began: what an earlier one listed is not used."""
+    run: str
+    """Names this scrub: what an earlier one listed is not used."""
     number: int
     names: tuple[str, ...]
 
@@ -62,7 +63,7 @@ def scrub_all(
     position = replace(position, damage=merged(position.damage, work.damage))
     walk = _Walk(path, cursor, level, position)
     first = bisect_right(work.names, position.after)
-    parts = _parts(str(home.path.absolute()), level, now, work.names[first:])
+    parts = _parts(str(home.path.absolute()), level, work.names[first:])
     for one in crew.each(_read, parts):
         walk.take(one.item, one.value())
         progress("scrubbing", walk.read, len(work.names) - first)
@@ -112,8 +113,9 @@ class _Walk:
             save_cursor(self._path, self._cursor, self._level, self.position)
 
 
-def _parts(place: str, level: Level, began: Instant, names: Sequence[str]) -> list[_Part]:
+def _parts(place: str, level: Level, names: Sequence[str]) -> list[_Part]:
     """Cut what is to be read into parts, in order."""
+    run = secrets.token_hex(8)
     groups: list[list[str]] = []
     for name in names:
         alone = level == "drill" or name.startswith("packs/")
@@ -121,13 +123,13 @@ def _parts(place: str, level: Level, began: Instant, names: Sequence[str]) -> li
             groups.append([])
         groups[-1].append(name)
     return [
-        _Part(place=place, level=level, began=began, number=number, names=tuple(group))
+        _Part(place=place, level=level, run=run, number=number, names=tuple(group))
         for number, group in enumerate(groups)
     ]
 
 
 def _read(part: _Part) -> _Read:
-    work, size = _listed(part.place, part.level, part.began), 0
+    work, size = _listed(part.place, part.level, part.run), 0
 
     def tell(length: int) -> None:
         nonlocal size
@@ -139,7 +141,7 @@ def _read(part: _Part) -> _Read:
 
 
 @functools.lru_cache(maxsize=1)
-def _listed(place: str, level: Level, began: Instant) -> Work:
+def _listed(place: str, level: Level, run: str) -> Work:
     """Return what is to be read; each worker lists it once a scrub."""
-    del began
+    del run
     return custody.reading(reading(Path(place)).archive, level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +42,7 @@ def serving(place: Path, wanted: Replicas, *, ray: str = "local", key: str = "")
     let somebody `mind` them. Raises Unsupported, NoCluster.
     """
     with cluster(ray, wanted.replicas):
+        logging.getLogger("ray").setLevel(logging.WARNING)
         from ray import serve
 
         from otium.scaling.replicas import application
