@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from otium.bench import Spread
 from otium.errors import BadInput
@@ -19,6 +20,9 @@ from otium.soak import SERVED, plant
 from otium.swapping.records import SwapReport, SwapWay, Waits
 from otium.swapping.ways import ours, router
 from otium.workflow import reading
+
+if TYPE_CHECKING:
+    import httpx2
 
 PEER = "llama-server"
 _OK = 200
@@ -94,6 +98,16 @@ def _ratios(mine: _Measured, peer: _Measured) -> dict[str, Spread]:
     return found
 
 
+async def _answered(http: httpx2.AsyncClient, way: _Measured, asked: dict[str, object]) -> bool:
+    import httpx2
+
+    try:
+        answer = await http.post(f"{way.url}/v1/chat/completions", json=asked)
+    except httpx2.HTTPError:
+        return False
+    return answer.status_code == _OK
+
+
 async def _round(way: _Measured, number: int, swaps: int, requests: int, clients: int) -> None:
     import httpx2
 
@@ -108,19 +122,12 @@ async def _round(way: _Measured, number: int, swaps: int, requests: int, clients
                 "temperature": 0,
             }
             began = time.perf_counter()
-            while not await answered(asked):
+            while not await _answered(http, way, asked):
                 way.failed += 1
                 if time.perf_counter() - began > _PATIENCE:
                     raise BadInput(what=f"the answers of {way.name}", why="there are none")
                 await asyncio.sleep(_PAUSE)
             return time.perf_counter() - began
-
-        async def answered(asked: dict[str, object]) -> bool:
-            try:
-                answer = await http.post(f"{way.url}/v1/chat/completions", json=asked)
-            except httpx2.HTTPError:
-                return False
-            return answer.status_code == _OK
 
         await ask(models[1], "Hello.", 1)  # whatever was up: from here each request is a swap
         way.swaps.append([await ask(models[at % 2], "Hello.", 1) for at in range(swaps)])
