@@ -15,8 +15,6 @@ from contextlib import (
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from otium.admission import Caller
 from otium.asking import Upstream
 from otium.dialects import Chat
@@ -54,10 +52,6 @@ class Open(Protocol):
 
     def cut(self) -> None:
         """End it: the service cannot wait any longer."""
-        ...
-
-    def stalled(self, before: float) -> bool:
-        """Tell whether its client has taken nothing since *before*."""
         ...
 
 
@@ -135,6 +129,7 @@ class Service:
             await asyncio.gather(self._engines.close(), self._elsewhere.close())
             await client.close()
             self.watch.log("stopped", open=len(self._open))
+            self.watch.gather()
             await asyncio.to_thread(self.watch.flush)
             await asyncio.to_thread(self.leaving.close)
             await asyncio.to_thread(self.door.close)
@@ -148,7 +143,7 @@ class Service:
         elsewhere = some.limits_elsewhere()
         self._elsewhere = Residence(self._start, elsewhere, measure=lambda _: None, tell=tell)
         self.revivals = Revivals(loop.time, now)
-        self.revivals.ended = self.watch.revival
+        self.revivals.ended = lambda *what: _told(loop, self.watch.revival, *what)
         self.revivals.explain = self.explain
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
         self.catalog.leaving = self.leaving.facts
@@ -272,14 +267,18 @@ class Service:
         engines, patience = self._of(life.model), self.settings.load_seconds
 
         async def work(running: Running) -> T:
+            speaker, broke = None, False
             try:
                 check_weights(running, life)
                 speaker = await self.leaving.speaker(self._upstream, running.endpoint, turn)
-                with self.leaving.counting(turn, speaker):
-                    return await speak(speaker, running)
+                return await speak(speaker, running)
             except OtiumError as error:
                 own.append(error)
+                broke = isinstance(error, EngineFailed)
                 raise
+            finally:
+                if speaker and not broke:
+                    self.leaving.count(turn, speaker)
 
         self._begin(life.model)
         try:
@@ -371,15 +370,20 @@ class Service:
         self.leaving.closings.policies.flush()
 
     async def _mind(self) -> None:
-        """Write what was noted, and let go of clients that take nothing."""
-        loop = asyncio.get_running_loop()
+        """Write what was noted, every second."""
         while True:
             await asyncio.sleep(1)
-            before = loop.time() - self.settings.stall_seconds
-            for request in [one for one in self._open if one.stalled(before)]:
-                request.cut()
-            with suppress(SQLAlchemyError):
+            try:
+                self.watch.gather()
                 await asyncio.to_thread(self._flush)
+            except Exception as error:  # noqa: BLE001  # nothing may end the minding
+                self.watch.log("not_written", why=type(error).__name__)
+
+
+def _told(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *facts: object) -> None:
+    """Have *what* called on the loop, unless that has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what, *facts)
 
 
 def _code(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from otium.bench import Spread
+from otium.errors import BadInput
 from otium.records import ModelId, Progress, silent
 from otium.revival import materialise
 from otium.soak import SERVED, plant
@@ -23,7 +24,8 @@ PEER = "llama-server"
 _OK = 200
 _FEW = 8
 """Tokens of an answer in the mixed load."""
-_TRIES_SECONDS = 120.0
+_PATIENCE, _PAUSE = 120.0, 0.1
+"""Seconds that a client goes on asking, and waits after a failure."""
 
 
 class _Measured:
@@ -60,7 +62,7 @@ def swap_bench(
     with tempfile.TemporaryDirectory(prefix="otium-swap-") as folder, ExitStack() as stack:
         place = Path(folder)
         progress("models are archived", 0, 1)
-        plant(place / "home")
+        plant(place / "home", questions=())
         archive = reading(place / "home").archive
         files = {it: materialise(archive, it, place / "home" / "cache") for it in SERVED}
         ways = [_Measured("otium", stack.enter_context(ours(place / "home")))]
@@ -96,19 +98,29 @@ async def _round(way: _Measured, number: int, swaps: int, requests: int, clients
     import httpx2
 
     models = [*SERVED]
-    async with httpx2.AsyncClient(timeout=_TRIES_SECONDS, trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=_PATIENCE, trust_env=False) as http:
 
         async def ask(model: ModelId, words: str, tokens: int) -> float:
-            asked = {
+            asked: dict[str, object] = {
                 "model": model,
                 "messages": [{"role": "user", "content": words}],
                 "max_tokens": tokens,
                 "temperature": 0,
             }
             began = time.perf_counter()
-            answer = await http.post(f"{way.url}/v1/chat/completions", json=asked)
-            way.failed += answer.status_code != _OK
+            while not await answered(asked):
+                way.failed += 1
+                if time.perf_counter() - began > _PATIENCE:
+                    raise BadInput(what=f"the answers of {way.name}", why="there are none")
+                await asyncio.sleep(_PAUSE)
             return time.perf_counter() - began
+
+        async def answered(asked: dict[str, object]) -> bool:
+            try:
+                answer = await http.post(f"{way.url}/v1/chat/completions", json=asked)
+            except httpx2.HTTPError:
+                return False
+            return answer.status_code == _OK
 
         await ask(models[1], "Hello.", 1)  # whatever was up: from here each request is a swap
         way.swaps.append([await ask(models[at % 2], "Hello.", 1) for at in range(swaps)])
