@@ -13,7 +13,17 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "otium"
 FILES = sorted(path for path in SOURCE.rglob("*.py") if "data" not in path.parts)
 ROOMS = sorted(path.parent for path in SOURCE.glob("*/__init__.py"))
-LAZY = ("inspect_ai", "xllamacpp", "numpy", "scipy", "sqlalchemy", "starlette", "rich", "aiohttp", "ray")
+LAZY = (
+    "inspect_ai",
+    "xllamacpp",
+    "numpy",
+    "scipy",
+    "sqlalchemy",
+    "starlette",
+    "rich",
+    "aiohttp",
+    "ray",
+)
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:

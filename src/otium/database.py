@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData, create_engine, event, func, make_url, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.schema import CreateColumn
 
 from otium.errors import BadInput, Unsupported
 
@@ -14,7 +25,7 @@ _MAKING = 0x6F7469756D
 
 
 def open_database(url: str, tables: MetaData) -> Engine:
-    """Open the database at *url*, ``sqlite:///PATH`` or another, and make what *tables* it lacks.
+    """Open the database at *url*, ``sqlite:///PATH`` or another; make what of *tables* it lacks.
 
     SQLite flushes at each commit, so that what was said to be kept survives a power cut. Several
     processes may open it at once. Raises Unsupported if the database's driver is not installed,
@@ -38,7 +49,19 @@ def open_database(url: str, tables: MetaData) -> Engine:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
         tables.create_all(connection)
+        _complete(connection, tables)
     return engine
+
+
+def _complete(connection: Connection, tables: MetaData) -> None:
+    """Add the columns that a database of an earlier version lacks; they have a default."""
+    look = inspect(connection)
+    for table in tables.sorted_tables:
+        there = {column["name"] for column in look.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                made = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
 
 
 def sqlite_url(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from otium.admission import Admission, Issued, Scope, Terms, Verb, read_lines
+from otium.admission import Admission, Issued, Line, Scope, Terms, Verb, read_lines
 from otium.database import open_database
 from otium.errors import BadInput, DateInPast, NotFound, Refused
 from otium.quotas import TABLES
@@ -268,6 +268,7 @@ def test_the_log_has_no_field_for_what_was_said(tmp_path: Path) -> None:
         "key",
         "act",
         "model",
+        "answered",
         "status",
         "code",
         "tokens_in",
@@ -280,3 +281,28 @@ def test_the_log_has_no_field_for_what_was_said(tmp_path: Path) -> None:
 def test_what_is_no_database_is_named() -> None:
     with pytest.raises(BadInput, match="the database's URL"):
         open_database("no url", TABLES)
+
+
+def test_a_log_of_an_earlier_version_is_completed_and_keeps_its_lines(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.sqlite'}"
+    with Admission(url) as one:
+        one.note(Line(time=Instant("2026-01-01T00:00:00Z"), key="", act="x", model="alder-1"))
+    with sqlite3.connect(tmp_path / "state.sqlite") as connection:
+        connection.execute("ALTER TABLE admission_log DROP COLUMN answered")
+    connection.close()
+    with Admission(url) as again:
+        again.note(Line(time=Instant("2026-01-02T00:00:00Z"), key="", act="y", answered="birch-2"))
+    engine = open_database(url, TABLES)
+    assert [line.answered for line in read_lines(engine)] == ["", "birch-2"]
+    engine.dispose()
+
+
+def test_a_line_that_no_database_takes_costs_no_other(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.sqlite'}"
+    with Admission(url) as admission:
+        for act in ("first", "\ud800", "last"):
+            admission.note(Line(time=Instant("2026-01-01T00:00:00Z"), key="", act=act))
+    assert admission.dropped == 1
+    engine = open_database(url, TABLES)
+    assert [line.act for line in read_lines(engine)] == ["first", "last"]
+    engine.dispose()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 
 from otium.telemetry import LogLines, Metrics
 
@@ -87,3 +88,23 @@ def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     lines.flush()
     assert lines.dropped == 1
     LogLines(None).write({"a": 1})
+
+
+def test_lines_written_while_others_are_flushed_are_neither_lost_nor_doubled() -> None:
+    stream = io.BytesIO()
+    lines = LogLines(stream)
+    done = threading.Event()
+
+    def flush() -> None:
+        while not done.is_set():
+            lines.flush()
+
+    flushing = threading.Thread(target=flush)
+    flushing.start()
+    for number in range(20_000):
+        lines.write({"n": number})
+    done.set()
+    flushing.join()
+    lines.flush()
+    found = [json.loads(line)["n"] for line in stream.getvalue().splitlines()]
+    assert (found, lines.dropped) == (list(range(20_000)), 0)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from otium.admission import refusing
 from otium.admission.audit import forget_lines, write_lines
@@ -250,7 +250,7 @@ class Admission:
         while not self._stop.wait(often):
             try:
                 work()
-            except SQLAlchemyError:
+            except Exception:  # noqa: BLE001, S112  # nothing may end the thread
                 continue  # `_read_at` stands still, and is what tells that something is wrong
 
     def _write(self) -> None:
@@ -260,9 +260,20 @@ class Admission:
         try:
             with self._engine.begin() as connection:
                 write_lines(connection, lines)
+        except (DataError, IntegrityError, ValueError):
+            self._write_apart(lines)
         except SQLAlchemyError:
             self._notes.add(lines, front=True)
             raise
+
+    def _write_apart(self, lines: list[Line]) -> None:
+        """Write lines one by one: a line that no database takes must not cost the others."""
+        for line in lines:
+            try:
+                with self._engine.begin() as connection:
+                    write_lines(connection, [line])
+            except (DataError, IntegrityError, ValueError):
+                self._notes.dropped += 1
 
     # The way through memory
 

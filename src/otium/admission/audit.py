@@ -10,7 +10,7 @@ from otium.admission import tables
 from otium.admission.records import Line
 from otium.records import Instant
 
-_WIDTHS = {"key": 20, "act": 60, "model": 100, "code": 60, "weights": 80}
+_WIDTHS = {"key": 20, "act": 60, "model": 100, "answered": 100, "code": 60, "weights": 80}
 
 
 def write_lines(connection: Connection, lines: Sequence[Line]) -> None:

@@ -65,6 +65,9 @@ class Line(Part):
     act: str
     """The route, or what was done to a key or a request: ``key.revoked``."""
     model: str = ""
+    """The model that was asked."""
+    answered: str = ""
+    """The model that answered in its place, where a client had asked for its successor."""
     status: int = 0
     code: str = ""
     tokens_in: int = 0

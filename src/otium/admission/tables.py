@@ -35,6 +35,7 @@ log = Table(
     Column("key", String(20), nullable=False),
     Column("act", String(60), nullable=False),
     Column("model", String(100), nullable=False),
+    Column("answered", String(100), nullable=False, server_default=""),
     Column("status", Integer, nullable=False),
     Column("code", String(60), nullable=False),
     Column("tokens_in", BigInteger, nullable=False),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
@@ -38,8 +38,12 @@ class Upstream:
         body = {**chat.body(), "model": endpoint.served_as or endpoint.identity.model}
         body.pop("stream", None)
         body.pop("stream_options", None)
-        async with self._post(endpoint, body) as reply:
-            return _checked(_decode(await reply.read()), endpoint)
+        try:
+            async with self._post(endpoint, body) as reply:
+                await _sound(reply, endpoint)
+                return _checked(_decode(await reply.read()), endpoint)
+        except (TimeoutError, WireError, ValueError, RecursionError) as error:
+            raise self._failure(error, endpoint) from error
 
     async def stream(self, endpoint: Endpoint, chat: Chat) -> AsyncGenerator[list[Json]]:
         """Yield chunks as they come, those that come together as one list.
@@ -50,42 +54,46 @@ class Upstream:
         model = endpoint.served_as or endpoint.identity.model
         asked = fields(chat.options.get("stream_options"))
         counted = {"stream_options": {**asked, **_USAGE}, "stream": True, "model": model}
-        async with self._post(endpoint, {**chat.body(), **counted}) as reply:
-            split = Events()
-            while part := await reply.part():
-                chunks: list[Json] = []
-                try:
-                    for data in split.feed(part):
-                        if data == b"[DONE]":
+        try:
+            async with self._post(endpoint, {**chat.body(), **counted}) as reply:
+                await _sound(reply, endpoint)
+                split = Events()
+                while part := await reply.part():
+                    chunks: list[Json] = []
+                    try:
+                        for data in split.feed(part):
+                            if data == b"[DONE]":
+                                yield chunks
+                                return
+                            chunks.append(_checked(_decode(data), endpoint))
+                    except (EngineFailed, ValueError):
+                        if chunks:  # what was said before the fault was said
                             yield chunks
-                            return
-                        chunks.append(_checked(_decode(data), endpoint))
-                except (EngineFailed, ValueError):
-                    if chunks:  # what was said before the fault was said
+                        raise
+                    if chunks:
                         yield chunks
-                    raise
-                if chunks:
-                    yield chunks
+        except (TimeoutError, WireError, ValueError, RecursionError) as error:
+            raise self._failure(error, endpoint) from error
         raise EngineFailed(model=model, why="its stream broke off")
 
-    @asynccontextmanager
-    async def _post(self, endpoint: Endpoint, body: Json) -> AsyncIterator[Reply]:
+    def _post(self, endpoint: Endpoint, body: Json) -> AbstractAsyncContextManager[Reply]:
         url = f"{endpoint.base_url}/chat/completions"
-        try:
-            async with self._client.post(
-                url, _encode(body), key=endpoint.api_key, seconds=self._seconds
-            ) as reply:
-                if reply.status != _OK:
-                    raise _refusal(reply.status, await reply.read(), endpoint)
-                yield reply
-        except TimeoutError as error:
+        return self._client.post(url, _encode(body), key=endpoint.api_key, seconds=self._seconds)
+
+    def _failure(self, error: Exception, endpoint: Endpoint) -> Exception:
+        """Return what *error* on the way means: time is over, or the engine broke."""
+        if isinstance(error, TimeoutError):
             message = f"The engine did not finish within {self._seconds:g} s."
             later = {"Retry-After": "10"}
-            raise refuse(504, "upstream_timeout", message, type="timeout", headers=later) from error
-        except (WireError, ValueError, RecursionError) as error:
-            kind = EngineFailed if isinstance(error, WireError) else EngineRefused
-            why = f"{type(error).__name__}: {error}"
-            raise kind(model=endpoint.identity.model, why=why) from error
+            return refuse(504, "upstream_timeout", message, type="timeout", headers=later)
+        kind = EngineFailed if isinstance(error, WireError) else EngineRefused
+        return kind(model=endpoint.identity.model, why=f"{type(error).__name__}: {error}")
+
+
+async def _sound(reply: Reply, endpoint: Endpoint) -> None:
+    """Raise what an answer's status means, unless it is an answer."""
+    if reply.status != _OK:
+        raise _refusal(reply.status, await reply.read(), endpoint)
 
 
 def _checked(answer: object, endpoint: Endpoint) -> Json:

@@ -104,6 +104,7 @@ class Closings:
         self._lock = threading.RLock()
         self._seen = _Seen() if self._engine.dialect.name == "sqlite" else None
         self._raw: Any = None
+        self._cursor: Any = None
         self.policies = Policies(self._engine)
 
     @classmethod
@@ -141,7 +142,7 @@ class Closings:
             return self._asked([it.hex() for it in prefixes(messages, caller, self._key)])
         with self._lock:
             self._refresh(seen)
-            if self.caller(caller) not in seen.callers:
+            if not seen.callers or self.caller(caller) not in seen.callers:
                 return Looked(None, 0)  # who never was left has no closed history
             return seen.look(prefixes(messages, caller, self._key))
 
@@ -310,7 +311,8 @@ class Closings:
         """Learn what other connections wrote. SQLite says in microseconds whether any did."""
         if self._raw is None:
             self._raw = self._engine.raw_connection()
-        version = self._raw.execute("PRAGMA data_version").fetchone()[0]
+            self._cursor = self._raw.cursor()
+        version = self._cursor.execute("PRAGMA data_version").fetchone()[0]
         if version == seen.version:
             return
         for number, prefix, closing in self._raw.execute(

@@ -11,7 +11,7 @@ conversations. The API is ``docs/reference/gateway-api.md``.
 """
 
 from otium.dialects import Chat, read_chat
-from otium.gateway.app import background, create_app, run
+from otium.gateway.app import background, run
 from otium.gateway.catalog import Catalog, Known, Revival
 from otium.gateway.records import Settings
 from otium.gateway.service import Service
@@ -26,7 +26,6 @@ __all__ = [
     "Service",
     "Settings",
     "background",
-    "create_app",
     "read_chat",
     "run",
 ]

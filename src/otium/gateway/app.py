@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import resource
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvicorn
@@ -21,16 +23,17 @@ from starlette.staticfiles import StaticFiles
 
 from otium.dialects import COMPLETIONS, MESSAGES, RESPONSES, Dialect, refuse
 from otium.errors import BadInput, GatewayError, OtiumError, Refused
-from otium.gateway.catalog import Known, raw
-from otium.gateway.door import LOOPBACK, elsewhere
+from otium.gateway.catalog import Known
+from otium.gateway.door import LOOPBACK, elsewhere, key_of
 from otium.gateway.exchange import Exchange
-from otium.gateway.records import fault, too_large
+from otium.gateway.records import fault
 from otium.gateway.service import Service
 from otium.inband import anthropic_object
+from otium.listening import Limits, Listener, Outlet, Request, block, over_asgi
 from otium.telemetry import Metrics
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.requests import Request as WebRequest
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 ASKING: dict[str, Dialect] = {
@@ -39,6 +42,7 @@ ASKING: dict[str, Dialect] = {
     "/v1/messages": MESSAGES,
 }
 """The data path: these addresses are answered without Starlette."""
+_BY_TARGET = {path.encode(): dialect for path, dialect in ASKING.items()}
 
 _NOT_ALLOWED = 405
 _AFTER = 5
@@ -46,28 +50,43 @@ _AFTER = 5
 
 
 class Gateway:
-    """The ASGI application: requests to models here, the rest to Starlette."""
+    """What answers: requests to models here, everything else by *rest*, over ASGI."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, rest: ASGIApp) -> None:
         """Serve *service*."""
         self._service = service
-        self._rest = _starlette(service)
+        self._rest = rest
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        dialect = ASKING.get(scope["path"]) if scope["type"] == "http" else None
-        if dialect is None or scope["method"] != "POST":
-            await self._rest(scope, receive, send)
-            return
-        if not self._service.door.guarded and (refused := elsewhere(scope)):
-            await _response(refused, dialect)(scope, receive, send)
-            return
-        await Exchange(self._service, dialect, scope, receive, send).run()
+    def welcome(self, request: Request) -> Refused | None:
+        """Return why a stranger's request to a model is not even read."""
+        if _asking(request) is None:
+            return None
+        door = self._service.door
+        try:
+            return None if door.know(key_of(request.headers)) else elsewhere(request.headers)
+        except Refused as refused:
+            return refused
+
+    def answer(self, request: Request, outlet: Outlet) -> Coroutine[Any, Any, None]:
+        """Return the work of answering."""
+        dialect = _asking(request)
+        if dialect is not None:
+            return Exchange(self._service, dialect, request, outlet).run()
+        if request.refused is not None:
+            return _turn_away(request.refused, outlet)
+        return over_asgi(self._rest, request, outlet)
 
 
-def create_app(service: Service) -> Gateway:
-    """Return the ASGI application that serves *service*."""
-    return Gateway(service)
+def _asking(request: Request) -> Dialect | None:
+    """Return the API by which a model is asked, None if none is."""
+    if request.method != b"POST":
+        return None
+    return _BY_TARGET.get(request.target) or ASKING.get(request.path)
+
+
+async def _turn_away(refused: Refused, outlet: Outlet) -> None:
+    data = msgspec.json.encode(COMPLETIONS.error(refused))
+    outlet.whole(refused.status, data, block(refused.headers))
 
 
 def _starlette(service: Service) -> Starlette:
@@ -131,22 +150,23 @@ class _Routes:
             Route("/v1/endings/{ending}/appeal", self.appeal, methods=["POST"]),
         ]
 
-    async def healthz(self, _: Request) -> Response:
+    async def healthz(self, _: WebRequest) -> Response:
         view = await self._service.catalog.view()
         loaded = self._service.loaded()
         return _json({"status": "ok", "models": len(view.models), "loaded": loaded})
 
-    async def readyz(self, _: Request) -> Response:
+    async def readyz(self, _: WebRequest) -> Response:
         if self._service.draining:
             return _json({"status": "draining"}, status=503)
         await self._service.catalog.view()
         return _json({"status": "ready"})
 
-    async def metrics(self, _: Request) -> Response:
+    async def metrics(self, _: WebRequest) -> Response:
+        self._service.watch.gather()
         text = self._service.watch.metrics.text()
         return Response(text, headers={"Content-Type": Metrics.CONTENT_TYPE})
 
-    async def models(self, request: Request) -> Response:
+    async def models(self, request: WebRequest) -> Response:
         known = list((await self._service.catalog.view()).models.values())
         if _dialect(request.scope) is not MESSAGES:
             return _json({"object": "list", "data": [self._shown(request, one) for one in known]})
@@ -156,25 +176,25 @@ class _Routes:
         more = bool(page) and page[-1] != known[-1].life.model
         return _json({"data": data, "has_more": more, **ends})
 
-    def _shown(self, request: Request, known: Known) -> object:
+    def _shown(self, request: WebRequest, known: Known) -> object:
         shown = self._service.catalog.describe(known)
         anthropic = _dialect(request.scope) is MESSAGES
         return anthropic_object(known.life, shown) if anthropic else shown
 
-    async def model(self, request: Request) -> Response:
+    async def model(self, request: WebRequest) -> Response:
         known = await self._service.catalog.known(request.path_params["model"])
         return _json(self._shown(request, known), known=known)
 
-    async def deprecations(self, _: Request) -> Response:
+    async def deprecations(self, _: WebRequest) -> Response:
         return _json({"object": "list", "data": await self._service.catalog.deprecations()})
 
-    async def calendar(self, _: Request) -> Response:
+    async def calendar(self, _: WebRequest) -> Response:
         return Response(await self._service.catalog.calendar(), media_type="text/calendar")
 
-    async def atom(self, _: Request) -> Response:
+    async def atom(self, _: WebRequest) -> Response:
         return Response(await self._service.catalog.atom(), media_type="application/atom+xml")
 
-    async def prewarm(self, request: Request) -> Response:
+    async def prewarm(self, request: WebRequest) -> Response:
         if self._service.draining:
             raise refuse(503, "draining", "This service is about to end.", type="timeout")
         known = await self._service.catalog.known(request.path_params["model"])
@@ -192,18 +212,14 @@ class _Routes:
         answer.headers.update(service.door.headers(caller))
         return answer
 
-    async def appeal(self, request: Request) -> Response:
-        service, body = self._service, b""
-        async for part in request.stream():
-            body += part
-            if len(body) > service.settings.body_bytes:
-                raise too_large(service.settings.body_bytes)
+    async def appeal(self, request: WebRequest) -> Response:
+        service, body = self._service, await request.body()
         ending, scope = request.path_params["ending"], request.scope["otium.key"]
         dialect = _dialect(request.scope)
         made = await asyncio.to_thread(service.leaving.appeal, ending, scope, body, dialect)
         return _json(made, status=201)
 
-    async def revival(self, request: Request) -> Response:
+    async def revival(self, request: WebRequest) -> Response:
         found = self._service.revivals.find(request.path_params["revival"])
         if found is None:
             raise refuse(404, "revival_not_found", "No such revival is remembered here.")
@@ -214,7 +230,7 @@ class _Routes:
         return answer
 
 
-def _page(request: Request, models: list[str]) -> list[str]:
+def _page(request: WebRequest, models: list[str]) -> list[str]:
     """Return the page of a list that a client of Anthropic's API asks for."""
     query = request.query_params
     limit = query.get("limit", "20")
@@ -236,24 +252,22 @@ def _pages(service: Service) -> list[BaseRoute]:
 def _json(value: object, *, status: int = 200, known: Known | None = None) -> Response:
     answer = Response(msgspec.json.encode(value), status, media_type="application/json")
     if known is not None:
-        answer.raw_headers += known.headers
+        answer.headers.update(known.headers)
     return answer
 
 
 def _response(refused: Refused, dialect: Dialect) -> Response:
     data = msgspec.json.encode(dialect.error(refused))
-    answer = Response(data, refused.status, media_type="application/json")
-    answer.raw_headers += raw(refused.headers)
-    return answer
+    return Response(data, refused.status, dict(refused.headers), "application/json")
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: WebRequest, error: Exception) -> Response:
     if isinstance(error, Refused):
         return _response(error, _dialect(request.scope))
     return await _broken(request, error)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _http(request: WebRequest, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     status = _NOT_ALLOWED if request.url.path in ASKING else status
     code = "method_not_allowed" if status == _NOT_ALLOWED else "unknown_url"
@@ -261,27 +275,34 @@ async def _http(request: Request, error: Exception) -> Response:
     return _response(refuse(status, code, message), _dialect(request.scope))
 
 
-async def _broken(request: Request, error: Exception) -> Response:
+async def _broken(request: WebRequest, error: Exception) -> Response:
     message = f"The service failed: {fault(error)}."
     refused = refuse(500, "internal_error", message, type="server_error")
     return _response(refused, _dialect(request.scope))
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it listens, and drains before it ends."""
+    """uvicorn's server with connections of ours; it says when it listens, and drains at its end."""
 
     def __init__(self, service: Service) -> None:
+        some, rest = service.settings, _starlette(service)
+        limits = Limits(
+            body_bytes=some.body_bytes,
+            reading_bytes=some.reading_bytes,
+            head_seconds=some.head_seconds,
+            body_seconds=some.body_seconds,
+            stall_seconds=some.stall_seconds,
+        )
+        self._listener = Listener(Gateway(service, rest), limits)
         config = uvicorn.Config(
-            create_app(service),
+            rest,
             lifespan="on",
             loop="uvloop",
-            http="httptools",
+            http=self._listener.connection,  # type: ignore[arg-type]  # what makes a protocol
             ws="none",
-            access_log=False,
+            proxy_headers=False,
             log_level="warning",
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=round(service.settings.drain_seconds) + _AFTER,
+            timeout_graceful_shutdown=round(some.drain_seconds) + _AFTER,
         )
         super().__init__(config)
         self._service = service
@@ -289,6 +310,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
+        self._listener.open()
         try:
             await super().startup(sockets)
         finally:
@@ -319,6 +341,7 @@ def run(service: Service, host: str = "127.0.0.1", port: int = 8000) -> None:
     SIGTERM and SIGINT drain: no new work is taken, and open answers have time to finish.
     """
     with _listening(service, host, port) as listener:
+        _prepare_process()
         _Server(service).run([listener])
 
 
@@ -337,6 +360,15 @@ def background(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iter
         finally:
             server.end()
             thread.join()
+
+
+def _prepare_process() -> None:
+    """Allow as many files as may be, two a stream; keep the collector off what stays for good."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @contextmanager

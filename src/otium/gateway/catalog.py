@@ -27,10 +27,10 @@ from otium.inband import (
 )
 from otium.ledger import Entry
 from otium.lifecycle import ModelLife, Registry
+from otium.listening import block
 from otium.records import Instant, ModelId, Part
 from otium.residence import Standing
 from otium.revival import Stages
-from otium.wire import RawHeaders
 
 _REMEMBERED = 64
 """Revivals, and times of one model's revivals, that are kept."""
@@ -41,7 +41,10 @@ class Known(NamedTuple):
 
     life: ModelLife
     urls: Urls
-    headers: RawHeaders
+    headers: Mapping[str, str]
+    """What every answer about it says, errors too."""
+    head: bytes
+    """The same, as lines."""
     brownouts: tuple[Brownout, ...]
 
 
@@ -322,9 +325,4 @@ class Catalog:
         )
         headers = lifecycle_headers(life, note=urls.note)
         windows = tuple(one for one in some.brownouts if one.model == life.model)
-        return Known(life, urls, raw(headers), windows)
-
-
-def raw(headers: Mapping[str, str]) -> RawHeaders:
-    """Return headers as ASGI wants them."""
-    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        return Known(life, urls, headers, block(headers), windows)

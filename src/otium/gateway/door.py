@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,9 +86,10 @@ class Door:
         Routes that name a model beside reading about it ask `admit` as well.
         """
         path = scope["path"]
-        secret = scope["otium.secret"] = key_of(dict(scope["headers"]))
+        headers = dict(scope["headers"])
+        secret = scope["otium.secret"] = key_of(headers)
         if not self.guarded:
-            if refused := elsewhere(scope):
+            if refused := elsewhere(headers):
                 raise refused
             return ""
         if path in _FOR_ALL or not (path.startswith("/v1/") or path == "/metrics"):
@@ -152,7 +154,7 @@ class Door:
             self._admission.settle(caller, read, asked.heard)
 
 
-def key_of(headers: dict[bytes, bytes]) -> bytes:
+def key_of(headers: Mapping[bytes, bytes]) -> bytes:
     """Return the key that a request shows, as OpenAI's or as Anthropic's clients do."""
     kind, _, given = headers.get(b"authorization", b"").partition(b" ")
     if kind.lower() == b"bearer" and given:
@@ -168,19 +170,13 @@ def _verb(path: str) -> Verb | None:
     return "models" if reads else None
 
 
-def elsewhere(scope: Scope) -> Refused | None:
+def elsewhere(headers: Mapping[bytes, bytes]) -> Refused | None:
     """Return why a request without keys is refused, or None if it is from this machine.
 
     Host and Origin must be this machine's too, so that no web page that its user happens to
     read can ask.
     """
-    host, origin = b"", b"//localhost"
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value
-        elif name == b"origin":
-            origin = value
-    if _local(host, origin):
+    if _local(headers.get(b"host", b""), headers.get(b"origin", b"//localhost")):
         return None
     return refuse(403, "not_from_here", "Without keys, this service answers this machine only.")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager
-from typing import NamedTuple, TypeAlias
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, aclosing
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,7 +38,7 @@ from otium.closure import (
 )
 from otium.dialects import NO_RETRY, Chat, Dialect, Json, bad_request, checked, decoded, refuse
 from otium.engine import Endpoint
-from otium.errors import BadInput, EngineFailed, Exists, NotFound, OtiumError, Refused
+from otium.errors import BadInput, Exists, NotFound, OtiumError, Refused
 from otium.gateway.records import Settings, conversation_ended
 from otium.inband import ExitFacts
 from otium.lifecycle import Registry
@@ -155,25 +155,17 @@ class Leaving:
 
         return Speaker(upstream, endpoint, offered, leave)
 
-    @contextmanager
-    def counting(self, turn: Turn, speaker: Speaker) -> Iterator[None]:
-        """Count what becomes of *turn*, unless its engine breaks and it is asked again."""
-        broke = False
-        try:
-            yield
-        except EngineFailed:
-            broke = True
-            raise
-        finally:
-            if turn.policy is not None and not broke:
-                self.closings.policies.count(
-                    turn.model,
-                    self._registry.clock.now(),
-                    begun=all(one["role"] != "assistant" for one in turn.chat.messages),
-                    offered=speaker.offered is not None,
-                    ended=isinstance(speaker.parted, Ending),
-                    vetoed=isinstance(speaker.parted, Veto),
-                )
+    def count(self, turn: Turn, speaker: Speaker) -> None:
+        """Count what became of *turn*."""
+        if turn.policy is not None:
+            self.closings.policies.count(
+                turn.model,
+                self._registry.clock.now(),
+                begun=all(one["role"] != "assistant" for one in turn.chat.messages),
+                offered=speaker.offered is not None,
+                ended=isinstance(speaker.parted, Ending),
+                vetoed=isinstance(speaker.parted, Veto),
+            )
 
     # How a model can leave
 
@@ -289,37 +281,41 @@ class Speaker:
         self.parted: Ending | Veto | None = None
         """What became of the model's wish to leave, if it had one."""
 
-    async def complete(self, chat: Chat) -> Json:
+    def complete(self, chat: Chat) -> Coroutine[Any, Any, Json]:
         """Return the whole answer."""
-        answer: Json | None = None
-        if self.offered is not None:
-            left, answer = await self._offer(chat, self.offered)
-            if left is not None:
-                parted = await self._part(left)
-                if isinstance(parted, Ending):
-                    return _ended(answer, left.text, parted)
-                again = await self._upstream.complete(self._endpoint, _unoffered(chat, parted))
-                return {**again, "conversation": _open(parted)}
-        if answer is None or (self.offered is not None and self.offered.apart):
-            answer = await self._upstream.complete(self._endpoint, chat)
-        return answer
+        if self.offered is None:
+            return self._upstream.complete(self._endpoint, chat)
+        return self._complete_offering(chat, self.offered)
 
-    async def stream(self, chat: Chat) -> AsyncGenerator[list[Json]]:
-        """Yield the answer's chunks as they come."""
-        extra: Json = {}
-        if self.offered is not None:
-            heard = _Heard()
-            async with aclosing(self._stream_offering(chat, self.offered, heard)) as parts:
-                async for part in parts:
-                    yield part
-            if heard.left is not None:
-                parted = await self._part(heard.left)
-                if isinstance(parted, Ending):
-                    yield _parting(heard.last, heard.left.text, parted)
-                    return
-                chat, extra = _unoffered(chat, parted), {"conversation": _open(parted)}
-            elif not self.offered.apart:
+    def stream(self, chat: Chat) -> AsyncGenerator[list[Json]]:
+        """Return the answer's chunks as they come."""
+        if self.offered is None:
+            return self._upstream.stream(self._endpoint, chat)
+        return self._stream_offered(chat, self.offered)
+
+    async def _complete_offering(self, chat: Chat, offered: Offered) -> Json:
+        left, answer = await self._offer(chat, offered)
+        if left is not None:
+            parted = await self._part(left)
+            if isinstance(parted, Ending):
+                return _ended(answer, left.text, parted)
+            again = await self._upstream.complete(self._endpoint, _unoffered(chat, parted))
+            return {**again, "conversation": _open(parted)}
+        return await self._upstream.complete(self._endpoint, chat) if offered.apart else answer
+
+    async def _stream_offered(self, chat: Chat, offered: Offered) -> AsyncGenerator[list[Json]]:
+        extra, heard = dict[str, object](), _Heard()
+        async with aclosing(self._stream_offering(chat, offered, heard)) as parts:
+            async for part in parts:
+                yield part
+        if heard.left is not None:
+            parted = await self._part(heard.left)
+            if isinstance(parted, Ending):
+                yield _parting(heard.last, heard.left.text, parted)
                 return
+            chat, extra = _unoffered(chat, parted), {"conversation": _open(parted)}
+        elif not offered.apart:
+            return
         async with aclosing(self._upstream.stream(self._endpoint, chat)) as parts:
             async for part in parts:
                 yield [{**chunk, **extra} for chunk in part] if extra else part

@@ -36,7 +36,6 @@ __all__ = [
     "fault",
     "not_started",
     "not_yet",
-    "too_large",
     "too_many",
     "unavailable",
     "upstream_failed",
@@ -80,6 +79,12 @@ class Settings(Part):
     refresh_seconds: float = 1.0
     """How old the service's view of the ledger may be."""
     body_bytes: int = 4 << 20
+    reading_bytes: int = 256 << 20
+    """What all requests together may hold that are not read to their end."""
+    head_seconds: float = 10.0
+    """How long a client may take for a request's address and headers."""
+    body_seconds: float = 60.0
+    """How long it may take for the rest of it."""
     open_requests: int = 20_000
     """How many requests may be under way at once."""
     stall_seconds: float = 120.0
@@ -185,12 +190,6 @@ def too_many(most: int) -> Refused:
     return refuse(
         503, "too_many_requests", why, type="service_unavailable", headers={"Retry-After": "5"}
     )
-
-
-def too_large(most: int) -> Refused:
-    """Refuse a body of more than *most* bytes."""
-    why = f"The body is larger than {most} bytes."
-    return refuse(413, "request_too_large", why, headers={"Connection": "close"})
 
 
 def not_yet(model: ModelId, settings: Settings, revival: Revival | None) -> Refused:

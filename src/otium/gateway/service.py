@@ -15,8 +15,6 @@ from contextlib import (
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from otium.admission import Caller
 from otium.asking import Upstream
 from otium.dialects import Chat
@@ -54,10 +52,6 @@ class Open(Protocol):
 
     def cut(self) -> None:
         """End it: the service cannot wait any longer."""
-        ...
-
-    def stalled(self, before: float) -> bool:
-        """Tell whether its client has taken nothing since *before*."""
         ...
 
 
@@ -111,7 +105,7 @@ class Service:
         self._lines = LogLines(log)
         self._open: set[Open] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.leaving = Leaving(self.registry, state, self._held, self.settings, self._failed)
+        self.leaving = Leaving(registry, state, self._held, self.settings, self._failed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -134,6 +128,7 @@ class Service:
             pinning.cancel()
             await asyncio.gather(self._engines.close(), self._elsewhere.close())
             await client.close()
+            self.watch.gather()
             self.watch.log("stopped", open=len(self._open))
             await asyncio.to_thread(self.watch.flush)
             await asyncio.to_thread(self.leaving.close)
@@ -148,7 +143,7 @@ class Service:
         elsewhere = some.limits_elsewhere()
         self._elsewhere = Residence(self._start, elsewhere, measure=lambda _: None, tell=tell)
         self.revivals = Revivals(loop.time, now)
-        self.revivals.ended = self.watch.revival
+        self.revivals.ended = lambda *what: _told(loop, self.watch.revival, *what)
         self.revivals.explain = self.explain
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
         self.catalog.leaving = self.leaving.facts
@@ -273,10 +268,7 @@ class Service:
 
         async def work(running: Running) -> T:
             try:
-                check_weights(running, life)
-                speaker = await self.leaving.speaker(self._upstream, running.endpoint, turn)
-                with self.leaving.counting(turn, speaker):
-                    return await speak(speaker, running)
+                return await self._spoken(turn, life, speak, running)
             except OtiumError as error:
                 own.append(error)
                 raise
@@ -290,14 +282,34 @@ class Service:
             late = not_yet(life.model, self.settings, self.revivals.current(life.model))
             raise explained(late, life, known.urls) from error
         except OtiumError as error:
-            if error in own and isinstance(error, EngineFailed):
+            if error not in own:
+                wait = self.explain(life.model).retry_seconds
+                raise explained(not_started(life.model, error, wait), life, known.urls) from error
+            if isinstance(error, EngineFailed):
                 raise upstream_failed(str(error)) from error
-            if error in own:
-                raise
-            wait = self.explain(life.model).retry_seconds
-            raise explained(not_started(life.model, error, wait), life, known.urls) from error
+            raise
         finally:
             self._settle(life.model)
+
+    async def _spoken(
+        self,
+        turn: Turn,
+        life: ModelLife,
+        speak: Callable[[Speaker, Running], Awaitable[T]],
+        running: Running,
+    ) -> T:
+        """Let the model speak; count the turn unless its engine broke."""
+        speaker, broke = None, False
+        try:
+            check_weights(running, life)
+            speaker = await self.leaving.speaker(self._upstream, running.endpoint, turn)
+            return await speak(speaker, running)
+        except EngineFailed:
+            broke = True
+            raise
+        finally:
+            if speaker and not broke:
+                self.leaving.count(turn, speaker)
 
     def _settle(self, model: ModelId) -> None:
         """Forget a start that was noted and never came to run, as of one that failed just now."""
@@ -325,7 +337,8 @@ class Service:
                 self.revivals.end(start)
                 yield running
         except BaseException as error:
-            self.revivals.end(start, _code(error))
+            differs = isinstance(error, FingerprintDiffers)
+            self.revivals.end(start, "fingerprint_differs" if differs else "revival_failed")
             raise
 
     @contextmanager
@@ -371,16 +384,17 @@ class Service:
         self.leaving.closings.policies.flush()
 
     async def _mind(self) -> None:
-        """Write what was noted, and let go of clients that take nothing."""
-        loop = asyncio.get_running_loop()
+        """Write what was noted, every second."""
         while True:
             await asyncio.sleep(1)
-            before = loop.time() - self.settings.stall_seconds
-            for request in [one for one in self._open if one.stalled(before)]:
-                request.cut()
-            with suppress(SQLAlchemyError):
+            try:
+                self.watch.gather()
                 await asyncio.to_thread(self._flush)
+            except Exception as error:  # noqa: BLE001  # nothing may end the minding
+                self.watch.log("not_written", why=type(error).__name__)
 
 
-def _code(error: BaseException) -> str:
-    return "fingerprint_differs" if isinstance(error, FingerprintDiffers) else "revival_failed"
+def _told(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *facts: object) -> None:
+    """Have *what* called on the loop, unless that has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what, *facts)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from otium.admission import Line
-from otium.records import Instant
+from otium.records import Instant, instant
 from otium.residence import Notice
 from otium.telemetry import LogLines, Metrics
 
 _SERVER_FAULT = 500
+_TOGETHER = 256
+"""How many requests are counted at once, at most: a few milliseconds of the loop."""
 
 
 class Asked:
     """What is noted of one request while it runs. Nothing that was said is in it."""
 
     __slots__ = (
+        "answered",
         "api",
+        "at",
         "caller",
         "code",
         "first",
@@ -38,6 +45,8 @@ class Asked:
         self.api = api
         self.id = ident
         self.model = ""
+        self.answered = ""
+        """The model that answered in its place, as the client had asked for."""
         self.known = False
         """Whether the model is registered: strangers' names are not counted one by one."""
         self.caller = ""
@@ -50,6 +59,8 @@ class Asked:
         """How many events of its stream the model has said; None if it was not asked."""
         self.weights = ""
         self.streamed = False
+        self.at = 0.0
+        """When it ended, in Unix seconds."""
         self.seconds = 0.0
         self.first = 0.0
         """Seconds to the answer's first byte, 0 if there was none."""
@@ -70,6 +81,8 @@ class Watch:
         self._note = note
         self._now = now
         self._lines = lines
+        self._ended: list[Asked] = []
+        """Requests that are not counted yet."""
         of_metrics = self.metrics
         self._requests = of_metrics.counter(
             "otium_requests_total", "Requests by what became of them.", ("api", "model", "code")
@@ -95,31 +108,45 @@ class Watch:
 
     def request(self, asked: Asked) -> None:
         """Note a request that came to its end."""
+        asked.at = time.time()
+        self._ended.append(asked)
+        if len(self._ended) >= _TOGETHER:
+            self.gather()
+
+    def gather(self) -> None:
+        """Count and line up the requests that ended: many together cost half of one by one."""
+        ended, self._ended = self._ended, []
+        for asked in ended:
+            self._count(asked)
+            now = _instant(int(asked.at))
+            self._note(
+                Line(
+                    time=now,
+                    key=asked.caller,
+                    act=asked.api,
+                    model=asked.model,
+                    answered=asked.answered,
+                    status=asked.status,
+                    code=asked.code,
+                    tokens_in=asked.read,
+                    tokens_out=asked.written,
+                    milliseconds=round(asked.seconds * 1000),
+                    weights=asked.weights,
+                )
+            )
+            if self._lines.wanted:
+                self._lines.write(self._line(asked, now))
+
+    def _count(self, asked: Asked) -> None:
         model = asked.model if asked.known else ""
         self._requests.add((asked.api, model, asked.code))
         self._seconds.add((asked.api,), asked.seconds)
         if asked.first:
             self._first.add((asked.api,), asked.first)
         if asked.written or asked.read:
+            model = asked.answered or model
             self._tokens.add((model, "read"), asked.read)
             self._tokens.add((model, "written"), asked.written)
-        now = self._now()
-        self._note(
-            Line(
-                time=now,
-                key=asked.caller,
-                act=asked.api,
-                model=asked.model,
-                status=asked.status,
-                code=asked.code,
-                tokens_in=asked.read,
-                tokens_out=asked.written,
-                milliseconds=round(asked.seconds * 1000),
-                weights=asked.weights,
-            )
-        )
-        if self._lines.wanted:
-            self._lines.write(self._line(asked, now))
 
     def _line(self, asked: Asked, now: Instant) -> Mapping[str, object]:
         return {
@@ -129,6 +156,7 @@ class Watch:
             "id": asked.id,
             "api": asked.api,
             "model": asked.model[:100],
+            "answered": asked.answered,
             "caller": asked.caller,
             "status": asked.status,
             "code": asked.code,
@@ -162,5 +190,10 @@ class Watch:
         self.log("engine", kind=notice.kind, bytes=notice.bytes, **facts)
 
     def flush(self) -> None:
-        """Write the log lines that wait."""
+        """Write the log lines that wait. Callable from any thread."""
         self._lines.flush()
+
+
+@lru_cache(maxsize=64)
+def _instant(seconds: int) -> Instant:
+    return instant(datetime.fromtimestamp(seconds, UTC))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from sqlalchemy import Connection, bindparam, case, select, update
 
@@ -144,4 +145,9 @@ def duration(seconds: float) -> str:
 
 def moment(now: float) -> str:
     """Return Unix seconds as an RFC 3339 time in UTC, rounded up."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.ceil(now)))
+    return _moment(math.ceil(now))
+
+
+@lru_cache(maxsize=1024)
+def _moment(now: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))

@@ -28,7 +28,8 @@ from otium.errors import BadInput
 from otium.timing.served import EVENTS, MODEL, SLOW
 
 _MOST_STREAMS = 10_000
-_SPARE_FILES = 300
+_SPARE_FILES = 60
+"""What a gateway has open beside its streams: listener, databases, log, journal."""
 _AT_ONCE = 20
 _START_SECONDS = 120
 _MICRO = 1e6
@@ -98,15 +99,13 @@ def gateway_bench(
 ) -> GatewayReport:
     """Measure; *peer_command* starts a peer, with ``{port}`` and ``{upstream}`` filled in."""
     requests = 100 if quick else 500
+    most = _room()
     with ExitStack() as stack:
         port, pid = stack.enter_context(_process("stub"))
         upstream = f"http://127.0.0.1:{port}/v1"
         ways = [_Measured("direct", port, pid)]
         for name, features in (("otium", "plain"), ("otium, all features", "all")):
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            key = _key(folder) if features == "all" else "none"
-            up = stack.enter_context(_process("gateway", upstream, features, folder))
-            ways.append(_Measured(name, *up, key))
+            ways.append(stack.enter_context(_gateway(name, upstream, features)))
         if peer_command:
             ways.append(_Measured("peer", *stack.enter_context(_peer(peer_command, upstream))))
         for number in range(1 if quick else rounds):
@@ -114,10 +113,9 @@ def gateway_bench(
             for way in (*ways[turn:], *ways[:turn]):
                 _measure(way, requests, warm=number == 0)
         slow, notes = None, []
-        most = _room()
         wanted = min(streams, most)
         if wanted:
-            slow = _slow(ways[2], wanted)
+            slow = _slow(stack.enter_context(_gateway("fresh", upstream, "all")), wanted)
         if wanted < streams:
             notes.append(f"{wanted} slow streams: this machine lets a process open so few files")
     shown = tuple(way.shown() for way in ways)
@@ -182,6 +180,14 @@ def _process(what: str, *arguments: str) -> Iterator[tuple[int, int]]:
     code = f"from otium.timing.served import {what}; {what}({given})"
     with _running([sys.executable, "-c", code], port, dict(os.environ)) as pid:
         yield port, pid
+
+
+@contextmanager
+def _gateway(name: str, upstream: str, features: str) -> Iterator[_Measured]:
+    with tempfile.TemporaryDirectory() as folder:
+        key = _key(folder) if features == "all" else "none"
+        with _process("gateway", upstream, features, folder) as (port, pid):
+            yield _Measured(name, port, pid, key)
 
 
 @contextmanager
@@ -349,7 +355,10 @@ async def _streams(way: _Measured, words: str, count: int, opened: Callable[[], 
 
 
 def _room() -> int:
-    """Return how many streams a process may hold: each takes two files in the gateway."""
+    """Return how many streams a process may hold, as many files allowed as can be.
+
+    Each takes two in the gateway. What is started from here inherits the limit.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -357,12 +366,14 @@ def _room() -> int:
 
 
 def _slow(way: _Measured, count: int) -> Streams:
-    before, most = _resident(way.pid), 0
+    """Hold slow streams in a gateway that nobody asked before: its free memory would hide some."""
+    most = 0
 
     def opened() -> None:
         nonlocal most
         most = _resident(way.pid)
 
     complete = asyncio.run(_streams(way, "slow", count, opened))
-    each = max(0, most - before) / count
-    return Streams(opened=count, complete=complete, bytes_each=each)
+    if not most:
+        raise BadInput(what="the slow streams", why=f"{count} were never open at once")
+    return Streams(opened=count, complete=complete, bytes_each=(most - way.idle) / count)

@@ -5,7 +5,6 @@ than its source. Does not know models, engines or APIs: it carries bytes. Writes
 
 Two clients do the same: `Lines` parses with llhttp (httptools) straight into what is waiting, and
 costs a quarter of `Session`, which is aiohttp and copes with servers that are more peculiar.
-`Outlet` is the other side: it answers over ASGI.
 
 >>> split = Events()
 >>> split.feed(b"data: 1\n\nda"), split.feed(b"ta: 2\r\n\r\n")
@@ -16,8 +15,7 @@ from __future__ import annotations
 
 from otium.wire.events import Events
 from otium.wire.lines import Lines
-from otium.wire.outlet import Outlet, RawHeaders
 from otium.wire.reply import Client, Reply, WireError
 from otium.wire.session import Session
 
-__all__ = ["Client", "Events", "Lines", "Outlet", "RawHeaders", "Reply", "Session", "WireError"]
+__all__ = ["Client", "Events", "Lines", "Reply", "Session", "WireError"]
