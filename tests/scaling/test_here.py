@@ -61,3 +61,13 @@ def test_replicas_are_planned_without_ray(say: Say, weights: Path) -> None:
     assert say("archive", "add", "smol-1", weights).code == 0
     said = say("scale", "serve", "--dry-run", "--replicas", 3, "--models", 2)
     assert "1 model, at most 6 up at once" in said.out
+
+
+def test_only_what_is_deposited_and_in_service_is_assessed(say: Say) -> None:
+    registered(say, "smol-1")
+    plan = say("scale", "assess", "smol-1", "--suite", "pre", "--dry-run", "--json")
+    assert plan.json == {"smol-1": False}
+    said = say("scale", "assess", "smol-1", "--suite", "pre")
+    assert said.code == 52
+    assert "otium assess run" in said.err
+    assert "assessment.material" not in say("ledger", "show").out
