@@ -198,7 +198,7 @@ def main(library: str, count: int, seed: int, beyond: int) -> None:
         known.size += beyond
         return known
 
-    entropy.Coded.stream = stream  # type: ignore[method-assign]
+    entropy.Coded.stream = stream  # type: ignore[method-assign, assignment]
     sanitized = ctypes.CDLL(library)
     for name in ("encode", "delta_symbols", "raw_buckets", "raw_split"):
         getattr(sanitized, f"otium_{name}").restype = ctypes.c_uint64

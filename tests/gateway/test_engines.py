@@ -20,6 +20,7 @@ from otium.engine import Endpoint, External
 from otium.errors import EngineFailed
 from otium.records import Digest, ModelId
 from otium.residence import estimate
+from otium.revival import Cache
 from otium.testing import Scripted, ServedEngine, serve
 
 if TYPE_CHECKING:
@@ -58,6 +59,17 @@ def test_engines_share_a_budget_of_memory_and_what_is_pinned_stays(lab: Lab) -> 
     told = metrics(client)
     assert 'otium_engine_events_total{kind="made way",model="m-1"} 1' in told
     assert f"otium_engines_bytes {2 * size}" in told
+
+
+def test_weights_may_lie_in_memory(lab: Lab, tmp_path: Path) -> None:
+    lab.active()
+    engine = ServedEngine(Scripted(["Good day."]))
+    service = lab.service(engine=engine)
+    memory = tmp_path / "memory"
+    service._cache = Cache(disk=tmp_path / "disk", memory=memory, most_in_memory=10**6)
+    with lab.serve(service) as client:
+        assert ask(client).status_code == 200
+    assert engine.started[0].is_relative_to(memory)
 
 
 def test_a_model_that_cannot_fit_is_refused_for_good(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -138,21 +139,25 @@ def test_the_limit_holds_while_another_brings_the_same_file(
     assert 0.2 <= time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("why", [errno.EIO, errno.EMFILE])
 def test_a_raw_copy_that_cannot_be_read_is_left_for_the_archive(
-    archive: Archive, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: int
 ) -> None:
     raw = materialise(archive, BASE, tmp_path / "disk") / "model.safetensors"
     fill = reading._fill
 
     def breaks(handle: int, into: memoryview, at: int, length: int) -> None:
         if length == raw.stat().st_size:
-            raise OSError(5, "Input/output error")
+            raise OSError(why, "not read")
         fill(handle, into, at, length)
 
     monkeypatch.setattr(reading, "_fill", breaks)
     found = materialise(archive, BASE, both(archive, tmp_path))
     assert found.is_relative_to(tmp_path / "memory")
     assert there(found) == there(root / "base")
+    (weights,) = (one for one in archive.manifest(BASE).files if one.format == "safetensors")
+    kept = (tmp_path / "disk" / ".files" / weights.sha256).exists()
+    assert kept == (why != errno.EIO)  # the fault is not the file's
 
 
 def test_recipes_are_read_of_relatives_only(archive: Archive, tmp_path: Path) -> None:

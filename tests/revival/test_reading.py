@@ -93,4 +93,5 @@ def test_a_block_that_cannot_be_read_stops_it(
 
     monkeypatch.setattr(reading, "_fill", breaks)
     (found,) = copied(source, tmp_path / "out", "0" * 64, lambda _: None)
-    assert isinstance(found, OSError)
+    assert isinstance(found, DamagedObject)
+    assert "Input/output" in str(found)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import Popen
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
@@ -20,9 +21,10 @@ from otium.gateway import Service, background
 from otium.lifecycle import Surface, deprecate, retire, set_availability
 from otium.records import Instant, ModelId, later
 from otium.workflow import founded, opened, reading, shared
-from scaling.conftest import Cluster, otium, workers, writing
+from scaling.rayed import Cluster, otium, workers, writing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+REPLICA = "ray::ServeReplica:otium:Replica"
 ADAPTERS = Path(__file__).parents[2] / "src/otium/data/models"
 
 
@@ -33,13 +35,14 @@ class Batch(NamedTuple):
     killed: int
 
 
-def until(found: Callable[[], list[Any]], seconds: float = 120) -> Any:
+def until(found: Callable[[], list[Any]], running: Popen[str], seconds: float = 120) -> Any:
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and running.poll() is None:
         if some := found():
             return some[0]
         time.sleep(0.02)
-    raise AssertionError("it did not come to that")
+    running.kill()
+    raise AssertionError(f"it did not come to that: {running.communicate()[1][-2000:]}")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory, demo_weights: Path, cluster:
     register(home, files)
     wanted = [f"{name}={folder}" for name, folder in files.items()]
     with otium(home, "scale", "deposit", *wanted, "--ray", cluster.address, "--json") as running:
-        killed = until(lambda: writing(cluster, home / "archive"), 60)
+        killed = until(lambda: writing(cluster, home / "archive"), running)
         os.kill(killed, signal.SIGKILL)
         out, err = running.communicate(timeout=200)
     assert running.returncode == 0, err
@@ -76,7 +79,14 @@ def retire_one(home: Path) -> None:
     """Retire smol-3, which stays available on demand."""
     with opened(home) as house:
         dates: dict[Surface, Instant] = {"api": later(house.registry.now(), days=400)}
-        deprecate(house.registry, "smol-3", retire_at=dates, replacement="smol-1", reason="a test")
+        deprecate(
+            house.registry,
+            "smol-3",
+            retire_at=dates,
+            replacement="smol-1",
+            reason="a test",
+            force=True,
+        )
         retire(house.registry, "smol-3", force=True, reason="a test")
         set_availability(house.registry, "smol-3", "on-demand")
 
@@ -136,9 +146,8 @@ def test_the_gateway_gets_the_right_models_answers_while_replicas_die(
         with background(service) as gateway, ThreadPoolExecutor(3) as pool:
             first = [ask(gateway, model) for model in weights]
             asked = [pool.submit(ask, gateway, model) for _ in range(2) for model in weights]
-            os.kill(
-                until(lambda: workers(cluster, "ray::ServeReplica:otium:Replica")), signal.SIGKILL
-            )
+            replica = until(lambda: workers(cluster, REPLICA), running)
+            os.kill(replica, signal.SIGKILL)
             answers = [*first, *(one.result() for one in asked)]
         said = {(one["model"], one["otium"]["weights"], text(one)) for one in answers}
         assert len(answers) == 9

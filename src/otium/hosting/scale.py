@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
 from otium.terminal import as_json, count, dry_run, emit, few, progress, table
 
 if TYPE_CHECKING:
+    from otium.assess import AmountName, Bookend
     from otium.records import Digest, ModelId
     from otium.scaling import Crew, Deposit, Deposited
 
@@ -186,6 +187,67 @@ def scrub(
     )
     if not done.ok:
         raise click.exceptions.Exit(DamagedObject.exit_code)
+
+
+@scale.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--suite",
+    type=click.Choice(["pre", "post"]),
+    required=True,
+    help="Before the deployment, or after it.",
+)
+@click.option(
+    "--amount",
+    type=click.Choice(["full", "small", "fast"]),
+    default="small",
+    show_default=True,
+    help="How much of the suite is played; the record says so.",
+)
+@_ray
+@_workers
+@dry_run
+@as_json
+@click.pass_obj
+def assess(
+    home: Path,
+    names: tuple[str, ...],
+    suite: str,
+    amount: str,
+    ray: str,
+    workers: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Hold one bookend of several deposited models, several at once; file and sign each.
+
+    As `otium assess run` for each, without judges that are models. What is filed is not held
+    again, nor is a session that was held before a stop.
+
+    \b
+    Example: otium scale assess smol-1 smol-2 --suite pre --ray local --workers 2
+    """
+    from otium.records import model_id
+    from otium.scaling import assess_all
+    from otium.workflow import filed_assessment, opened, reading
+
+    models = [model_id(name) for name in names]
+    side, size = cast("Bookend", f"{suite}-deployment"), cast("AmountName", amount)
+    if dry_run:
+        registry = reading(home).registry
+        there = {one: filed_assessment(registry, one, side) is not None for one in models}
+        todo = [(one, "filed" if done else "to be held") for one, done in there.items()]
+        emit(there, as_json, lambda: table(("model", side), todo))
+        return
+    with opened(home) as house, _crew(ray, workers) as crew, progress(as_json) as report:
+        done = list(assess_all(house, models, side, crew, amount=size, progress=report))
+    head = ("model", side, "")
+    rows = [
+        (one.model, f"{one.scores} scores", one.failure.message if one.failure else "filed")
+        for one in done
+    ]
+    emit(done, as_json, lambda: table(head, rows))
+    _fail_if([one.model for one in done if one.failure])
 
 
 @scale.command()

@@ -242,12 +242,7 @@ class Registry:
     ) -> Manifest:
         """Keep the model's weights and log it; the same files again change nothing."""
         kept = self.keep(
-            model,
-            files,
-            runtime=runtime,
-            sampling=sampling,
-            parents=parents,
-            progress=progress,
+            model, files, runtime=runtime, sampling=sampling, parents=parents, progress=progress
         )
         self.deposited(kept)
         return kept

@@ -107,8 +107,10 @@ class Shelf:
             return False
         try:
             verify_file(path, file.blake3, tell)
-        except (DamagedObject, OSError):
+        except DamagedObject:
             self.discard(file)
+            return False
+        except OSError:  # no fault of the file's: another takes its place
             return False
         self._note(file, self.packs(file))
         return True

@@ -159,9 +159,11 @@ class _Way:
             try:
                 with shelf.fresh(file, other.packs(file)) as out:
                     copy_verified(other.place(file), file.blake3, out, self._tell("read"))
-            except (DamagedObject, OSError):
+            except DamagedObject:
                 with suppress(Busy), other.taking(file, at_once):
                     other.discard(file)
+                self.done = before
+            except OSError:  # it went just now, say: no fault of its bytes
                 self.done = before
             else:
                 return True

@@ -63,7 +63,10 @@ def read_direct(
 
 
 def verify_file(path: Path, expected: str, tell: Tell) -> None:
-    """Read the file at *path* and compare its BLAKE3; raise DamagedObject, OSError."""
+    """Read the file at *path* and compare its BLAKE3.
+
+    Raises DamagedObject, also where the disk cannot read it, OSError where we cannot.
+    """
     _compare(path, expected, read_direct(path), tell)
 
 
@@ -71,8 +74,7 @@ def copy_verified(path: Path, expected: str, out: int, tell: Tell) -> None:
     """Copy the file at *path* into the open file *out*, where an engine will map it; verify it.
 
     For a file in memory (tmpfs). Blocks pass through buffers: pages of a file that are first
-    touched by the disk's own transfer cost four times as much (measured). Raises DamagedObject,
-    OSError.
+    touched by the disk's own transfer cost four times as much (measured). Raises as `verify_file`.
     """
     blocks = read_direct(path, lambda block, at: write_at(out, block, at))
     _compare(path, expected, blocks, tell)
@@ -88,9 +90,14 @@ def write_at(out: int, data: Buffer, at: int) -> None:
 
 def _compare(path: Path, expected: str, blocks: Iterator[memoryview], tell: Tell) -> None:
     sha = blake3()
-    for block in blocks:
-        sha.update(block)
-        tell(len(block))
+    try:
+        for block in blocks:
+            sha.update(block)
+            tell(len(block))
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        raise DamagedObject(name=path.name, found=str(error), expected=expected) from error
     if sha.hexdigest() != expected:
         raise DamagedObject(name=path.name, found=sha.hexdigest(), expected=expected)
 

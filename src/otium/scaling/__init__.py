@@ -9,6 +9,7 @@ Does not know how a deposit, a scrub or an assessment works, nor which machines 
 [1, 2]
 """
 
+from otium.scaling.assessing import Assessed, assess_all
 from otium.scaling.cluster import OnRay, cluster
 from otium.scaling.crew import Crew, Done, Failure, Here
 from otium.scaling.depositing import Deposit, Deposited, Order, deposit_all, order
@@ -17,6 +18,7 @@ from otium.scaling.scrubbing import left_to_scrub, scrub_all
 from otium.scaling.serving import Replicas, mind, serving
 
 __all__ = [
+    "Assessed",
     "Crew",
     "Deposit",
     "Deposited",
@@ -26,6 +28,7 @@ __all__ = [
     "OnRay",
     "Order",
     "Replicas",
+    "assess_all",
     "cluster",
     "deposit_all",
     "left_to_scrub",

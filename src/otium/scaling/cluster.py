@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from otium.errors import NoCluster, Unsupported, WorkFailed
-from otium.scaling.crew import Done, Failure, Idle, attempt
+from otium.scaling.crew import Done, Failure, attempt
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -31,8 +31,6 @@ _ATTEMPTS = 4
 """Workers that may die of one piece of work: then it is likely the piece's fault."""
 _STARTS = 3
 """Times that a private cluster is started: Ray gives up after 30 s, too few on a busy machine."""
-_LOOK = 0.2
-"""Seconds between two looks while nothing is done."""
 _OBJECTS = 80 << 20
 """Bytes of Ray's shared memory on a private cluster: only small records pass through it."""
 _SOCKET_ROOM = 30
@@ -121,11 +119,9 @@ class OnRay:
     def __init__(self, ray: ModuleType, workers: int) -> None:
         """Give *workers* pieces of work at once to the cluster that *ray* has joined."""
         self._ray = ray
-        self.workers = workers
+        self._workers = workers
 
-    def each(
-        self, work: Callable[[A], B], items: Iterable[A], idle: Idle = lambda: None
-    ) -> Iterator[Done[A, B]]:
+    def each(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[Done[A, B]]:
         """Yield results as they come; what a dead worker had begun is given to another.
 
         Pieces that are under way when the caller stops are ended with their workers.
@@ -136,11 +132,10 @@ class OnRay:
         running: dict[ObjectRef[B | Failure], _Try[A]] = {}
         try:
             while waiting or running:
-                while waiting and len(running) < self.workers:
+                while waiting and len(running) < self._workers:
                     one = waiting.popleft()
                     running[task.remote(work, one.item)] = one._replace(attempts=one.attempts + 1)
-                ready, _ = ray.wait(list(running), timeout=_LOOK)
-                idle()
+                ready, _ = ray.wait(list(running))
                 for reference in ready:
                     one = running.pop(reference)
                     done: Done[A, B] | _Try[A] = self._done(reference, one)

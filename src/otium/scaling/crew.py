@@ -15,8 +15,6 @@ from otium.records import Part
 
 A = TypeVar("A")
 B = TypeVar("B")
-Idle = Callable[[], None]
-"""Called by a crew now and then while it waits, and before each result."""
 
 
 class Failure(Part):
@@ -49,12 +47,7 @@ class Done(NamedTuple, Generic[A, B]):
 class Crew(Protocol):
     """Those who do the work."""
 
-    workers: int
-    """How many pieces are done at once."""
-
-    def each(
-        self, work: Callable[[A], B], items: Iterable[A], idle: Idle = ...
-    ) -> Iterator[Done[A, B]]:
+    def each(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[Done[A, B]]:
         """Yield each item with ``work(item)`` as it is done, in whatever order.
 
         What *work* raises of otium's errors becomes a `Failure`; anything else is raised here.
@@ -65,16 +58,10 @@ class Crew(Protocol):
 class Here:
     """This process alone, one piece after another. Nothing beside otium is needed."""
 
-    workers = 1
-
-    def each(
-        self, work: Callable[[A], B], items: Iterable[A], idle: Idle = lambda: None
-    ) -> Iterator[Done[A, B]]:
+    def each(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[Done[A, B]]:
         """Do each piece when its result is asked for."""
         for item in items:
-            result = attempt(work, item)
-            idle()
-            yield Done(item, result, 1)
+            yield Done(item, attempt(work, item), 1)
 
 
 def attempt(work: Callable[[A], B], item: A) -> B | Failure:

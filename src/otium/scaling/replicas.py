@@ -85,19 +85,17 @@ class Replica:
         """Ask the engine, once more a fresh one if it broke before it said anything."""
         for last in (False, True):
             said = False
-            async with self._residence.lease(model, _LOAD_SECONDS) as running:
-                try:
+            try:
+                async with self._residence.lease(model, _LOAD_SECONDS) as running:
                     async for part in self._ask(running.endpoint, body):
                         said = True
                         yield part
-                except EngineFailed as error:
-                    if said:  # the answer breaks off; nothing may be taken for its end
-                        raise ConnectionError(str(error)) from error
-                    if last:
-                        raise
-                else:
                     return
-            await self._residence.discard(model, running)
+            except EngineFailed as error:
+                if said:  # the answer breaks off; nothing may be taken for its end
+                    raise ConnectionError(str(error)) from error
+                if last:
+                    raise
 
     async def _ask(self, endpoint: Endpoint, body: bytes) -> AsyncIterator[bytes]:
         self._client = self._client or Session()

@@ -50,6 +50,7 @@ def brought_back(place: Path, model: ModelId) -> Iterator[Revived]:
         model,
         home.cache,
         engine=home.engine,
+        manifest=home.registry.manifest(model),
         fingerprint=fingerprint,
         now=home.registry.now(),
     ) as alive:

@@ -129,35 +129,80 @@ def _hold(  # noqa: PLR0917 - all that one assessment is made of
     unpinned: Sequence[str],
     progress: Progress,
 ) -> None:
-    registry = home.registry
-    journal = journal_of(home, model, bookend, todo)
-
     def make() -> Assessment:
-        held = assess(
-            model,
-            todo,
-            subject=subject,
-            bookend=bookend,
-            validity=capable,
-            now=registry.now(),
-            means=means._replace(
-                journal=journal, logs=means.logs or logs_of(home, subject, bookend)
-            ),
-            unpinned=unpinned,
-            progress=progress,
-        )
-        return held.assessment
+        return _play(home, subject, model, bookend, todo, means, capable, unpinned, progress)
 
-    registry.file(
-        MATERIAL,
-        subject,
-        material_path(bookend),
-        Material,
-        lambda: todo.material,
-        {"bookend": bookend, "amount": todo.amount},
-    )
-    registry.file(RECORDED, subject, record_path(bookend), Assessment, make, {"bookend": bookend})
-    journal.forget()
+    _file_material(home, subject, bookend, todo)
+    path, said = record_path(bookend), {"bookend": bookend}
+    home.registry.file(RECORDED, subject, path, Assessment, make, said)
+    journal_of(home, model, bookend, todo).forget()
+
+
+def _play(  # noqa: PLR0917 - as `_hold`
+    home: Home,
+    subject: ModelId,
+    model: Model,
+    bookend: Bookend,
+    todo: Plan,
+    means: Means,
+    capable: Validity,
+    unpinned: Sequence[str],
+    progress: Progress,
+) -> Assessment:
+    return assess(
+        model,
+        todo,
+        subject=subject,
+        bookend=bookend,
+        validity=capable,
+        now=home.registry.now(),
+        means=means._replace(
+            journal=journal_of(home, model, bookend, todo),
+            logs=means.logs or logs_of(home, subject, bookend),
+        ),
+        unpinned=unpinned,
+        progress=progress,
+    ).assessment
+
+
+def _file_material(home: Home, subject: ModelId, bookend: Bookend, todo: Plan) -> None:
+    path, said = material_path(bookend), {"bookend": bookend, "amount": todo.amount}
+    home.registry.file(MATERIAL, subject, path, Material, lambda: todo.material, said)
+
+
+def begin_assessment(
+    home: Home, subject: ModelId, bookend: Bookend, amount: AmountName = "small"
+) -> None:
+    """File what a bookend will play, so that a worker can `play_assessment` of it."""
+    _file_material(home, subject, bookend, planned(home, subject, bookend, amount))
+
+
+def play_assessment(
+    home: Home, subject: ModelId, model: Model, bookend: Bookend, *, progress: Progress = silent
+) -> Assessment:
+    """Play a bookend that was begun, and file nothing; *home* need not be held.
+
+    Sessions that were held before a stop are not held again. Raises BadInput for a second bookend
+    that cannot take what the first one pinned.
+    """
+    todo, means = planned(home, subject, bookend), Means()
+    capable = trust(home, model, fast=todo.amount == "fast", progress=progress)
+    unpinned = _unpinned(home, subject, bookend, todo, means)
+    if unpinned:
+        raise BadInput(what="a second bookend", why="; ".join(unpinned))
+    return _play(home, subject, model, bookend, todo, means, capable, unpinned, progress)
+
+
+def file_assessment(
+    home: Home, subject: ModelId, bookend: Bookend, played: Assessment
+) -> Assessment:
+    """File an assessment that a worker played, and sign each score; the same again is harmless."""
+    path, said = record_path(bookend), {"bookend": bookend}
+    held = home.registry.file(RECORDED, subject, path, Assessment, lambda: played, said)
+    for journal in (home.cache / "assessments").glob(f"{subject}-{bookend}-*.jsonl"):
+        journal.unlink()
+    sign_scores(home, held)
+    return held
 
 
 def planned(home: Home, subject: ModelId, bookend: Bookend, amount: AmountName = "small") -> Plan:
