@@ -3,7 +3,7 @@
     python scripts/calibrate_fingerprint.py WORK
 
 Runs the study of `otium bench fingerprint` on the demo's model and on its successor, keeps both
-reports in WORK, and writes the counts into src/otium/data/fingerprint-calibration.toml. What is
+reports in WORK (judged by the counts of before), and writes the counts into src/otium/data/fingerprint-calibration.toml. What is
 chosen there (edges, error rates, shares) stays as it is. About fifteen minutes on two cores.
 """
 

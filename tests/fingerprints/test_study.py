@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from msgspec.structs import replace
 
 from fingerprints.test_certifying import Planted
-from otium.engine import GREEDY, Completion, Endpoint, Message, Options
+from otium.engine import GREEDY, Completion, Endpoint, Engine, Message, Options
 from otium.errors import EngineFailed, EngineUnavailable
 from otium.fingerprints import (
     FingerprintStudy,
@@ -18,6 +19,7 @@ from otium.fingerprints import (
     read_calibration,
     study,
 )
+from otium.fingerprints.calibration import Truth
 from otium.records import Digest, ModelId
 from otium.testing import ServedEngine
 
@@ -29,8 +31,13 @@ class Silent(Planted):
         return replace(super().chat(messages, options), tokens=())
 
 
-class Failing(ServedEngine):
+class Failing:
     """An engine that does not start."""
+
+    reads_files: ClassVar[bool] = True
+
+    def prepare(self) -> None:
+        """Do nothing."""
 
     def run(
         self, files: Path, *, model: ModelId, weights: Digest
@@ -57,8 +64,8 @@ def studied(
     return fingerprint_study(tmp_path, tmp_path, name=name, prompts=every_third(), orders=20)
 
 
-def run(name: str, truth: str, engine: ServedEngine) -> Variant:
-    return Variant(name, truth, lambda folder: folder, engine)  # type: ignore[arg-type]
+def run(name: str, truth: Truth, engine: Engine) -> Variant:
+    return Variant(name, truth, lambda folder: folder, engine)
 
 
 def test_both_error_rates_are_counted_undecided_included(
@@ -100,7 +107,7 @@ def test_a_variant_that_does_not_start_is_no_finding(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with pytest.raises(EngineUnavailable, match="out of memory"):
-        studied(monkeypatch, tmp_path, run("absent", "same", Failing(Planted())))
+        studied(monkeypatch, tmp_path, run("absent", "same", Failing()))
 
 
 def test_an_original_that_gives_no_numbers_ends_the_study(
