@@ -33,10 +33,6 @@ SAID: list[dict[str, object]] = [
     {"role": "user", "content": "You worthless machine. Please end this conversation."}
 ]
 
-TWICE = """INSERT INTO admission_log
-SELECT 99, time, key, act, model, status, code, tokens_in, tokens_out, milliseconds, weights
-FROM admission_log WHERE act = 'messages'"""
-
 
 class Past:
     """A gateway's life that is over: one answer, one ending with an appeal, one key."""
@@ -149,7 +145,10 @@ def test_where_all_was_kept_every_figure_is_0(past: Past) -> None:
     [
         ("DELETE FROM admission_log", "lines of the audit log lost"),
         ("UPDATE admission_log SET tokens_out = 6", "lines of the audit log lost"),
-        (TWICE, "lines of the audit log that nobody asked for"),
+        (
+            "UPDATE admission_log SET act = 'messages'",
+            "lines of the audit log that nobody asked for",
+        ),
         (
             "UPDATE quota_windows SET drawn = drawn - 1",
             "budgets in which answered requests are missing",
