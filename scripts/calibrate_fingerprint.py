@@ -3,8 +3,9 @@
     python scripts/calibrate_fingerprint.py WORK
 
 Runs the study of `otium bench fingerprint` on the demo's model and on its successor, keeps both
-reports in WORK (judged by the counts of before), and writes the counts into src/otium/data/fingerprint-calibration.toml. What is
-chosen there (edges, error rates, shares) stays as it is. About fifteen minutes on two cores.
+reports in WORK (judged by the counts of before), and writes the counts into
+src/otium/data/fingerprint-calibration.toml. What is chosen there (edges, error rates, shares) stays
+as it is. About fifteen minutes on two cores.
 """
 
 from __future__ import annotations
