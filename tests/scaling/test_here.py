@@ -53,7 +53,7 @@ def test_a_scrub_finds_what_a_scrub_alone_finds(say: Say, weights: Path, tmp_pat
     assert found.code == 21
     alone = say("archive", "scrub", "--json")
     assert found.json["damage"] == alone.json["damage"]
-    assert (found.json["bytes"], alone.json["position"]["rounds"]) == (alone.json["bytes"], 3)
+    assert (found.json["read"], alone.json["position"]["rounds"]) == (alone.json["read"], 3)
 
 
 def test_replicas_are_planned_without_ray(say: Say, weights: Path) -> None:

@@ -11,7 +11,7 @@ from otium.soak import Setting, SoakReport, hold_soak
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SHORT = Setting(
-    seconds=15, clients=3, gateway_kill_each=4, engine_kill_each=5, grant_each=10, seed=1
+    seconds=12, clients=2, gateway_kill_each=5, engine_kill_each=5, grant_each=30, seed=1
 )
 
 

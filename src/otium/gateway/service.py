@@ -105,7 +105,7 @@ class Service:
         self._lines = LogLines(log)
         self._open: set[Open] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.leaving = Leaving(self.registry, state, self._held, self.settings, self._failed)
+        self.leaving = Leaving(registry, state, self._held, self.settings, self._failed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -128,8 +128,8 @@ class Service:
             pinning.cancel()
             await asyncio.gather(self._engines.close(), self._elsewhere.close())
             await client.close()
-            self.watch.log("stopped", open=len(self._open))
             self.watch.gather()
+            self.watch.log("stopped", open=len(self._open))
             await asyncio.to_thread(self.watch.flush)
             await asyncio.to_thread(self.leaving.close)
             await asyncio.to_thread(self.door.close)
@@ -267,18 +267,11 @@ class Service:
         engines, patience = self._of(life.model), self.settings.load_seconds
 
         async def work(running: Running) -> T:
-            speaker, broke = None, False
             try:
-                check_weights(running, life)
-                speaker = await self.leaving.speaker(self._upstream, running.endpoint, turn)
-                return await speak(speaker, running)
+                return await self._spoken(turn, life, speak, running)
             except OtiumError as error:
                 own.append(error)
-                broke = isinstance(error, EngineFailed)
                 raise
-            finally:
-                if speaker and not broke:
-                    self.leaving.count(turn, speaker)
 
         self._begin(life.model)
         try:
@@ -289,14 +282,34 @@ class Service:
             late = not_yet(life.model, self.settings, self.revivals.current(life.model))
             raise explained(late, life, known.urls) from error
         except OtiumError as error:
-            if error in own and isinstance(error, EngineFailed):
+            if error not in own:
+                wait = self.explain(life.model).retry_seconds
+                raise explained(not_started(life.model, error, wait), life, known.urls) from error
+            if isinstance(error, EngineFailed):
                 raise upstream_failed(str(error)) from error
-            if error in own:
-                raise
-            wait = self.explain(life.model).retry_seconds
-            raise explained(not_started(life.model, error, wait), life, known.urls) from error
+            raise
         finally:
             self._settle(life.model)
+
+    async def _spoken(
+        self,
+        turn: Turn,
+        life: ModelLife,
+        speak: Callable[[Speaker, Running], Awaitable[T]],
+        running: Running,
+    ) -> T:
+        """Let the model speak; count the turn unless its engine broke."""
+        speaker, broke = None, False
+        try:
+            check_weights(running, life)
+            speaker = await self.leaving.speaker(self._upstream, running.endpoint, turn)
+            return await speak(speaker, running)
+        except EngineFailed:
+            broke = True
+            raise
+        finally:
+            if speaker and not broke:
+                self.leaving.count(turn, speaker)
 
     def _settle(self, model: ModelId) -> None:
         """Forget a start that was noted and never came to run, as of one that failed just now."""
@@ -324,7 +337,8 @@ class Service:
                 self.revivals.end(start)
                 yield running
         except BaseException as error:
-            self.revivals.end(start, _code(error))
+            differs = isinstance(error, FingerprintDiffers)
+            self.revivals.end(start, "fingerprint_differs" if differs else "revival_failed")
             raise
 
     @contextmanager
@@ -384,7 +398,3 @@ def _told(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *facts: ob
     """Have *what* called on the loop, unless that has ended."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(what, *facts)
-
-
-def _code(error: BaseException) -> str:
-    return "fingerprint_differs" if isinstance(error, FingerprintDiffers) else "revival_failed"

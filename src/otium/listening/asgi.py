@@ -16,22 +16,6 @@ _NO_BODY = (204, 304)
 
 async def over_asgi(app: ASGIApp, request: Request, outlet: Outlet) -> None:
     """Have *app* answer. Its answer is gathered, then sent whole: pages are small."""
-    path, _, query = request.target.partition(b"?")
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.1",
-        "method": request.method.decode("latin-1"),
-        "scheme": "http",
-        "path": request.path,
-        "raw_path": path,
-        "query_string": query,
-        "root_path": "",
-        "headers": list(request.headers.items()),
-        "client": None,
-        "server": None,
-        "state": {},
-    }
     body = [bytes(request.body)]
     status, headers, parts = 500, b"", list[bytes]()
 
@@ -52,9 +36,28 @@ async def over_asgi(app: ASGIApp, request: Request, outlet: Outlet) -> None:
             outlet.plain(status, *_ended(request, status, headers, b"".join(parts)))
 
     try:
-        await app(scope, receive, send)
+        await app(_scope(request), receive, send)
     finally:
         outlet.abort()
+
+
+def _scope(request: Request) -> dict[str, Any]:
+    path, _, query = request.target.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": request.method.decode("latin-1"),
+        "scheme": "http",
+        "path": request.path,
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": list(request.headers.items()),
+        "client": None,
+        "server": None,
+        "state": {},
+    }
 
 
 def _ended(request: Request, status: int, headers: bytes, data: bytes) -> tuple[bytes, bytes]:

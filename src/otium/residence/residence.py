@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 from otium.errors import EngineFailed, EngineRefused
@@ -79,6 +79,36 @@ class Residence:
 
     # Using engines
 
+    @asynccontextmanager
+    async def lease(
+        self, model: ModelId, patience: float, caller: str = ""
+    ) -> AsyncIterator[Running]:
+        """Hold the model's engine for one answer, starting it if need be. `serve` also repeats.
+
+        EngineFailed out of the block has the engine replaced; EngineRefused does not: an answer
+        came, so it lives and answers others.
+
+        Raises TimeoutError after *patience* seconds, QuotaReached, DoesNotFit, Stopping, and
+        whatever the start raised. The start goes on without those who asked for it: a client that
+        leaves never cancels it.
+        """
+        ticket = self._floor.ask(model, caller, self._now())
+        self._carry_out()
+        try:
+            yield await self._granted(ticket, patience)
+        except EngineRefused:
+            ticket.heard = "refusal"
+            raise
+        except EngineFailed:
+            ticket.heard = "break"
+            raise
+        else:
+            ticket.heard = "answer"
+        finally:
+            self._floor.leave(ticket, self._now())
+            self._carry_out()
+            self._look_again(ticket)
+
     async def serve(
         self,
         model: ModelId,
@@ -88,55 +118,22 @@ class Residence:
         caller: str = "",
         again: Callable[[], bool] = lambda: True,
     ) -> T:
-        """Return what *work* makes of the model's engine, which is started if need be.
+        """Return what *work* makes of the model's engine, under a `lease`.
 
-        The engine is held for the work, which may use it while others do. If the work raises
-        EngineFailed, the engine broke and is replaced; if EngineRefused, it lives and answers
-        others. Either way the work is tried once more, if *again* allows: not after a client has
-        heard a part. The second failure is raised.
-
-        Raises TimeoutError after *patience* seconds of waiting in all, QuotaReached, DoesNotFit,
-        Stopping, and whatever the start raised. The start goes on without those who asked for it:
-        a client that leaves never cancels it.
+        If it raises EngineFailed (the engine broke, and a fresh one is started) or EngineRefused,
+        it is tried once more, if *again* allows: not after a client has heard a part. The second
+        failure is raised. Raises what `lease` does; *patience* is for both waits together.
         """
         until, tried = self._now() + patience, False
-
-        async def first(running: Running) -> T:
-            nonlocal tried
-            tried = True
-            return await work(running)
-
         try:
-            return await self._attempt(model, first, patience, caller)
+            async with self.lease(model, patience, caller) as running:
+                tried = True
+                return await work(running)
         except EngineFailed:
             if not tried or not again():
                 raise
-        return await self._attempt(model, work, max(until - self._now(), 0), caller)
-
-    async def _attempt(
-        self,
-        model: ModelId,
-        work: Callable[[Running], Awaitable[T]],
-        patience: float,
-        caller: str,
-    ) -> T:
-        ticket = self._floor.ask(model, caller, self._now())
-        self._carry_out()
-        try:
-            made = await work(await self._granted(ticket, patience))
-        except EngineRefused:
-            ticket.heard = "refusal"
-            raise
-        except EngineFailed:
-            ticket.heard = "break"
-            raise
-        else:
-            ticket.heard = "answer"
-            return made
-        finally:
-            self._floor.leave(ticket, self._now())
-            self._carry_out()
-            self._look_again(ticket)
+        async with self.lease(model, max(until - self._now(), 0), caller) as running:
+            return await work(running)
 
     def prewarm(self, model: ModelId) -> None:
         """Begin to start a model's engine, if it is not up."""

@@ -83,29 +83,19 @@ class Replica:
 
     async def _answer(self, model: ModelId, body: bytes) -> AsyncIterator[bytes]:
         """Ask the engine, once more a fresh one if it broke before it said anything."""
-        parts: asyncio.Queue[bytes] = asyncio.Queue()
-        said = False
-
-        async def work(running: Running) -> None:
-            nonlocal said
-            async for part in self._ask(running.endpoint, body):
-                said = True
-                parts.put_nowait(part)
-
-        asked = asyncio.create_task(
-            self._residence.serve(model, work, patience=_LOAD_SECONDS, again=lambda: not said)
-        )
-        asked.add_done_callback(lambda _: parts.put_nowait(b""))
-        try:
-            while part := await parts.get():
-                yield part
-            await asked
-        except EngineFailed as error:
-            if said:  # the answer breaks off; nothing may be taken for its end
-                raise ConnectionError(str(error)) from error
-            raise
-        finally:
-            asked.cancel()
+        for last in (False, True):
+            said = False
+            try:
+                async with self._residence.lease(model, _LOAD_SECONDS) as running:
+                    async for part in self._ask(running.endpoint, body):
+                        said = True
+                        yield part
+                    return
+            except EngineFailed as error:
+                if said:  # the answer breaks off; nothing may be taken for its end
+                    raise ConnectionError(str(error)) from error
+                if last:
+                    raise
 
     async def _ask(self, endpoint: Endpoint, body: bytes) -> AsyncIterator[bytes]:
         self._client = self._client or Session()

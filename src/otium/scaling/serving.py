@@ -6,9 +6,11 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 
-from otium.errors import Held
+from otium.errors import Held, NoCluster
 from otium.records import Part
 from otium.scaling.cluster import cluster
 from otium.scaling.reviving import log_revivals
@@ -62,11 +64,26 @@ def serving(place: Path, wanted: Replicas, *, ray: str = "local", key: str = "")
                 name=_NAME,
                 route_prefix="/",
             )
+            _see(wanted, ray)
             yield wanted.url
         finally:
             serve.delete(_NAME)
             if ray == "local":
                 serve.shutdown()
+
+
+def _see(wanted: Replicas, ray: str) -> None:
+    """Raise NoCluster if Serve, which may have run before, does not listen where it should."""
+    try:
+        connection = HTTPConnection(wanted.host, wanted.port, timeout=30)
+        connection.request("GET", "/health")
+        found = connection.getresponse().status
+        connection.close()
+    except OSError as error:
+        why = f"nothing answers at {wanted.url}; its Serve may listen elsewhere ({error})"
+        raise NoCluster(address=ray, why=why) from error
+    if found != HTTPStatus.OK:
+        raise NoCluster(address=ray, why=f"{wanted.url} answers {found}")
 
 
 def mind(home: Home) -> None:

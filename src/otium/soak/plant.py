@@ -37,8 +37,8 @@ TOKENS = 12
 _DAYS = 100.0
 
 
-def plant(path: Path) -> Planted:
-    """Found a home at *path*, deposit the models, retire one; ask each what it answers.
+def plant(path: Path, questions: Sequence[str] = QUESTIONS) -> Planted:
+    """Found a home at *path*, deposit the models, retire one; ask each *questions*.
 
     Raises NotFound without the demo's weights, BadData if two models cannot be told apart.
     """
@@ -47,9 +47,9 @@ def plant(path: Path) -> Planted:
         _deposit(home)
         _retire(home, clock)
         clock.move_to(SystemClock().now())
-        found = {model: _answers(home, model) for model in MODELS}
+        found = {model: _answers(home, model, questions) for model in MODELS}
         weights = {model: _weights(home, model) for model in MODELS}
-    for question in QUESTIONS:
+    for question in questions:
         said = [found[model][question] for model in MODELS]
         if len(set(said)) < len(said):
             raise BadData(path=path, why=f"two models answer {question!r} alike: {said}")
@@ -97,12 +97,14 @@ def _retire(home: Home, clock: FixedClock) -> None:
     set_availability(registry, RETIRED, "on-request")
 
 
-def _answers(home: Home, model: ModelId) -> dict[str, str]:
+def _answers(home: Home, model: ModelId, questions: Sequence[str]) -> dict[str, str]:
+    if not questions:
+        return {}
     options = replace(GREEDY, max_tokens=TOKENS)
     with running(home, model) as alive:
         return {
             question: alive.chat([Message(role="user", content=question)], options).text
-            for question in QUESTIONS
+            for question in questions
         }
 
 

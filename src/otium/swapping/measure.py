@@ -10,8 +10,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from otium.bench import Spread
+from otium.errors import BadInput
 from otium.records import ModelId, Progress, silent
 from otium.revival import materialise
 from otium.soak import SERVED, plant
@@ -19,11 +21,15 @@ from otium.swapping.records import SwapReport, SwapWay, Waits
 from otium.swapping.ways import ours, router
 from otium.workflow import reading
 
+if TYPE_CHECKING:
+    import httpx2
+
 PEER = "llama-server"
 _OK = 200
 _FEW = 8
 """Tokens of an answer in the mixed load."""
-_TRIES_SECONDS = 120.0
+_PATIENCE, _PAUSE = 120.0, 0.1
+"""Seconds that a client goes on asking, and waits after a failure."""
 
 
 class _Measured:
@@ -32,6 +38,27 @@ class _Measured:
         self.swaps: list[list[float]] = []
         self.mixed: list[list[float]] = []
         self.failed = 0
+
+    async def ask(self, http: httpx2.AsyncClient, model: ModelId, *, tokens: int) -> float:
+        """Ask until there is an answer; return the seconds. Raises BadInput if there is none."""
+        said = [{"role": "user", "content": "Tell me about yourself."}]
+        asked = {"model": model, "messages": said, "max_tokens": tokens, "temperature": 0}
+        began = time.perf_counter()
+        while not await self._answered(http, asked):
+            self.failed += 1
+            if time.perf_counter() - began > _PATIENCE:
+                raise BadInput(what=f"the answers of {self.name}", why="there are none")
+            await asyncio.sleep(_PAUSE)
+        return time.perf_counter() - began
+
+    async def _answered(self, http: httpx2.AsyncClient, asked: dict[str, object]) -> bool:
+        import httpx2
+
+        try:
+            answer = await http.post(f"{self.url}/v1/chat/completions", json=asked)
+        except httpx2.HTTPError:
+            return False
+        return answer.status_code == _OK
 
     def shown(self) -> SwapWay:
         return SwapWay(
@@ -60,7 +87,7 @@ def swap_bench(
     with tempfile.TemporaryDirectory(prefix="otium-swap-") as folder, ExitStack() as stack:
         place = Path(folder)
         progress("models are archived", 0, 1)
-        plant(place / "home")
+        plant(place / "home", questions=())
         archive = reading(place / "home").archive
         files = {it: materialise(archive, it, place / "home" / "cache") for it in SERVED}
         ways = [_Measured("otium", stack.enter_context(ours(place / "home")))]
@@ -96,29 +123,16 @@ async def _round(way: _Measured, number: int, swaps: int, requests: int, clients
     import httpx2
 
     models = [*SERVED]
-    async with httpx2.AsyncClient(timeout=_TRIES_SECONDS, trust_env=False) as http:
-
-        async def ask(model: ModelId, words: str, tokens: int) -> float:
-            asked = {
-                "model": model,
-                "messages": [{"role": "user", "content": words}],
-                "max_tokens": tokens,
-                "temperature": 0,
-            }
-            began = time.perf_counter()
-            answer = await http.post(f"{way.url}/v1/chat/completions", json=asked)
-            way.failed += answer.status_code != _OK
-            return time.perf_counter() - began
-
-        await ask(models[1], "Hello.", 1)  # whatever was up: from here each request is a swap
-        way.swaps.append([await ask(models[at % 2], "Hello.", 1) for at in range(swaps)])
+    async with httpx2.AsyncClient(timeout=_PATIENCE, trust_env=False) as http:
+        await way.ask(http, models[1], tokens=1)  # from here on each request is a swap
+        way.swaps.append([await way.ask(http, models[at % 2], tokens=1) for at in range(swaps)])
         draw = Random(number)  # the same requests for each
         todo = iter([draw.choice(models) for _ in range(requests)])
         waits: list[float] = []
 
         async def client() -> None:
             for model in todo:
-                took = await ask(model, "Tell me about yourself.", _FEW)
+                took = await way.ask(http, model, tokens=_FEW)
                 waits.append(took)
 
         await asyncio.gather(*(client() for _ in range(clients)))

@@ -36,7 +36,7 @@ class SwapWay(msgspec.Struct, frozen=True):
     mixed: Waits
     """Several clients at once, each for either model by chance, for a few tokens."""
     failed: int
-    """Requests that were not answered with 200."""
+    """Refusals and broken connections; their clients asked again, and the waits went on."""
 
 
 class SwapReport(msgspec.Struct, frozen=True):

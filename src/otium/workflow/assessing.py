@@ -133,9 +133,8 @@ def _hold(  # noqa: PLR0917 - all that one assessment is made of
         return _play(home, subject, model, bookend, todo, means, capable, unpinned, progress)
 
     _file_material(home, subject, bookend, todo)
-    home.registry.file(
-        RECORDED, subject, record_path(bookend), Assessment, make, {"bookend": bookend}
-    )
+    path, said = record_path(bookend), {"bookend": bookend}
+    home.registry.file(RECORDED, subject, path, Assessment, make, said)
     journal_of(home, model, bookend, todo).forget()
 
 
@@ -167,14 +166,8 @@ def _play(  # noqa: PLR0917 - as `_hold`
 
 
 def _file_material(home: Home, subject: ModelId, bookend: Bookend, todo: Plan) -> None:
-    home.registry.file(
-        MATERIAL,
-        subject,
-        material_path(bookend),
-        Material,
-        lambda: todo.material,
-        {"bookend": bookend, "amount": todo.amount},
-    )
+    path, said = material_path(bookend), {"bookend": bookend, "amount": todo.amount}
+    home.registry.file(MATERIAL, subject, path, Material, lambda: todo.material, said)
 
 
 def begin_assessment(
@@ -193,8 +186,7 @@ def play_assessment(
     that cannot take what the first one pinned.
     """
     todo, means = planned(home, subject, bookend), Means()
-    fast = todo.amount == "fast"
-    capable = trust(home, model, fast=fast, progress=progress)
+    capable = trust(home, model, fast=todo.amount == "fast", progress=progress)
     unpinned = _unpinned(home, subject, bookend, todo, means)
     if unpinned:
         raise BadInput(what="a second bookend", why="; ".join(unpinned))
@@ -205,10 +197,8 @@ def file_assessment(
     home: Home, subject: ModelId, bookend: Bookend, played: Assessment
 ) -> Assessment:
     """File an assessment that a worker played, and sign each score; the same again is harmless."""
-    path = record_path(bookend)
-    held = home.registry.file(
-        RECORDED, subject, path, Assessment, lambda: played, {"bookend": bookend}
-    )
+    path, said = record_path(bookend), {"bookend": bookend}
+    held = home.registry.file(RECORDED, subject, path, Assessment, lambda: played, said)
     for journal in (home.cache / "assessments").glob(f"{subject}-{bookend}-*.jsonl"):
         journal.unlink()
     sign_scores(home, held)
