@@ -23,7 +23,7 @@ from otium.records import Instant, ModelId, later
 from otium.workflow import founded, opened, reading, shared
 from scaling.rayed import Cluster, otium, workers, writing
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(280)]
 REPLICA = "ray::ServeReplica:otium:Replica"
 ADAPTERS = Path(__file__).parents[2] / "src/otium/data/models"
 
