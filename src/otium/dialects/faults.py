@@ -26,9 +26,9 @@ _ANTHROPIC = {
     404: "not_found_error",
     413: "request_too_large",
     429: "rate_limit_error",
-    503: "overloaded_error",
     504: "timeout_error",
 }
+_OVERLOADED = {"too_many_requests", "draining"}
 _SERVER_FAULT = 500
 
 
@@ -74,6 +74,8 @@ def anthropic_error(refused: Refused) -> Json:
     """Return the error as Anthropic's API writes it: its own type, our code beside it."""
     fault = "api_error" if refused.status >= _SERVER_FAULT else "invalid_request_error"
     kind = _ANTHROPIC.get(refused.status, fault)
+    if refused.code in _OVERLOADED:
+        kind = "overloaded_error"
     facts = {name: value for name, value in refused.facts.items() if value is not None}
     return {"type": "error", "error": {**facts, "type": kind}}
 
