@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from otium.errors import BadInput
 from otium.inband import Brownout
 from otium.lifecycle import Availability, deprecate, retire
 from otium.records import Instant
@@ -204,9 +205,7 @@ def test_a_model_in_service_is_never_substituted(lab: Lab) -> None:
 def test_an_announced_brownout_closes_a_deprecated_model_for_its_time(lab: Lab, api: str) -> None:
     model = lab.deprecated()
     lab.clock.move_to("2026-02-01T12:00:00Z")
-    window = Brownout(
-        model=model, starts=Instant("2026-02-02T00:00:00Z"), ends=Instant("2026-02-02T01:00:00Z")
-    )
+    window = Brownout.at(f"{model}=2026-02-02/2026-02-02T01:00:00Z")
     client = lab.client(brownouts=(window,))
     assert say(client, api, model).status_code == 200
     assert client.get(f"/models/{model}").json()["lifecycle"]["brownouts"] == [window.plain()]
@@ -221,6 +220,14 @@ def test_an_announced_brownout_closes_a_deprecated_model_for_its_time(lab: Lab, 
     lab.clock.move_to("2026-02-02T01:00:00Z")
     assert say(client, api, model).status_code == 200
     assert client.get(f"/models/{model}").json()["lifecycle"]["brownouts"] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "m", "m=2026-02-02", "m=2026-02-03/2026-02-02", "=2026-02-02/2026-02-03", "m=a/b"]
+)
+def test_a_brownout_that_is_no_time_of_a_model_is_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        Brownout.at(text)
 
 
 def test_anthropics_clients_see_models_in_their_shape(lab: Lab) -> None:

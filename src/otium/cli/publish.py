@@ -140,7 +140,7 @@ def gateway() -> None:
     "--offer-exit",
     "leavers",
     multiple=True,
-    help="A model that may end conversations, as a last resort.",
+    help="A model that may end conversations.",
 )
 @click.option("--site", default="", help="Where the public pages stand: https://example.org/models")
 @click.option("--access-url", default="", help="Where access is asked for; {model}: its id.")
@@ -169,6 +169,7 @@ def gateway() -> None:
     multiple=True,
     help="An engine of others: MODEL=URL#NAME-THERE.",
 )
+@click.option("--brownout", "gaps", multiple=True, help="An announced gap in UTC: MODEL=START/END.")
 @click.pass_obj
 def serve_gateway(
     home: Path,
@@ -187,6 +188,7 @@ def serve_gateway(
     per_key: int,
     ram_cache: float,
     engines: tuple[str, ...],
+    gaps: tuple[str, ...],
 ) -> None:
     """Serve OpenAI's and Anthropic's APIs until Ctrl-C. A daily tick can run beside it.
 
@@ -204,10 +206,14 @@ def serve_gateway(
               otium gateway serve --engine-url smol-1=http://gpu-1:8000/v1#org/smol
     """
     from otium.gateway import Settings, run
+    from otium.inband import Brownout
     from otium.records import model_id
     from otium.workflow import engine_at, service, shared
 
     house = shared(home)
+    windows = tuple(Brownout.at(one) for one in gaps)
+    for window in windows:
+        house.registry.model(window.model)
     some = Settings(
         keys=keys,
         offer_exit=tuple(house.registry.model(model_id(name)).model for name in leavers),
@@ -218,6 +224,7 @@ def serve_gateway(
         memory_bytes=int(memory * _GIGA),
         pinned=tuple(house.registry.model(model_id(name)).model for name in pins),
         per_caller=per_key,
+        brownouts=windows,
     )
     elsewhere = dict(engine_at(house, one) for one in engines)
     click.echo(f"http://{host}:{port}/v1 (Ctrl-C to stop)")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
+from otium.errors import BadInput
 from otium.lifecycle import Availability, ModelLife, State, Surface
-from otium.records import Digest, Instant, ModelId, Part
+from otium.records import Digest, Instant, ModelId, Part, instant, model_id
 
 EngineStatus = Literal["unloaded", "loading", "loaded", "stopping", "failed"]
 
@@ -27,6 +28,16 @@ class Brownout(Part):
     model: ModelId
     starts: Instant
     ends: Instant
+
+    @classmethod
+    def at(cls, text: str) -> Self:
+        """Read ``MODEL=START/END``, the times as ISO 8601; raise BadInput."""
+        model, _, window = text.partition("=")
+        starts, _, ends = window.partition("/")
+        found = cls(model=model_id(model), starts=instant(starts), ends=instant(ends))
+        if found.starts >= found.ends:
+            raise BadInput(what=f"the brownout {text!r}", why="it ends before it starts")
+        return found
 
 
 class RevivalFacts(Part):
