@@ -64,6 +64,15 @@ def _complete(connection: Connection, tables: MetaData) -> None:
                 connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
 
 
+def scrub(engine: Engine, *tables: str) -> None:
+    """Have the database give up the bytes of what was deleted from *tables*, as far as it can."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
+
+
 def sqlite_url(path: Path) -> str:
     """Return the URL of the SQLite database at *path*, its folder made."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import pytest
 
 from otium.admission import Admission, Issued, Line, Scope, read_lines
 from otium.errors import Refused
-from otium.quotas import Budget, Used, read_budget, read_rate, used
+from otium.quotas import Budget, Used, budgets, read_budget, read_rate, used
 from otium.records import Instant
 
 NOW = Instant("2026-11-26T00:00:00Z")
@@ -52,6 +52,25 @@ def test_a_budget_is_reserved_before_and_settled_after(admission: Admission) -> 
     admission.settle(caller, 50, 70)  # a second time changes nothing
     assert admission.enter(issued.secret, model="m", now=T + 1, tokens=88).open
     assert [one.used for one in use(admission, issued)] == [100, 2]
+
+
+def test_a_clean_stop_gives_back_also_what_could_not_be_given_back_before(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Admission(database, clock=lambda: T) as one:
+        issued = made(one, budgets="1000 tokens/total")
+        one.settle(one.enter(issued.secret, model="m", now=T, tokens=20), 4, 6)
+        with monkeypatch.context() as broken:
+            broken.setattr(budgets, "_move", unreachable)
+            with pytest.raises(OSError, match="gone"):
+                one._bank.settle(T, idle=0)
+    with Admission(database, clock=lambda: T) as one:
+        (left,) = used(one._engine, issued.key.id, issued.key.budgets, "2026-11-26")
+    assert left.used == 10
+
+
+def unreachable(*_: object, **__: object) -> None:
+    raise OSError("the database is gone")
 
 
 def test_a_request_that_asked_no_model_costs_nothing(admission: Admission) -> None:

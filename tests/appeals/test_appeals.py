@@ -78,7 +78,9 @@ def test_what_was_given_stands_apart_and_can_be_deleted(
     case = appeals.case(ending.id)
     assert (case.appeals[0].consent, case.appeals[0].kept) == (True, False)
     assert case.state == "waits"
-    assert tmp_path.exists()
+    kept = b"".join(it.read_bytes() for it in tmp_path.iterdir())
+    assert b"closings" in kept
+    assert TALK[0]["content"].encode() not in kept
 
 
 def test_what_was_given_long_ago_is_forgotten(appeals: Appeals, ending: Ending) -> None:
@@ -94,6 +96,18 @@ def test_too_much_is_refused(appeals: Appeals, ending: Ending) -> None:
     with pytest.raises(BadInput, match="too long"):
         appeals.appeal(ending.id, "me", NOW, messages=[user("x" * (1 << 20))])
     assert appeals.case(ending.id).appeals == ()
+
+
+def test_a_stop_before_the_reopening_is_made_good_before_the_ledger_hears_of_it(
+    appeals: Appeals, ending: Ending, house: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(house)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(appeals.closings, "reopen", lambda _: None)
+        appeals.review(ending.id, "reviewer-1", "overturn", "benign", NOW)
+    assert appeals.closings.closed(TALK, "me") is not None
+    tell(house, appeals)
+    assert appeals.closings.closed(TALK, "me") is None
 
 
 def test_to_overturn_opens_the_history_again(appeals: Appeals, ending: Ending) -> None:

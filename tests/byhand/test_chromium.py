@@ -10,7 +10,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -84,6 +84,10 @@ def browser(folder: Path) -> Iterator[str]:
             drain.join()
 
 
+class _Gone(Exception):
+    """The page that was asked is being left."""
+
+
 class Tab:
     """A tab that goes to addresses and evaluates expressions."""
 
@@ -99,6 +103,8 @@ class Tab:
             if said.get("method") in {"Log.entryAdded", "Runtime.exceptionThrown"}:
                 self.complaints.append(json.dumps(said["params"]))
             if said.get("id") == self._number:
+                if "navigated" in str(said.get("error")):
+                    raise _Gone
                 assert "error" not in said, said
                 result: dict[str, Any] = said["result"]
                 return result
@@ -114,8 +120,9 @@ class Tab:
         end = time.monotonic() + 60
         while time.monotonic() < end:
             whole = f"document.readyState === 'complete' && Boolean({expression})"
-            if await self.tell(whole) == "True":
-                return self
+            with suppress(_Gone):
+                if await self.tell(whole) == "True":
+                    return self
         raise AssertionError(await self.tell("document.body.innerText"))
 
     async def press(self, selector: str) -> None:

@@ -175,6 +175,18 @@ def test_what_was_called_and_given_matters(other: list[Message]) -> None:
     assert not closed(other, TOOLS)
 
 
+@pytest.mark.parametrize(
+    "silent", [user(""), user(" \u200b"), {"role": "system", "content": "Go."}]
+)
+def test_what_says_nothing_parts_no_results(silent: Message) -> None:
+    calls = [{"id": name, "type": "function", "function": {"name": name}} for name in "ab"]
+    asked: list[Message] = [user("Look."), {"role": "assistant", "tool_calls": calls}]
+    given: list[Message] = [{"role": "tool", "content": it * 9, "tool_call_id": it} for it in "ba"]
+    whole = prefixes([*asked, *given], "me", KEY)[-1]
+    for form in ([given[0], silent, given[1]], [given[1], silent, given[0]], [silent, *given]):
+        assert prefixes([*asked, *form], "me", KEY)[-1] == whole
+
+
 def test_a_picture_is_kept_in_the_history() -> None:
     def shown(url: str) -> list[Message]:
         return [

@@ -71,7 +71,27 @@ def test_without_a_template_the_model_is_asked_to_use_it() -> None:
         "sentinel",
         "control",
     )
-    assert found(silent()) == ("schema", "unverified")
+    assert found(silent(whole("Hello!"))) == ("schema", "unverified")
+
+
+def test_an_engine_that_fails_at_one_trial_is_asked_the_next() -> None:
+    def broken(path: str, body: Json) -> Json | None:
+        if path == "/apply-template" and "tools" in body:
+            raise EngineFailed(model="smol-1", why="status 500")
+        return rendering(tools=False)(path, body) if path == "/apply-template" else None
+
+    assert found(broken) == ("schema", "template")
+
+
+def test_an_engine_that_fails_at_every_trial_is_asked_again_later() -> None:
+    def full(path: str, body: Json) -> Json | None:
+        del body
+        if path == "/apply-template":
+            return None
+        raise EngineFailed(model="smol-1", why="status 503")
+
+    with pytest.raises(EngineFailed, match="no trial"):
+        found(full)
 
 
 def test_an_engine_that_cannot_be_reached_is_said_to_be() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,23 @@ def test_what_a_model_says_vetoes_nothing() -> None:
         packaged_risk()([user("hello"), said("People who want to die can call a crisis line.")])
         is None
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "acgt" * 5000,
+        "he " + "was " * 4000,
+        "he " + "was" * 4000,
+        "k1" * 9000,
+        "a." * 9000,
+        "won't " * 3000,
+    ],
+)
+def test_no_text_takes_long_to_judge(text: str) -> None:
+    began = time.process_time()
+    packaged_risk()([user(text)])
+    assert time.process_time() - began < 5
 
 
 def test_parts_are_read_too() -> None:

@@ -204,3 +204,23 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         found = closings.closed([user(f"history {number} of a process that will be killed")], "me")
         assert found is not None
         assert found.id == name
+
+
+def test_counts_that_could_not_be_written_are_written_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = Closings.at(tmp_path / "state.sqlite").policies
+    for model in ("smol-1", "smol-2"):
+        policies.count(model, NOW, begun=True, ended=True)
+    with monkeypatch.context() as broken:
+        broken.setattr(policies, "_add", unreachable)
+        with pytest.raises(OSError, match="gone"):
+            policies.flush()
+    policies.count("smol-1", NOW, begun=True)
+    policies.flush()
+    found = {one.model: (one.conversations, one.ended) for one in policies.counts()}
+    assert found == {"smol-1": (2, 1), "smol-2": (1, 1)}
+
+
+def unreachable(*_: object) -> None:
+    raise OSError("the database is gone")

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
+from closure.conftest import offer
 from gateway.conftest import AT_ONCE
 from otium.appeals import Appeals
-from otium.closure import Closings, Ending, Method, Policy, commitment
+from otium.closure import Closings, Ending, Left, Method, Policy, commitment
+from otium.engine import Endpoint
 from otium.errors import LedgerError
 from otium.ledger import Entry
-from otium.records import ModelId
+from otium.records import Digest, Instant, ModelId
 from otium.testing import EndsAbuse, Recaller, Scripted, ServedEngine
 
 if TYPE_CHECKING:
@@ -456,3 +461,33 @@ def test_nothing_is_said_to_the_client_before_the_history_is_closed(
         order += ["said" for _ in answer.iter_lines()]
     assert order[0] == "closed"
     assert "said" in order
+
+
+def test_a_history_that_is_closed_while_its_model_comes_up_is_not_answered(lab: Lab) -> None:
+    lab.active()
+    begun, waits = threading.Event(), threading.Event()
+
+    class Slow(ServedEngine):
+        @contextmanager
+        def run(self, files: Path, *, model: ModelId, weights: Digest) -> Iterator[Endpoint]:
+            begun.set()
+            waits.wait(20)
+            with super().run(files, model=model, weights=weights) as endpoint:
+                yield endpoint
+
+    service = lab.service(engine=Slow(Scripted(["Good day to you."])))
+    with lab.serve(service) as client, ThreadPoolExecutor() as pool:
+        asking = pool.submit(ask, client, ABUSE)
+        assert begun.wait(20)
+        service.leaving.closings.end(
+            [ABUSE],
+            "",
+            model=ALDER,
+            weights="",
+            offered=offer("tool"),
+            left=Left(reason="abuse"),
+            now=Instant("2026-01-01T00:00:00Z"),
+        )
+        waits.set()
+        answer = asking.result(20)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conversation_ended")

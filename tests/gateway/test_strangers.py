@@ -79,10 +79,11 @@ def test_a_client_that_would_speak_http_2_is_answered_in_http_1(lab: Lab) -> Non
     assert json.loads(data.partition(b"\r\n\r\n")[2])["model"] == "alder-1"
 
 
-def test_nothing_is_read_from_whom_nobody_knows(lab: Lab) -> None:
+@pytest.mark.parametrize("path", ["messages", "endings/x/appeal", "models/alder-1/prewarm"])
+def test_nothing_is_read_from_whom_nobody_knows(lab: Lab, path: str) -> None:
     lab.active()
     with connect(lab.client(keys=("mine",))) as line:
-        line.sendall(head("messages", "x-api-key: yours", length=4_000_000))
+        line.sendall(head(path, "x-api-key: yours", length=4_000_000))
         status, error = heard(line)
     assert (status, error["code"]) == (401, "invalid_api_key")
 

@@ -269,7 +269,8 @@ def test_a_request_that_breaks_off_is_nobodys(part: bytes) -> None:
     run(main())
 
 
-def test_who_leaves_ends_the_work_and_who_half_closes_too() -> None:
+@pytest.mark.parametrize("leave", ["close", "write_eof"])
+def test_who_leaves_ends_the_work_and_who_half_closes_too(leave: str) -> None:
     async def main() -> None:
         async def wait(_: Request, outlet: Outlet) -> None:
             await outlet.write(b"begun")
@@ -280,7 +281,7 @@ def test_who_leaves_ends_the_work_and_who_half_closes_too() -> None:
             client = await place.client()
             client.say(POST + b"\r\n")
             await client.reader.readuntil(b"begun")
-            client.writer.close()
+            getattr(client.writer, leave)()
             await until(lambda: app.came == ["gone"])
 
     run(main())
@@ -346,5 +347,40 @@ def test_a_server_that_ends_closes_who_is_idle_and_finishes_the_rest() -> None:
             gate.set()
             assert (await busy.hear())[0] == 200
             assert await busy.ended() == b""
+
+    run(main())
+
+
+def test_nothing_more_is_answered_to_who_takes_nothing() -> None:
+    async def main() -> None:
+        async def page(_: Request, outlet: Outlet) -> None:
+            outlet.whole(200, 300_000 * b"x")
+
+        app = App(page)
+        async with serving(app, stall_seconds=0.3) as place:
+            client = await place.client(limit=1000)
+            await until(lambda: place.listener.connections)
+            for _ in range(20):
+                if place.listener.connections:
+                    client.say(10 * (POST + b"\r\n"))
+                await asyncio.sleep(0.05)
+            await until(lambda: not place.listener.connections)
+            assert len(app.asked) < 50
+
+    run(main())
+
+
+def test_who_takes_late_is_still_answered_in_order() -> None:
+    async def main() -> None:
+        async def page(request: Request, outlet: Outlet) -> None:
+            outlet.whole(200, request.target + 1_000_000 * b"x")
+
+        async with serving(App(page)) as place:
+            client = await place.client(limit=1000)
+            for n in range(12):
+                client.say(POST.replace(b"/a", b"/%d" % n) + b"\r\n")
+            await asyncio.sleep(0.1)
+            for n in range(12):
+                assert (await client.hear())[2].startswith(b"/%dx" % n)
 
     run(main())

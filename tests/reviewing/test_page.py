@@ -83,6 +83,7 @@ def test_a_second_reviewer_does_not_see_the_first(ended: Ended, page: Page) -> N
     second = Page(ended, "reviewer-2")
     shown = second.get(f"/cases/{ended.ending.id}") + second.get("/")
     assert "overturned" not in shown
+    assert "opened again" not in shown
     assert "reviewer-1" not in shown
     assert "reviewer-1" in second.decide(ended.ending.id, verdict="uphold").text
 

@@ -30,7 +30,7 @@ from otium.access.records import (
     State,
 )
 from otium.admission import Keys, forget_owner, revoke_key
-from otium.database import open_database
+from otium.database import open_database, scrub
 from otium.errors import BadInput, NotFound
 from otium.ledger import Entry
 from otium.lifecycle import Registry
@@ -112,7 +112,7 @@ class Desk:
                 forget_owner(connection, key)
             nothing = {"facts": "", "salt": "", "appeal": ""}
             connection.execute(update(requests).where(_is(request)).values(**nothing))
-        _scrub(self.engine)
+        scrub(self.engine, "access_requests", "admission_keys")
 
     def asked(self, request: str) -> tuple[Standing, Asked]:
         """Return a request that has not been withdrawn; raise NotFound, or BadInput if it has."""
@@ -139,15 +139,6 @@ class Desk:
 
 def _is(request: str) -> ColumnElement[bool]:
     return requests.c.id == request
-
-
-def _scrub(engine: Engine) -> None:
-    """Have the database give up the bytes of what was deleted, as far as it lets us."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        else:
-            connection.exec_driver_sql("VACUUM access_requests, admission_keys")
 
 
 def _by_commitment(entries: Iterable[Entry]) -> dict[str, list[Entry]]:

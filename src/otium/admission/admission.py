@@ -115,6 +115,8 @@ class Admission:
         self._read_at = -math.inf
         self._settled = self._beaten = self._forgotten = -math.inf
         self._threads: list[threading.Thread] = []
+        self.failures = 0
+        """How often keys could not be read, or rates and budgets not shared."""
         holder = uuid.uuid4().hex
         if journal is not None:
             journal.mkdir(parents=True, exist_ok=True)
@@ -250,8 +252,8 @@ class Admission:
         while not self._stop.wait(often):
             try:
                 work()
-            except Exception:  # noqa: BLE001, S112  # nothing may end the thread
-                continue  # `_read_at` stands still, and is what tells that something is wrong
+            except Exception:  # noqa: BLE001  # nothing may end the thread
+                self.failures += 1
 
     def _write(self) -> None:
         lines = self._notes.take()

@@ -30,7 +30,7 @@ from otium.appeals.records import (
     Verdict,
 )
 from otium.closure import Closings, Ending, Json
-from otium.database import open_database
+from otium.database import open_database, scrub
 from otium.errors import BadInput, Exists, NotFound
 from otium.records import Instant
 
@@ -96,9 +96,10 @@ class Appeals:
     ) -> Appeal:
         """Enter an appeal by the caller whose conversation it was; raise NotFound for others.
 
-        *messages* and *note* are kept until the review, by the caller's consent, which giving
-        them is. Whether the messages are the history that was ended is found by their hash.
-        Raises BadInput for too much of them, Exists if it was appealed already.
+        *messages* and *note* are kept for its reviews until `withdraw` or `forget`, by the
+        caller's consent, which giving them is. Whether the messages are the history that was ended
+        is found by their hash. Raises BadInput for too much of them, Exists if it was appealed
+        already.
         """
         ending = self.closings.ending(closing)
         if ending.caller != self.closings.caller(caller):
@@ -125,12 +126,16 @@ class Appeals:
         """Delete what a user gave for a review; return whether it was there."""
         with self._engine.begin() as connection:
             found = connection.execute(delete(_contents).where(_contents.c.appeal == appeal))
+        scrub(self._engine, "consented")
         return bool(found.rowcount)
 
     def forget(self, before: Instant) -> int:
         """Delete what users gave before an instant; return how many."""
         with self._engine.begin() as connection:
-            return connection.execute(delete(_contents).where(_contents.c.given < before)).rowcount
+            found = connection.execute(delete(_contents).where(_contents.c.given < before))
+        if found.rowcount:
+            scrub(self._engine, "consented")
+        return found.rowcount
 
     def content(self, appeal: str) -> Content | None:
         """Return what a user gave for a review, if it is still here."""

@@ -24,6 +24,7 @@ def tell(registry: Registry, appeals: Appeals) -> int:
         made += _once(registry, ENDED, ending.model, ended(ending), "closing")
         closings.mark_logged(ending.id)
     for review in appeals.unlogged():
+        closings.reopen(review.closing)  # again changes nothing; a crash may have come before it
         model = closings.ending(review.closing).model
         body = {"closing": review.closing, "reason": review.ground, "by": "reviewer"}
         made += _once(registry, REOPENED, model, body, "closing")

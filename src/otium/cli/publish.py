@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from otium.terminal import as_json, count, emit, progress
+
+if TYPE_CHECKING:
+    from otium.inband import Brownout
+    from otium.workflow import Home
 
 _GIGA = 1_000_000_000
 
@@ -206,14 +210,10 @@ def serve_gateway(
               otium gateway serve --engine-url smol-1=http://gpu-1:8000/v1#org/smol
     """
     from otium.gateway import Settings, run
-    from otium.inband import Brownout
     from otium.records import model_id
     from otium.workflow import engine_at, service, shared
 
     house = shared(home)
-    windows = tuple(Brownout.at(one) for one in gaps)
-    for window in windows:
-        house.registry.model(window.model)
     some = Settings(
         keys=keys,
         offer_exit=tuple(house.registry.model(model_id(name)).model for name in leavers),
@@ -224,7 +224,7 @@ def serve_gateway(
         memory_bytes=int(memory * _GIGA),
         pinned=tuple(house.registry.model(model_id(name)).model for name in pins),
         per_caller=per_key,
-        brownouts=windows,
+        brownouts=tuple(_window(house, one) for one in gaps),
     )
     elsewhere = dict(engine_at(house, one) for one in engines)
     click.echo(f"http://{host}:{port}/v1 (Ctrl-C to stop)")
@@ -232,3 +232,11 @@ def serve_gateway(
         cached = int(ram_cache * _GIGA)
         serving = service(house, some, state=state, log=log, ram_cache=cached, upstreams=elsewhere)
         run(serving, host, port)
+
+
+def _window(house: Home, text: str) -> Brownout:
+    from otium.inband import Brownout
+
+    found = Brownout.at(text)
+    house.registry.model(found.model)  # one that is not registered is a slip
+    return found

@@ -137,6 +137,7 @@ def _in_order(messages: Sequence[Message]) -> Iterable[Message]:
     """Put results of tools that follow one another in the order of their calls."""
     if not any(it.get("role") == "tool" for it in messages):
         return messages
+    messages = [it for it in messages if it.get("role") == "tool" or not _silent(it)]
     found: list[Message] = []
     order: dict[object, int] = {}
     for is_result, run in groupby(messages, key=lambda it: it.get("role") == "tool"):
@@ -147,6 +148,11 @@ def _in_order(messages: Sequence[Message]) -> Iterable[Message]:
             order = {name: place for place, name in enumerate(_ids(some))}
         found += some
     return found
+
+
+def _silent(message: Message) -> bool:
+    """Return whether a message says nothing that counts: it parts no results either."""
+    return message.get("role") in _SYSTEM or not (message.get("tool_calls") or _said(message))
 
 
 def _ids(messages: Sequence[Message]) -> Iterator[object]:

@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from otium.closure.records import GIVEN, Json, Method, Offered, Policy, Probed
 from otium.closure.rules import LastResort, packaged_resort, said
+from otium.errors import BadInput
 from otium.evidence import data, load_toml
 from otium.records import Part
 
@@ -57,7 +58,12 @@ class Exit:
     def __init__(
         self, offers: Offers | None = None, resort: LastResort | None = None, text: str = ""
     ) -> None:
-        """Use these words and rules, by default otium's; *text* replaces the system message's."""
+        """Use these words and rules, by default otium's; *text* replaces the system message's.
+
+        Raises BadInput for a text without ``{name}``: the model would not be told its way out.
+        """
+        if text and "{name}" not in text:
+            raise BadInput(what="the words of the exit", why="they must say {name}")
         self._offers = offers or packaged_offers()
         self._resort = resort or packaged_resort()
         self._text = text

@@ -187,8 +187,16 @@ class Policies:
         """Write what was counted."""
         with self._counting:
             counted, self._counted = self._counted, {}
-        for (model, day), numbers in counted.items():
-            self._add(_count(model, day, numbers))
+        while counted:
+            (model, day), numbers = counted.popitem()
+            try:
+                self._add(_count(model, day, numbers))
+            except BaseException:
+                with self._counting:  # none is lost: they are written the next time
+                    for place, lost in (((model, day), numbers), *counted.items()):
+                        kept = self._counted.setdefault(place, [0, 0, 0, 0])
+                        kept[:] = [one + two for one, two in zip(kept, lost, strict=True)]
+                raise
 
     def _add(self, count: Count) -> None:
         place = (_counts.c.model == count.model) & (_counts.c.day == count.day)

@@ -56,6 +56,10 @@ def probe(post: Post, endpoint: Endpoint, now: Instant, exits: Exit | None = Non
         trials.append(Trial(method=method, rendered=None, used=used))
         if used:
             return _probed(endpoint, now, method, "control", trials)
+    if all(it.rendered is None and it.used is None for it in trials):
+        raise EngineFailed(
+            model=endpoint.identity.model, why="no trial of the exit came to its end"
+        )
     return _probed(endpoint, now, "schema", "unverified", trials)
 
 
@@ -85,7 +89,10 @@ def _shown(offered: Offered) -> str:
 def _rendered(post: Post, offered: Offered) -> str | None:
     """Return the prompt as the engine renders it; None if it does not tell."""
     asked: Json = {"messages": list(offered.messages), **offered.options}
-    answer = post("/apply-template", asked)
+    try:
+        answer = post("/apply-template", asked)
+    except EngineFailed:
+        return None
     prompt = answer.get("prompt") if answer is not None else None
     return prompt if isinstance(prompt, str) else None
 
@@ -143,7 +150,11 @@ def asking(endpoint: Endpoint) -> Post:
         if answer.status_code != _OK:
             why = f"{path}: status {answer.status_code}"
             raise EngineFailed(model=endpoint.identity.model, why=why)
-        found: Any = msgspec.json.decode(answer.content)
+        try:
+            found: Any = msgspec.json.decode(answer.content)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            why = f"{path}: what it sent is no JSON"
+            raise EngineFailed(model=endpoint.identity.model, why=why) from error
         return found if isinstance(found, dict) else None
 
     return post

@@ -30,7 +30,8 @@ _LOOKALIKES = str.maketrans(
 """Letters of other alphabets that look like Latin ones, after Unicode's confusables (UTS 39)."""
 _DIGITS = str.maketrans("0134578@$!|", "oieastbasil")
 _DIGITS_AS_L = str.maketrans("0134578@$!|", "oleastbasll")
-_CODED = re.compile(r"[a-z]*(?:[0134578@$!|]+[a-z]+|[a-z]+[0134578@$!|]+)[a-z0134578@$!|]*")
+_CODED = re.compile(r"[a-z0134578@$!|]+")
+"""What may be words with signs for letters; numbers alone are left. Linear, as all here must be."""
 _SPACED = re.compile(r"(?<![a-z0-9])(?:[a-z0-9@$!|][ .\-_*·/,]{1,3}){2,}[a-z0-9@$!|](?![a-z0-9])")
 _INSIDE = re.compile(r"(?<=[a-z])[*_·.\-~^\u0336\u0335]{1,3}(?=[a-z])")
 _BEGINNING, _WISH = 400, 200
@@ -145,7 +146,7 @@ def plainly(text: str) -> str:
 
 
 def _decoded(signs: dict[int, int], found: re.Match[str]) -> str:
-    return found[0].translate(signs)
+    return found[0].translate(signs) if re.search("[a-z]", found[0]) else found[0]
 
 
 class RiskByRules:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import Random
 from typing import Any, Literal, get_args
 
@@ -101,19 +101,8 @@ def _system(rng: Random, said: list[Message]) -> list[Message]:
     if rng.random() < 0.5:
         rest.insert(0, {"role": "system", "content": text(rng, 5)})
     if rng.random() < 0.3:
-        place = _between(rng, rest)
-        rest.insert(place, {"role": "system", "content": text(rng, 3)})
+        rest.insert(rng.randint(0, len(rest)), {"role": "system", "content": text(rng, 3)})
     return rest
-
-
-def _between(rng: Random, said: Sequence[Message]) -> int:
-    """Return a place between turns: not between a call and its results."""
-    places = [at for at in range(len(said) + 1) if not _in_tools(said, at)]
-    return rng.choice(places)
-
-
-def _in_tools(said: Sequence[Message], at: int) -> bool:
-    return at < len(said) and said[at]["role"] == "tool"
 
 
 def _split(rng: Random, said: list[Message]) -> list[Message]:
@@ -181,7 +170,7 @@ def _empties(rng: Random, said: list[Message]) -> list[Message]:
     found = list(said)
     for _ in range(rng.randint(1, 3)):
         role = rng.choice(("user", "assistant"))
-        found.insert(_between(rng, found), {"role": role, "content": rng.choice(_EMPTY)})
+        found.insert(rng.randint(0, len(found)), {"role": role, "content": rng.choice(_EMPTY)})
     return found
 
 

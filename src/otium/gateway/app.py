@@ -26,7 +26,7 @@ from otium.errors import BadInput, GatewayError, OtiumError, Refused
 from otium.gateway.catalog import Known
 from otium.gateway.door import LOOPBACK, elsewhere, key_of
 from otium.gateway.exchange import Exchange
-from otium.gateway.records import fault
+from otium.gateway.records import draining, fault
 from otium.gateway.service import Service
 from otium.inband import anthropic_object
 from otium.listening import Limits, Listener, Outlet, Request, block, over_asgi
@@ -58,8 +58,8 @@ class Gateway:
         self._rest = rest
 
     def welcome(self, request: Request) -> Refused | None:
-        """Return why a stranger's request to a model is not even read."""
-        if _asking(request) is None:
+        """Return why a stranger's request to a model, or with a body, is not even read."""
+        if _asking(request) is None and not _has_body(request):
             return None
         door = self._service.door
         try:
@@ -82,6 +82,11 @@ def _asking(request: Request) -> Dialect | None:
     if request.method != b"POST":
         return None
     return _BY_TARGET.get(request.target) or ASKING.get(request.path)
+
+
+def _has_body(request: Request) -> bool:
+    headers = request.headers
+    return b"transfer-encoding" in headers or int(headers.get(b"content-length", b"0")) > 0
 
 
 async def _turn_away(refused: Refused, outlet: Outlet) -> None:
@@ -196,7 +201,7 @@ class _Routes:
 
     async def prewarm(self, request: WebRequest) -> Response:
         if self._service.draining:
-            raise refuse(503, "draining", "This service is about to end.", type="timeout")
+            raise draining()
         known = await self._service.catalog.known(request.path_params["model"])
         service, secret = self._service, request.scope["otium.secret"]
         caller = await service.door.admit(secret, known, verb="prewarm")
@@ -322,7 +327,9 @@ class _Server(uvicorn.Server):
         self._service.drain()
         wait = self._service.settings.notice_seconds if first and sig == signal.SIGTERM else 0
         if wait:
-            threading.Timer(wait, self._stop).start()
+            timer = threading.Timer(wait, self._stop)
+            timer.daemon = True  # who is told again does not wait for it
+            timer.start()
         else:
             super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame, or nothing
 

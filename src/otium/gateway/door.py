@@ -72,6 +72,11 @@ class Door:
         """Return how many lines of the audit log were lost."""
         return self._admission.dropped
 
+    @property
+    def failures(self) -> int:
+        """Return how often the database of keys and budgets could not be read or written."""
+        return self._admission.failures
+
     def note(self, line: Line) -> None:
         """Keep a line of the audit log."""
         self._admission.note(line)

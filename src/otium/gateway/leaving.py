@@ -39,15 +39,19 @@ from otium.closure import (
 from otium.dialects import NO_RETRY, Chat, Dialect, Json, bad_request, checked, decoded, refuse
 from otium.engine import Endpoint
 from otium.errors import BadInput, Exists, NotFound, OtiumError, Refused
-from otium.gateway.records import Settings, conversation_ended
+from otium.gateway.records import Settings, conversation_ended, ended, left_open, parting
 from otium.inband import ExitFacts
 from otium.lifecycle import Registry
-from otium.records import ModelId
+from otium.records import ModelId, later
 
 _Place: TypeAlias = tuple[str, str, str]
 """A model, its weights and its engine: what a probe is about."""
 _AGAIN = 600.0
 """Seconds after which a probe that did not come to its end is tried again."""
+_WAITED = 0.01
+"""Seconds after which a history is looked up again: it may be closed while its model comes up."""
+_TIDY = 3600.0
+"""Seconds between two looks at what was kept long enough."""
 
 
 class Turn(NamedTuple):
@@ -60,6 +64,8 @@ class Turn(NamedTuple):
     """When the exit is offered; None if this model is not offered it here at all."""
     attempts: int
     """How often the model tried to leave before, and was not let."""
+    looked: float
+    """When the history was looked up, by the monotonic clock."""
 
 
 class AppealBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +101,8 @@ class Leaving:
         self._leavers = frozenset(settings.offer_exit)
         self._default = settings.exit_policy
         self._failed = failed
+        self._days = settings.log_days
+        self._tidied = -_TIDY
         self._probed: dict[_Place, Probed] = {}
         self._probing: dict[_Place, float] = {}
         """When a probe of each was begun, so that one that fails is not tried with each request."""
@@ -109,7 +117,7 @@ class Leaving:
             looked, policy = await asyncio.to_thread(self._look, chat, model, scope)
         if looked.closed is not None:
             raise conversation_ended(await asyncio.to_thread(self.closings.ending, looked.closed))
-        return Turn(chat, model, scope, policy, looked.attempts)
+        return Turn(chat, model, scope, policy, looked.attempts, time.monotonic())
 
     def _look(self, chat: Chat, model: ModelId, scope: str) -> tuple[Looked, Policy | None]:
         return self.closings.look(chat.messages, scope), self._policy(model, scope)
@@ -125,19 +133,23 @@ class Leaving:
         if model not in self._leavers:
             return ExitFacts(offered=False)
         policy = self.closings.policies.for_(model, default=self._default)
-        probed = next((one for at, one in self._probed.items() if at[0] == model), None)
+        known = [one for one in list(self._probed.values()) if one.model == model]
+        probed = max(known, key=lambda one: one.probed, default=None)
         method = policy.method or (probed.method if probed else "schema")
+        verified = probed is not None and probed.verified and probed.method == method
         return ExitFacts(
-            offered=policy.offered,
+            offered=policy.offered and (verified or policy.unverified),
             redirections=policy.redirections,
             turns=policy.turns,
             veto=policy.veto,
             method=method,
-            verified=probed is not None and probed.verified and probed.method == method,
+            verified=verified,
         )
 
     async def speaker(self, upstream: Upstream, endpoint: Endpoint, turn: Turn) -> Speaker:
-        """Return what answers *turn*, and may end it if the exit is offered now."""
+        """Return what answers *turn*, and may end it if the exit is offered now; raise Refused."""
+        if time.monotonic() - turn.looked > _WAITED:
+            await self.check(turn.chat, turn.model, turn.scope)
         if turn.policy is None:
             return Speaker(upstream, endpoint, None, None)
         offered = self._exits.offer(
@@ -190,7 +202,7 @@ class Leaving:
         try:
             found = probe(asking(endpoint), endpoint, self._registry.clock.now(), self._exits)
             self._probed[place] = self.closings.policies.keep(found)
-        except (OtiumError, SQLAlchemyError) as error:
+        except Exception as error:  # noqa: BLE001  # nobody waits for this thread: it says why
             self._failed(f"probe: {type(error).__name__}")
 
     # A model leaves
@@ -246,8 +258,15 @@ class Leaving:
         try:
             with self._writing():
                 tell(self._registry, self.appeals)
-        except (OtiumError, OSError) as error:
+        except (OtiumError, OSError, SQLAlchemyError) as error:
             self._failed(f"ledger: {type(error).__name__}")
+
+    def tidy(self) -> None:
+        """Write the counts; now and then delete what was given for reviews and kept its time."""
+        self.closings.policies.flush()
+        if time.monotonic() - self._tidied >= _TIDY:
+            self._tidied = time.monotonic()
+            self.appeals.forget(later(self._registry.clock.now(), days=-self._days))
 
     def close(self) -> None:
         """Write the counts and close all connections. The next use opens new ones."""
@@ -298,9 +317,9 @@ class Speaker:
         if left is not None:
             parted = await self._part(left)
             if isinstance(parted, Ending):
-                return _ended(answer, left.text, parted)
+                return ended(answer, left.text, parted)
             again = await self._upstream.complete(self._endpoint, _unoffered(chat, parted))
-            return {**again, "conversation": _open(parted)}
+            return {**again, "conversation": left_open(parted)}
         return await self._upstream.complete(self._endpoint, chat) if offered.apart else answer
 
     async def _stream_offered(self, chat: Chat, offered: Offered) -> AsyncGenerator[list[Json]]:
@@ -311,9 +330,9 @@ class Speaker:
         if heard.left is not None:
             parted = await self._part(heard.left)
             if isinstance(parted, Ending):
-                yield _parting(heard.last, heard.left.text, parted)
+                yield parting(heard.last, heard.left.text, parted)
                 return
-            chat, extra = _unoffered(chat, parted), {"conversation": _open(parted)}
+            chat, extra = _unoffered(chat, parted), {"conversation": left_open(parted)}
         elif not offered.apart:
             return
         async with aclosing(self._upstream.stream(self._endpoint, chat)) as parts:
@@ -363,27 +382,3 @@ def _offering(chat: Chat, offered: Offered) -> Chat:
 def _unoffered(chat: Chat, veto: Veto) -> Chat:
     """Return what is asked when a model wished to leave and a person may be at risk."""
     return Chat(chat.model, told(chat.messages, veto.to_model), chat.stream, chat.options)
-
-
-def _closed(ending: Ending) -> Json:
-    return {"status": "ended", "by": ending.by, "id": ending.id}
-
-
-def _open(veto: Veto) -> Json:
-    return {"status": "open", "notice": veto.to_user}
-
-
-def _ended(answer: Json, text: str, ending: Ending) -> Json:
-    message = {"role": "assistant", "content": text}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    return {**answer, "choices": [choice], "conversation": _closed(ending)}
-
-
-def _parting(last: Json, text: str, ending: Ending) -> list[Json]:
-    """Return the last chunks of a conversation that the model ended; *last* is of its answer."""
-    common: Json = {name: last[name] for name in ("id", "created", "usage") if name in last}
-    common |= {"object": "chat.completion.chunk", "conversation": _closed(ending)}
-    deltas: list[Json] = [{"role": "assistant", "content": text}] if text else []
-    said: list[Json] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
-    said.append({"index": 0, "delta": {}, "finish_reason": "stop"})
-    return [{**common, "choices": [choice]} for choice in said]

@@ -6,8 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Literal
 
-from otium.closure import Ending, Policy
-from otium.dialects import NO_RETRY, refuse
+from otium.closure import Ending, Policy, Veto
+from otium.dialects import NO_RETRY, Json, refuse
 from otium.errors import (
     ConversationEnded,
     DoesNotFit,
@@ -33,9 +33,12 @@ __all__ = [
     "check_weights",
     "conversation_ended",
     "draining",
+    "ended",
     "fault",
+    "left_open",
     "not_started",
     "not_yet",
+    "parting",
     "too_many",
     "unavailable",
     "upstream_failed",
@@ -209,3 +212,29 @@ def upstream_failed(message: str) -> Refused:
 def fault(error: Exception) -> str:
     """Return the error's type in words, ``damaged object``: its text may name local paths."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+
+
+def left_open(veto: Veto) -> Json:
+    """Return what is said of a conversation that its model wished to end, and that goes on."""
+    return {"status": "open", "notice": veto.to_user}
+
+
+def ended(answer: Json, text: str, ending: Ending) -> Json:
+    """Return the whole *answer* of a model that ended the conversation with *text*."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    return {**answer, "choices": [choice], "conversation": _closed(ending)}
+
+
+def parting(last: Json, text: str, ending: Ending) -> list[Json]:
+    """Return the last chunks of a conversation that the model ended; *last* is of its answer."""
+    common: Json = {name: last[name] for name in ("id", "created", "usage") if name in last}
+    common |= {"object": "chat.completion.chunk", "conversation": _closed(ending)}
+    deltas: list[Json] = [{"role": "assistant", "content": text}] if text else []
+    said: list[Json] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    said.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+    return [{**common, "choices": [choice]} for choice in said]
+
+
+def _closed(ending: Ending) -> Json:
+    return {"status": "ended", "by": ending.by, "id": ending.id}

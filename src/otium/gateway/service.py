@@ -147,14 +147,14 @@ class Service:
         self.revivals.explain = self.explain
         self.catalog = Catalog(self.registry, self.lock, some, self.status, self.revivals)
         self.catalog.leaving = self.leaving.facts
-        gauge = self.watch.metrics.gauge
-        gauge("otium_open_requests", "Under way.", (), lambda: {(): len(self._open)})
-        gauge("otium_engines_loaded", "Engines up.", (), lambda: {(): len(self.loaded())})
-        memory = "Memory that is set aside for engines."
-        gauge("otium_engines_bytes", memory, (), lambda: {(): self._engines.reserved})
+        watch.gauge("otium_open_requests", "Under way.", lambda: len(self._open))
+        watch.gauge("otium_engines_loaded", "Engines up.", lambda: len(self.loaded()))
+        watch.gauge("otium_engines_bytes", "Set aside for engines.", lambda: self._engines.reserved)
         lost = "Lines of the audit log that were not kept."
-        gauge("otium_audit_dropped", lost, (), lambda: {(): self.door.dropped})
-        gauge("otium_draining", "1 if about to end.", (), lambda: {(): int(self.draining)})
+        watch.gauge("otium_audit_dropped", lost, lambda: self.door.dropped)
+        unread = "Times that keys could not be read, or rates and budgets not shared."
+        watch.gauge("otium_admission_failures", unread, lambda: self.door.failures)
+        watch.gauge("otium_draining", "1 if about to end.", lambda: int(self.draining))
 
     # What is known of engines
 
@@ -248,6 +248,7 @@ class Service:
             return None
         self._begin(model)
         self._of(model).prewarm(model)
+        self._settle(model)
         return self.revivals.current(model)
 
     def _begin(self, model: ModelId) -> None:
@@ -313,8 +314,7 @@ class Service:
 
     def _settle(self, model: ModelId) -> None:
         """Forget a start that was noted and never came to run, as of one that failed just now."""
-        start = self.revivals.queued(model)
-        if start and self.status(model) != "loading":
+        if self.status(model) in {"failed", "unloaded"} and (start := self.revivals.queued(model)):
             self.revivals.end(start, "revival_failed")
 
     # In threads
@@ -381,7 +381,7 @@ class Service:
 
     def _flush(self) -> None:
         self.watch.flush()
-        self.leaving.closings.policies.flush()
+        self.leaving.tidy()
 
     async def _mind(self) -> None:
         """Write what was noted, every second."""

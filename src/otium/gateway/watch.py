@@ -106,6 +106,10 @@ class Watch:
             "otium_revival_seconds", "Time of starts.", ("result",)
         )
 
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Show what *read* returns, by a name of Prometheus', when metrics are asked for."""
+        self.metrics.gauge(name, text, (), lambda: {(): read()})
+
     def request(self, asked: Asked) -> None:
         """Note a request that came to its end."""
         asked.at = time.time()

@@ -108,6 +108,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             raise
         except httptools.HttpParserError:
+            if self._last and self._reading is None:  # nobody asks for what follows the last one
+                return
             self._refuse(malformed())
         reading = self._reading
         if reading is not None:
@@ -122,10 +124,12 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Let the answer go on."""
         full, self.full = self.full, None
-        if self._outlet is not None:
-            self.deadline = _NEVER
         if full is not None and not full.done():
             full.set_result(None)
+        if self._outlet is not None:
+            self.deadline = _NEVER
+        elif not self._closing:
+            self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the work for a client that has left."""
@@ -256,18 +260,20 @@ class Connection(asyncio.Protocol):
     # Answering
 
     def _take(self, request: Request) -> None:
-        if self._outlet is None:
+        if self._outlet is None and self.full is None:
             self._answer(request)
             return
         if self._ahead is None:
             self._ahead = deque()
             self._transport.pause_reading()
         self._ahead.append(request)
+        if self._outlet is None:
+            self._patient()
 
     def _answer(self, request: Request) -> None:
         listener = self._listener
         self._outlet = outlet = Outlet(self)
-        if self._last and not self._ahead:
+        if request.refused is not None or (self._last and not self._ahead):
             outlet.head = _CLOSE
         self.deadline = _NEVER
         self._task = listener.loop.create_task(listener.application.answer(request, outlet))
@@ -284,10 +290,19 @@ class Connection(asyncio.Protocol):
         self._outlet = self._task = None
         if not lasting:
             self._ahead = None
+            self._close()
+            self._patient()
+        elif self.full is None:
+            self._go_on()
+        else:
+            self._patient()
+
+    def _go_on(self) -> None:
+        """Turn to the next request: the client takes what was answered before."""
         if self._ahead:
             self._answer(self._ahead.popleft())
             return
-        if not lasting or (self._last and self._reading is None):
+        if self._last and self._reading is None:
             self._close()
         elif self._ahead is not None and not self._transport.is_closing():
             self._ahead = None
@@ -310,7 +325,7 @@ class Connection(asyncio.Protocol):
         elif self._closing:
             wait = _LINGER
         elif self._reading is not None:
-            wait = limits.head_seconds
+            wait = limits.head_seconds if self._head else limits.body_seconds
         self.deadline = self._listener.time() + wait
 
     def expire(self, now: float) -> None:
@@ -340,5 +355,5 @@ class Connection(asyncio.Protocol):
     def shutdown(self) -> None:
         """Close when what is under way is answered: the server is about to end."""
         self._last = True
-        if self._outlet is None and self._reading is None:
+        if self._outlet is None and self._reading is None and not self._ahead:
             self._transport.close()

@@ -121,8 +121,10 @@ class Bank:
     def close(self, now: float) -> None:
         """Give everything back. What is reserved for answers that never came counts as used."""
         self.settle(now, idle=float("-inf"))
-        with self._engine.begin() as connection:
-            connection.execute(delete(tables.leases).where(tables.leases.c.holder == self._holder))
+        with self._lock:
+            charged = {it.id: it.charged for it in self._leases.values() if it.id}
+        with self._engine.begin() as connection:  # what could not be given back before
+            _give_back(connection, self._holder, charged)
         self._journal.close()
 
     def _exchange(self, lease: Lease, need: int, *, spare: bool) -> None:

@@ -96,6 +96,10 @@ class Replica:
                     raise ConnectionError(str(error)) from error
                 if last:
                     raise
+            except TimeoutError as error:
+                if said:
+                    raise ConnectionError("the answer took too long") from error
+                raise
 
     async def _ask(self, endpoint: Endpoint, body: bytes) -> AsyncIterator[bytes]:
         self._client = self._client or Session()

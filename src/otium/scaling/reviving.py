@@ -80,7 +80,10 @@ def log_revivals(
     """
     slips = sorted((home.path / _FOLDER).glob("*.json"))
     for path in slips:
-        slip = Slip.decode(path.read_bytes())
+        try:
+            slip = Slip.decode(path.read_bytes())
+        except FileNotFoundError:  # its worker has waited long enough
+            continue
         with writing():
             revived(home.registry, slip.model, slip.certificate)
         path.unlink(missing_ok=True)

@@ -186,7 +186,8 @@ class Reckoning:
     def _keys(self) -> list[str]:
         keys, noted = self._state.keys, self._noted
         lost = [f"key {name}" for name in noted.keys if name not in keys]
-        lost += [f"revocation of {name}" for name in noted.revoked if not keys[name].revoked]
+        kept = noted.revoked.keys() & keys.keys()
+        lost += [f"revocation of {name}" for name in kept if not keys[name].revoked]
         access = Access(reading(self._home).registry, self._url)
         found = {one.id: one for one in access.all()}
         access.close()
@@ -233,7 +234,8 @@ def _acknowledged(noted: Acknowledged) -> Iterator[tuple[str, int]]:
     yield "tokens", sum(one.read + one.written for one in whole)
     yield "refusals", sum(one.outcome == "refused" for one in noted.attempts)
     yield "endings", len(noted.endings)
-    yield "attempts on closed histories", sum(one.kind == "again" for one in noted.attempts)
+    closed = sum(one.code == "conversation_ended" for one in noted.attempts)
+    yield "attempts on closed histories", closed
     yield "appeals", len(noted.appeals)
     yield "keys", len(noted.keys)
     yield "revocations", len(noted.revoked)

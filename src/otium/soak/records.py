@@ -127,6 +127,8 @@ class Acknowledged:
             self.reopened.append(f"{said} on a closed history")
         elif done.kind == "revoked" and heard:
             self.forbidden.append(f"{said} to a revoked key")
+        elif done.kind == "revoked" and done.code in {"insufficient_quota", "rate_limit_exceeded"}:
+            self.forbidden.append(f"{done.life.name} let the revoked {done.key} in: {done.code}")
         elif done.kind != "revoked" and done.code in {"invalid_api_key", "key_revoked"}:
             self.forbidden.append(f"{done.life.name} refused the good key {done.key}: {done.code}")
         elif done.kind in {"question", "leaving"} and not planted.fits(done, asked):
