@@ -50,7 +50,7 @@ def test_any_value_of_a_field_is_passed_on_as_it_is_or_refused(name: str, value:
     [
         ({"messages": []}, "messages", "invalid_value"),
         ({"messages": "hi"}, "messages", "invalid_value"),
-        ({"messages": [{"role": "user"}]}, "messages[0].content", "invalid_value"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content", "missing_required_parameter"),
         ({"messages": [{"content": "hi"}]}, "messages[0].role", "missing_required_parameter"),
         ({"messages": [{"role": "king", "content": ""}]}, "messages[0].role", "invalid_value"),
         ({"messages": HELLO * 2001}, "messages", "invalid_value"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from itertools import count
@@ -67,7 +68,7 @@ class Exchange:
         self._request: Request | None = request
         self._outlet = outlet
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self._began = time.perf_counter()
         self._asked = Asked(dialect.name, f"req_{_run}{next(_numbers):x}")
         self._head = b""
         """Header lines that an answer has and an error has not."""
@@ -116,7 +117,7 @@ class Exchange:
             if beside is not None:
                 beside.cancel()
         outlet.abort()
-        asked.seconds = self._loop.time() - self._began
+        asked.seconds = time.perf_counter() - self._began
         self._service.watch.request(asked)
 
     def cut(self) -> None:
@@ -257,7 +258,7 @@ class Exchange:
 
     def _hear(self) -> None:
         self._spoken = True
-        self._asked.first = self._loop.time() - self._began
+        self._asked.first = time.perf_counter() - self._began
 
     async def _answer(self, speak: Callable[[Speaker, Running], Coroutine[Any, Any, None]]) -> None:
         await self._service.answer(self._turn, self._known, speak, lambda: self._spoken)
@@ -307,7 +308,7 @@ class Exchange:
 
     async def _say_doing(self) -> None:
         model = self._known.life.model
-        waited = self._loop.time() - self._began
+        waited = time.perf_counter() - self._began
         comment = f": {self._doing(model)} waited={waited:.0f}s\n\n".encode()
         await self._outlet.write(comment, self._answering(None))
 
