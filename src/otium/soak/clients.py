@@ -132,7 +132,8 @@ class Client:
         self._noted.endings[done.ending] = (key[0], said)
         self._mine.append((done.ending, key, said))
         await self._go_on(done.ending, key, said)
-        if self._random.random() < _APPEALS:
+        # Where it was just found used up, the key is revoked, and may not appeal any more.
+        if key == self._key and self._random.random() < _APPEALS:
             await self._appeal(done.ending, key[1], said)
 
     async def _go_on(self, ending: str, key: tuple[str, str], said: Sequence[Said]) -> None:
