@@ -1,4 +1,4 @@
-"""The reckoning finds what is missing: each figure is made to be more than 0."""
+"""The reckoning finds what is missing: most figures are made to be more than 0, one by one."""
 
 from __future__ import annotations
 

@@ -10,22 +10,8 @@ conversations. The API is ``docs/reference/gateway-api.md``.
 30.0
 """
 
-from otium.dialects import Chat, read_chat
 from otium.gateway.app import background, run
-from otium.gateway.catalog import Catalog, Known, Revival
 from otium.gateway.records import Settings
 from otium.gateway.service import Service
-from otium.residence import Running
 
-__all__ = [
-    "Catalog",
-    "Chat",
-    "Known",
-    "Revival",
-    "Running",
-    "Service",
-    "Settings",
-    "background",
-    "read_chat",
-    "run",
-]
+__all__ = ["Service", "Settings", "background", "run"]

@@ -33,7 +33,9 @@ class Brownout(Part):
     def at(cls, text: str) -> Self:
         """Read ``MODEL=START/END``, the times as ISO 8601; raise BadInput."""
         model, _, window = text.partition("=")
-        starts, _, ends = window.partition("/")
+        starts, parted, ends = window.partition("/")
+        if not parted:
+            raise BadInput(what=f"the brownout {text!r}", why="it is MODEL=START/END")
         found = cls(model=model_id(model), starts=instant(starts), ends=instant(ends))
         if found.starts >= found.ends:
             raise BadInput(what=f"the brownout {text!r}", why="it ends before it starts")

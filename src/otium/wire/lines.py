@@ -34,10 +34,6 @@ class Lines:
         request = b"%b%d\r\n\r\n%b" % (_head(url, key), len(body), body)
         return _Asking(self, url, request, seconds)
 
-    def kept(self) -> int:
-        """Return how many connections are open."""
-        return len(self._all)
-
     def idle(self, url: str) -> Connection | None:
         """Return a connection that rests, if there is one."""
         resting = self._idle.get(url)
